@@ -1,0 +1,6 @@
+//! One request from arrival to answer.
+
+mod policy;
+pub mod refusal;
+
+pub use policy::{Buffers, Policy, RefusalPage, ServerTiming};

@@ -1,0 +1,65 @@
+//! The lane: the line of one session, from a key to a permit.
+//!
+//! Guarantees: at most one exclusive holder per session, or any number of shared ones; strict order of arrival; each
+//! permit is released exactly once, on every path, by being dropped; everything is bounded. The exceptions to
+//! exclusion (a hold limit that released or aborted, a pass) are counted.
+//! Does not do: know HTTP, routes or sockets; reorder; retry.
+
+mod local;
+pub mod queue;
+
+use std::time::Duration;
+
+pub use local::{Counts, Joined, Lanes, Observed, Overdue, Pass, Permit, Waiting, WaitEnded};
+pub use queue::Full;
+
+/// How a request holds its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hold {
+    /// Alone: a writing request.
+    Exclusive,
+    /// Together with other shared holders: a reading request that waits its turn.
+    Shared,
+}
+
+/// The bounds of one request's stay in a lane (`queue:` in the configuration), complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Waiters allowed in the lane, holders not counted; 0 means that nobody may wait. ASP.NET's
+    /// RequestQueueLimitPerSession, 50.
+    pub waiters: usize,
+    /// The longest wait, from joining the lane.
+    pub wait_timeout: Duration,
+    /// The longest hold, from the grant.
+    pub hold_limit: Duration,
+    /// What a lane with `waiters` waiting does with one more.
+    pub on_overflow: OnFull,
+    /// What happens at the end of `wait_timeout`.
+    pub on_wait_timeout: OnFull,
+    /// What happens at the end of `hold_limit`.
+    pub on_hold_limit: OnHoldLimit,
+    /// Requests of one lane that may be inside by `pass` or `pass_without_session` at a time.
+    pub max_passed: usize,
+}
+
+/// What a full lane, or the end of the wait timeout, does with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OnFull {
+    /// Forward without a permit.
+    Pass,
+    /// Forward GET and HEAD without a permit and without the session cookie; refuse all else.
+    PassWithoutSession,
+    /// Answer with a refusal.
+    Refuse,
+}
+
+/// What the end of the hold limit does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OnHoldLimit {
+    /// The lane moves on, and the client gets 504, or a reset when the headers are out.
+    Abort,
+    /// The lane moves on; the old request goes on with a stale ticket, which can disturb nobody.
+    Release,
+    /// Warn, count, and keep the lane: for applications whose own lock never breaks.
+    Wait,
+}

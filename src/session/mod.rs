@@ -1,0 +1,22 @@
+//! From a request to its session's key.
+
+/// A session, as a keyed digest of its id; the id itself never leaves this module.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionKey([u8; 16]);
+
+impl std::fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SessionKey({self})")
+    }
+}
+
+impl std::fmt::Display for SessionKey {
+    /// Six hex digits: enough to tell sessions apart in a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:02x}{:02x}{:02x}", self.0[0], self.0[1], self.0[2])
+    }
+}
+
+/// The rules of the session key, compiled.
+#[derive(Debug)]
+pub struct Sessions {}

@@ -1,0 +1,5 @@
+//! The application: requests to it, responses from it, its connections.
+
+mod settings;
+
+pub use settings::{Settings, Target};

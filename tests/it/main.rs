@@ -1,0 +1,1 @@
+//! End to end: real sockets, a scripted application, order observed through events.
