@@ -6,7 +6,7 @@
 use std::io;
 
 use crate::application::{AT_ONCE, Application, HOLD};
-use crate::load::{Fleet, Sessions};
+use crate::load::Fleet;
 use crate::process::{Onelane, until};
 use crate::report::{Section, count, kibibytes, megabytes};
 use crate::wire::Request;
@@ -100,7 +100,6 @@ fn round(application: &Application, onelane: &Onelane) -> io::Result<Round> {
 
     application.release();
     fleet.receive()?;
-    fleet.run(LANES, Sessions::Own)?;
     drop(fleet);
     until("everything is closed", || {
         Ok(onelane.metric("onelane_connections")? == 0 && application.connections() == 0)
