@@ -226,3 +226,63 @@ fn get(address: SocketAddr, target: &str, cookie: Option<&Cookie>) -> Request<Em
 }
 
 const NO_ANSWER: &str = "no answer in time";
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::super::legacy::{Application, Settings};
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_not_answered_by_the_deadline_has_failed() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let application = Application::start(listener, Settings::default()).unwrap();
+        let (address, now) = (application.address(), Instant::now());
+        let cookie = first_visit(address, now + Duration::from_secs(30))
+            .await
+            .unwrap();
+        let call = Call {
+            at: Duration::ZERO,
+            target: "/slow?ms=10000".to_owned(),
+            cookie,
+        };
+        let answered = Answered::default();
+        let answers = fire(address, vec![call; 2], now, &answered).await;
+        for answer in answers {
+            assert_eq!(answer.outcome, Outcome::Failed(NO_ANSWER.to_owned()));
+        }
+        assert_eq!(answered.count(), 2);
+    }
+
+    #[tokio::test]
+    async fn answers_come_in_the_order_of_the_calls_and_say_what_happened() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let application = Application::start(listener, Settings::default()).unwrap();
+        let (address, deadline) = (
+            application.address(),
+            Instant::now() + Duration::from_secs(30),
+        );
+        let cookie = first_visit(address, deadline).await.unwrap();
+        let call = |at, target: &str| Call {
+            at,
+            target: target.to_owned(),
+            cookie: cookie.clone(),
+        };
+        let later = Duration::from_millis(30);
+        let calls = vec![
+            call(later, "/none"),
+            call(Duration::ZERO, "/browse"),
+            call(Duration::ZERO, "/slow?ms=x"),
+        ];
+        let outcomes = fire(address, calls, deadline, &Answered::default()).await;
+        let outcomes: Vec<_> = outcomes.into_iter().map(|answer| answer.outcome).collect();
+        let failed = |reason: &str| Outcome::Failed(reason.to_owned());
+        let expected = [
+            failed("status 404 Not Found"),
+            Outcome::Served,
+            failed("status 400 Bad Request"),
+        ];
+        assert_eq!(outcomes, expected);
+    }
+}

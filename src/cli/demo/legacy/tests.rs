@@ -159,9 +159,17 @@ async fn an_application_without_workers_or_queue_answers_503() {
 }
 
 #[tokio::test]
-async fn a_dropped_application_no_longer_listens() {
+async fn a_dropped_application_leaves_nothing_behind() {
     let application = application();
-    let address = application.address();
+    let site = Arc::downgrade(&application.site);
+    let mut stream = TcpStream::connect(application.address()).await.unwrap();
+    stream
+        .write_all(b"GET /slow?ms=10000 HTTP/1.1\r\nHost: demo\r\n\r\n")
+        .await
+        .unwrap();
     drop(application);
-    assert!(TcpStream::connect(address).await.is_err());
+    assert!(
+        site.upgrade().is_none(),
+        "a page or a connection is still there"
+    );
 }

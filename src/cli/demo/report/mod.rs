@@ -301,8 +301,8 @@ const RULE: &str = "------------------------------------------------------------
 /// What `/browse` takes.
 const BROWSE: Duration = Duration::from_millis(5);
 
-const NOTES: &str = "
- (1) GetItem and GetItemExclusive of a session that exists. Each write also ends
+const NOTES: &str =
+    " (1) GetItem and GetItemExclusive of a session that exists. Each write also ends
      with one SetAndReleaseItemExclusive, either way, which is not counted here.
  (2) Onelane refuses at once, with Retry-After, what exceeds queue.limit: 50 may
      wait per session. total / ideal is that of the requests that were served.
@@ -320,6 +320,6 @@ const NEXT: &str = "
    onelane demo --keep             leaves both up, to try them in a browser
    onelane explain GET /cart -c onelane.yaml
                                    shows the route, access and session of a URL
-   README.md                       has ten lines of YAML for your own application;
-                                   `mode: observe` watches it and changes nothing
+   README.md                       has ten lines of YAML for your application;
+                                   `mode: observe` only watches it
 ";
