@@ -20,3 +20,12 @@ impl std::fmt::Display for SessionKey {
 /// The rules of the session key, compiled.
 #[derive(Debug)]
 pub struct Sessions {}
+
+#[cfg(test)]
+impl SessionKey {
+    /// The key of test session `n`; uniform like a real one.
+    pub(crate) fn for_test(n: u64) -> Self {
+        let spread = u128::from(n).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+        Self(spread.to_le_bytes())
+    }
+}
