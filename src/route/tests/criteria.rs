@@ -2,6 +2,8 @@
 
 use super::*;
 
+type Lines<'l> = &'l [(&'l str, &'l str)];
+
 /// The targets that a route with these criteria takes, of those given.
 fn taken<'t>(criteria: Criteria, targets: &[&'t str]) -> Vec<&'t str> {
     let table = table(vec![route("it", criteria, Access::Read)]);
@@ -185,7 +187,7 @@ fn all_criteria_that_are_given_must_hold() {
     let table = table(vec![route("it", criteria, Access::Read)]);
     let host = ("host", "Shop.Example.com:8080");
     let ajax = ("x-requested-with", "XMLHttpRequest");
-    let cases: [(&str, &str, &[(&str, &str)], &str); 12] = [
+    let cases: [(&str, &str, Lines<'_>, &str); 12] = [
         ("GET", "/api/x?mode=r/o", &[host, ajax], "matched"),
         (
             "HEAD",

@@ -6,6 +6,7 @@
 mod cookies;
 mod keys;
 mod paths;
+mod removing;
 mod urls;
 
 use std::sync::Arc;
