@@ -96,7 +96,8 @@ impl Visit<'_> {
             _ => {}
         }
         if self.entry.stay() == Stay::Nested {
-            metrics.nested(self.route_index);
+            let mut labels = self.policy.routes.labels();
+            metrics.nested(labels.position(|label| label == self.route).unwrap_or_default());
         }
         if let Some(fault) = fault(&outcome) {
             metrics.upstream_error(fault as usize);

@@ -70,7 +70,7 @@ impl Visit<'_> {
         self.finished();
         self.reply.give(Response::from_parts(head, ClientBody::Whole(body)));
         self.grace().await;
-        Delivered::Whole
+        if self.client.presence.has_left() { Delivered::Unheard } else { Delivered::Whole }
     }
 
     async fn pump(

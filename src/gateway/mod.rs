@@ -29,6 +29,7 @@ use http::header::HeaderValue;
 use http::{Request, StatusCode, request};
 use hyper::body::Incoming;
 
+pub use account::Fault;
 pub use alarm::Presence;
 pub use pipe::{ClientBody, Cut};
 pub use policy::{Buffers, Policy, RefusalPage, ServerTiming};
@@ -207,7 +208,7 @@ impl Visit<'_> {
         let promised = headers::keep_alive(&head.headers);
         self.prepare(&mut head.headers, switch.as_ref());
         let delivered = self.deliver(&mut connection, head, body).await;
-        if delivered == Delivered::Whole {
+        if matches!(delivered, Delivered::Unheard | Delivered::Whole) {
             self.gateway.upstream.give_back(connection, promised, now());
         }
         Ok(delivered)

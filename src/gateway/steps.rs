@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use super::tunnel::Switch;
 use super::{Outcome, Visit};
 use crate::route::Mode;
-use crate::session::{self, Found, Session};
+use crate::session::{self, Found, OddReason, Session};
 
 impl<'g> Visit<'g> {
     /// `OPTIONS *` asks the server, not the application (RFC 9110 9.3.7), and the server is us.
@@ -37,7 +37,8 @@ impl<'g> Visit<'g> {
             Found::None => None,
             Found::Odd(odd) => {
                 self.gateway.metrics.odd_cookie(odd.reason as usize);
-                if self.gateway.may_warn(now()) {
+                // Applications empty the cookie at logout: that is no sign of a wrong pattern.
+                if odd.reason != OddReason::Empty && self.gateway.may_warn(now()) {
                     tracing::warn!(
                         source = %odd.source,
                         reason = %odd.reason,
