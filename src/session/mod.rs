@@ -18,7 +18,7 @@ mod cookieless;
 mod mask;
 pub mod path;
 mod preset;
-mod query;
+pub(crate) mod query;
 mod scope;
 mod source;
 
@@ -26,7 +26,6 @@ pub use cookie::{CookieName, Spelling, without_cookie, without_set_cookie};
 pub use mask::mask_path;
 pub use path::{PathCase, Unsafe};
 pub use preset::Preset;
-pub(crate) use query::pairs as query_pairs;
 pub(crate) use scope::host_of;
 pub use scope::{HostScope, Scope};
 pub use source::{DEFAULT_MAX_LENGTH, Duplicates, IdPattern, OddReason, Place, Source, Transform};

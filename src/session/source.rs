@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use http::HeaderName;
@@ -191,7 +191,7 @@ impl Place {
             Self::PathSegment => cookieless::session_in(path).into_iter().try_for_each(take),
             Self::Query(name) => query::pairs(request.uri.query().unwrap_or_default())
                 .filter(|(key, _)| key.as_ref() == name.as_bytes())
-                .map(|(_, value)| value)
+                .map(|(_, value)| query::decode(value))
                 .try_for_each(take),
         };
         // Stopping early is the visitor's wish, not a failure.
@@ -201,34 +201,41 @@ impl Place {
 
 impl Transform {
     fn apply<'v>(&self, value: Cow<'v, [u8]>) -> Cow<'v, [u8]> {
-        let len = value.len();
         match self {
-            Self::CutAfter(mark) => match position(&value, *mark) {
-                Some(at) => slice(value, at + mark.len_utf8(), len),
-                None => value,
-            },
-            Self::CutBefore(mark) => match position(&value, *mark) {
-                Some(at) => slice(value, 0, at),
-                None => value,
-            },
             Self::Lowercase if value.iter().any(u8::is_ascii_uppercase) => {
                 Cow::Owned(value.to_ascii_lowercase())
             }
             Self::PercentDecode if value.contains(&b'%') => {
                 Cow::Owned(percent_decode(&value).collect())
             }
-            Self::Lowercase | Self::PercentDecode => value,
-            Self::StripPrefix(prefix) if value.starts_with(prefix.as_bytes()) => {
-                slice(value, prefix.len(), len)
+            _ => {
+                let kept = self.kept(&value);
+                slice(value, kept)
             }
-            Self::StripSuffix(suffix) if value.ends_with(suffix.as_bytes()) => {
-                slice(value, 0, len - suffix.len())
+        }
+    }
+
+    /// The part of a value that stays.
+    fn kept(&self, value: &[u8]) -> Range<usize> {
+        let len = value.len();
+        match self {
+            Self::CutAfter(mark) => {
+                position(value, *mark).map_or(0, |at| at + mark.len_utf8())..len
             }
-            Self::StripPrefix(_) | Self::StripSuffix(_) => value,
-            Self::Unquote if len >= 2 && value.starts_with(b"\"") && value.ends_with(b"\"") => {
-                slice(value, 1, len - 1)
+            Self::CutBefore(mark) => 0..position(value, *mark).unwrap_or(len),
+            Self::Lowercase | Self::PercentDecode => 0..len,
+            Self::StripPrefix(prefix) => {
+                let has = value.starts_with(prefix.as_bytes());
+                if has { prefix.len()..len } else { 0..len }
             }
-            Self::Unquote => value,
+            Self::StripSuffix(suffix) => {
+                let has = value.ends_with(suffix.as_bytes());
+                if has { 0..len - suffix.len() } else { 0..len }
+            }
+            Self::Unquote => {
+                let quoted = len >= 2 && value.starts_with(b"\"") && value.ends_with(b"\"");
+                if quoted { 1..len - 1 } else { 0..len }
+            }
         }
     }
 }
@@ -286,12 +293,12 @@ fn position(value: &[u8], mark: char) -> Option<usize> {
     value.windows(mark.len()).position(|window| window == mark)
 }
 
-fn slice(value: Cow<'_, [u8]>, from: usize, to: usize) -> Cow<'_, [u8]> {
+fn slice(value: Cow<'_, [u8]>, kept: Range<usize>) -> Cow<'_, [u8]> {
     match value {
-        Cow::Borrowed(bytes) => Cow::Borrowed(&bytes[from..to]),
+        Cow::Borrowed(bytes) => Cow::Borrowed(&bytes[kept]),
         Cow::Owned(mut bytes) => {
-            bytes.truncate(to);
-            bytes.drain(..from);
+            bytes.truncate(kept.end);
+            bytes.drain(..kept.start);
             Cow::Owned(bytes)
         }
     }
