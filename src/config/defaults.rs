@@ -31,7 +31,9 @@ pub(super) const DEFAULT_ACCESS: Access = Access::Write;
 /// Without a preset nothing is known of the application's own reader lock; what an operator calls a read should not wait.
 pub(super) const READS: Reads = Reads::Overtake;
 /// The application may write its session until its last byte.
-pub(super) const RELEASE: Release = Release::Body { grace: Duration::ZERO };
+pub(super) const RELEASE: Release = Release::Body {
+    grace: Duration::ZERO,
+};
 /// The time to load a session from a store on the network.
 pub(super) const FOLLOW_HOLD: Duration = Duration::from_millis(50);
 /// Nobody reads the answer.

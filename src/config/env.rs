@@ -5,7 +5,8 @@
 //! Does not do: keys; nesting; other shell forms; reading the environment itself.
 
 use super::problem::{ConfigError, Problems, shortened};
-use super::yaml::{Kind, Node, Place, Text};
+use super::reader::{is_secret, joined};
+use super::yaml::{Kind, Node};
 
 /// A variable's value by its name.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -13,7 +14,21 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// Puts the environment into all texts of `node`, whose key path is `at`.
 pub(super) fn expand(node: &mut Node, at: &str, environment: Environment<'_>, problems: &Problems) {
     match &mut node.kind {
-        Kind::Text(text) => expand_text(text, node.place, at, environment, problems),
+        Kind::Text(text) if text.value.contains("${") => {
+            match expanded(&text.value, environment) {
+                Ok(value) => text.written = Some(std::mem::replace(&mut text.value, value)),
+                Err((problem, suggestion)) => {
+                    let shown = (!is_secret(at)).then(|| shortened(&text.value));
+                    problems.add(ConfigError {
+                        line: node.place.map(|place| place.line),
+                        column: node.place.map(|place| place.column),
+                        value: shown,
+                        ..ConfigError::new(at.to_owned(), problem).suggest(suggestion)
+                    });
+                    node.kind = Kind::Refused;
+                }
+            }
+        }
         Kind::List(nodes) => {
             for (index, node) in nodes.iter_mut().enumerate() {
                 expand(node, &format!("{at}[{index}]"), environment, problems);
@@ -21,26 +36,16 @@ pub(super) fn expand(node: &mut Node, at: &str, environment: Environment<'_>, pr
         }
         Kind::Map(entries) => {
             for entry in entries {
-                let at = super::reader::joined(at, &entry.key);
+                let at = joined(at, &entry.key);
                 expand(&mut entry.node, &at, environment, problems);
             }
         }
-        Kind::Null | Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) => {}
-    }
-}
-
-fn expand_text(text: &mut Text, place: Option<Place>, at: &str, environment: Environment<'_>, problems: &Problems) {
-    if !text.value.contains("${") {
-        return;
-    }
-    match expanded(&text.value, environment) {
-        Ok(value) => text.written = Some(std::mem::replace(&mut text.value, value)),
-        Err((problem, suggestion)) => problems.add(ConfigError {
-            line: place.map(|place| place.line),
-            column: place.map(|place| place.column),
-            value: Some(shortened(&text.value)),
-            ..ConfigError::new(at.to_owned(), problem).suggest(suggestion)
-        }),
+        Kind::Null
+        | Kind::Refused
+        | Kind::Bool(_)
+        | Kind::Int(_)
+        | Kind::Float(_)
+        | Kind::Text(_) => {}
     }
 }
 
@@ -58,7 +63,10 @@ fn expanded(text: &str, environment: Environment<'_>) -> Result<String, (String,
         }
         result.push_str(before);
         let Some((inner, after)) = reference[2..].split_once('}') else {
-            return Err(("a ${ without its }".to_owned(), format!("close it, or write $${{ for a literal ${{; {FORMS}")));
+            return Err((
+                "a ${ without its }".to_owned(),
+                format!("close it, or write $${{ for a literal ${{; {FORMS}"),
+            ));
         };
         result.push_str(&variable(inner, environment)?);
         rest = after;
@@ -75,7 +83,7 @@ fn variable(inner: &str, environment: Environment<'_>) -> Result<String, (String
     };
     if !is_name(name) {
         let suggestion = format!("{FORMS}; write $${{ for a literal ${{");
-        return Err((format!("${{{inner}}} does not name a variable"), suggestion));
+        return Err(("what stands in ${…} does not name a variable".to_owned(), suggestion));
     }
     match (environment(name), default) {
         (Some(value), None) => Ok(value),
@@ -110,7 +118,10 @@ mod tests {
 
     #[test]
     fn variables_are_replaced_wherever_they_stand() {
-        assert_eq!(with_environment("http://${HOST:-localhost}:${PORT}/").unwrap(), "http://localhost:8080/");
+        assert_eq!(
+            with_environment("http://${HOST:-localhost}:${PORT}/").unwrap(),
+            "http://localhost:8080/"
+        );
         assert_eq!(with_environment("${NONE:-}").unwrap(), "");
         assert_eq!(with_environment("${NONE:-a:-b}").unwrap(), "a:-b");
         assert_eq!(with_environment("^a$|$b").unwrap(), "^a$|$b");
@@ -124,7 +135,10 @@ mod tests {
 
     #[test]
     fn two_dollars_make_a_literal_one() {
-        assert_eq!(with_environment("$${PORT} ${PORT}").unwrap(), "${PORT} 8080");
+        assert_eq!(
+            with_environment("$${PORT} ${PORT}").unwrap(),
+            "${PORT} 8080"
+        );
         assert_eq!(with_environment("$$").unwrap(), "$$");
     }
 
@@ -135,9 +149,29 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        assert!(with_environment("${HOST}").unwrap_err().0.contains("HOST is not set"));
-        assert!(with_environment("${PORT").unwrap_err().0.contains("without its }"));
-        assert!(with_environment("${1}").unwrap_err().0.contains("does not name"));
-        assert!(with_environment("${PORT:?x}").unwrap_err().1.contains("${NAME:-default}"));
+        assert!(
+            with_environment("${HOST}")
+                .unwrap_err()
+                .0
+                .contains("HOST is not set")
+        );
+        assert!(
+            with_environment("${PORT")
+                .unwrap_err()
+                .0
+                .contains("without its }")
+        );
+        assert!(
+            with_environment("${1}")
+                .unwrap_err()
+                .0
+                .contains("not name a variable")
+        );
+        assert!(
+            with_environment("${PORT:?x}")
+                .unwrap_err()
+                .1
+                .contains("${NAME:-default}")
+        );
     }
 }

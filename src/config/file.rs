@@ -16,15 +16,21 @@ pub(super) fn read(path: &Path) -> Result<String, Unreadable> {
     }
     let mut bytes = Vec::new();
     // One byte more than allowed tells a file that is too large, also when it grows or has no length (a pipe).
-    File::open(path)?.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+    File::open(path)?
+        .take(LARGEST_FILE + 1)
+        .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(Unreadable::TooLarge);
     }
     if bytes.contains(&0) {
         return Err(Unreadable::Binary);
     }
-    let text = String::from_utf8(bytes).map_err(|error| Unreadable::NotUtf8 { at: error.utf8_error().valid_up_to() })?;
-    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
+    let text = String::from_utf8(bytes).map_err(|error| Unreadable::NotUtf8 {
+        at: error.utf8_error().valid_up_to(),
+    })?;
+    Ok(text
+        .strip_prefix('\u{feff}')
+        .map_or_else(|| text.clone(), str::to_owned))
 }
 
 /// Why a file was not read.

@@ -140,23 +140,45 @@ impl Config {
     pub fn load(path: &Path, environment: Environment<'_>) -> Result<Self, Errors> {
         let name = path.display().to_string();
         let text = file::read(path).map_err(|problem| {
-            Errors::of_file(&name, problem.to_string(), "give the path of a YAML file; config/minimal.yaml is one to begin with")
+            Errors::of_file(
+                &name,
+                problem.to_string(),
+                "give the path of a YAML file; config/minimal.yaml is one to begin with",
+            )
         })?;
-        parse(&text, &name, path.parent().unwrap_or(Path::new("")), environment)
+        parse(
+            &text,
+            &name,
+            path.parent().unwrap_or(Path::new("")),
+            environment,
+        )
     }
 }
 
-fn parse(text: &str, name: &str, folder: &Path, environment: Environment<'_>) -> Result<Config, Errors> {
+fn parse(
+    text: &str,
+    name: &str,
+    folder: &Path,
+    environment: Environment<'_>,
+) -> Result<Config, Errors> {
     let mut document = yaml::parse(text).map_err(|error| Errors::new(name, vec![error]))?;
     if document.kind == Kind::Null {
         return Err(Errors::of_file(name, "there is nothing in it", SMALLEST));
     }
     let problems = Problems::default();
     env::expand(&mut document, "", environment, &problems);
-    let config = Value::document(&document, &problems).section(&TOP).map(|top| read(&top, folder));
-    let warnings = problems.into_warnings().map_err(|errors| Errors::new(name, errors))?;
+    let config = Value::document(&document, &problems)
+        .section(&TOP)
+        .map(|top| read(&top, folder));
+    let warnings = problems
+        .into_warnings()
+        .map_err(|errors| Errors::new(name, errors))?;
     match config {
-        Some((startup, policy)) => Ok(Config { startup, policy, warnings }),
+        Some((startup, policy)) => Ok(Config {
+            startup,
+            policy,
+            warnings,
+        }),
         None => Err(Errors::of_file(name, "not a configuration", SMALLEST)),
     }
 }
@@ -172,12 +194,17 @@ fn read(top: &Section<'_>, folder: &Path) -> (Startup, Policy) {
         admin: listen::operators(top, &listen),
         log: log(top),
         buffer_memory: limits.buffer_memory,
-        drain_timeout: top.read("drain_timeout", |value| value.duration(Duration::ZERO)).unwrap_or(defaults::DRAIN_TIMEOUT),
+        drain_timeout: top
+            .read("drain_timeout", |value| value.duration(Duration::ZERO))
+            .unwrap_or(defaults::DRAIN_TIMEOUT),
         listen,
     };
     let session = session::read(top);
     let terms = terms::of_top(top, session.preset);
     let max_waiting = terms::max_waiting(top);
+    if let Some(at) = timeout_said(top) {
+        routes::warn_of_timeout(&at, startup.upstream.response_timeout, terms.limits.hold_limit);
+    }
     let policy = Policy {
         routes: routes::read(top, &terms, &session, startup.upstream.response_timeout),
         sessions: session.sessions,
@@ -197,13 +224,28 @@ fn read(top: &Section<'_>, folder: &Path) -> (Startup, Policy) {
     (startup, policy)
 }
 
+/// Which of the two keys was written that decide whether the client or the lane gives up first.
+fn timeout_said<'a>(top: &Section<'a>) -> Option<Value<'a>> {
+    let response_timeout = top.get("upstream").and_then(|upstream| upstream.key("response_timeout"));
+    response_timeout.or_else(|| top.get("queue").and_then(|queue| queue.key("hold_limit")))
+}
+
 fn log(top: &Section<'_>) -> Log {
-    let default = Log { format: defaults::LOG_FORMAT, access: defaults::ACCESS_LOG };
-    let Some(section) = top.read("log", |value| value.section(&LOG)) else { return default };
-    let access = section.read("access", Value::truth).map(|on| if on { AccessLog::On } else { AccessLog::Off });
+    let default = Log {
+        format: defaults::LOG_FORMAT,
+        access: defaults::ACCESS_LOG,
+    };
+    let Some(section) = top.read("log", |value| value.section(&LOG)) else {
+        return default;
+    };
+    let access = section
+        .read("access", Value::truth)
+        .map(|on| if on { AccessLog::On } else { AccessLog::Off });
     Log {
         format: section
-            .read("format", |value| value.choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]))
+            .read("format", |value| {
+                value.choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)])
+            })
             .unwrap_or(default.format),
         access: access.unwrap_or(default.access),
     }
@@ -215,7 +257,10 @@ fn memory_alone(value: &Value<'_>) -> Option<()> {
     }
     let redis = value.is_word("redis") || value.key("redis").is_some();
     if redis {
-        value.refuse_later("store: redis", "write memory; route each session to one machine (sticky routing)")
+        value.refuse_later(
+            "store: redis",
+            "write memory; route each session to one machine (sticky routing)",
+        )
     } else {
         value.refuse("there is no such store", "write memory, or remove the key")
     }
@@ -245,13 +290,25 @@ const TOP: Keys = Keys {
         "drain_timeout",
     ],
     refused: &[
-        Refused::later("upstreams", "write upstream: with the URL of one application"),
+        Refused::later(
+            "upstreams",
+            "write upstream: with the URL of one application",
+        ),
         Refused::later("affinity", "remove it; there is one upstream"),
-        Refused::later("throttle", "remove it; queue.limit and queue.max_waiting bound what waits"),
+        Refused::later(
+            "throttle",
+            "remove it; queue.limit and queue.max_waiting bound what waits",
+        ),
         Refused::later("client", "remove it; the client is the socket's other end"),
-        Refused::later("trusted_proxies", "remove it; the client is the socket's other end"),
+        Refused::later(
+            "trusted_proxies",
+            "remove it; the client is the socket's other end",
+        ),
         Refused::later("telemetry", "remove it; the admin listener has /metrics"),
-        Refused::later("opentelemetry", "remove it; the admin listener has /metrics"),
+        Refused::later(
+            "opentelemetry",
+            "remove it; the admin listener has /metrics",
+        ),
         Refused::later("ready_path", "remove it; the admin listener has /readyz"),
         Refused::because(
             "access",
@@ -261,6 +318,13 @@ const TOP: Keys = Keys {
     ],
 };
 
-const LOG: Keys = Keys { known: &["format", "access"], refused: &[] };
+const LOG: Keys = Keys {
+    known: &["format", "access"],
+    refused: &[],
+};
 
-const SMALLEST: &str = "begin with:  listen: 0.0.0.0:8080   upstream: http://127.0.0.1:8081   session: { preset: aspnet }   (a line each)";
+const SMALLEST: &str = "begin with
+
+listen: 0.0.0.0:8080
+upstream: http://127.0.0.1:8081
+session: { preset: aspnet }";

@@ -46,12 +46,22 @@ impl Errors {
     /// The errors of the configuration called `name` (its path, as the operator gave it).
     pub(super) fn new(name: &str, mut list: Vec<ConfigError>) -> Self {
         list.sort_by_key(|error| (error.line.unwrap_or(usize::MAX), error.column));
-        Self { name: name.to_owned(), list }
+        Self {
+            name: name.to_owned(),
+            list,
+        }
     }
 
     /// An error about the file as a whole.
-    pub(super) fn of_file(name: &str, problem: impl Into<String>, suggestion: impl Into<String>) -> Self {
-        Self::new(name, vec![ConfigError::new(String::new(), problem).suggest(suggestion)])
+    pub(super) fn of_file(
+        name: &str,
+        problem: impl Into<String>,
+        suggestion: impl Into<String>,
+    ) -> Self {
+        Self::new(
+            name,
+            vec![ConfigError::new(String::new(), problem).suggest(suggestion)],
+        )
     }
 
     /// The errors, in the order of the file.
@@ -80,7 +90,11 @@ impl<'a> IntoIterator for &'a Errors {
 impl fmt::Display for Errors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for error in self {
-            let place = Place { name: &self.name, line: error.line, column: error.column };
+            let place = Place {
+                name: &self.name,
+                line: error.line,
+                column: error.column,
+            };
             writeln!(f, "{place}{error}\n")?;
         }
         match self.len() {
@@ -100,7 +114,7 @@ impl fmt::Display for ConfigError {
         }
         write!(f, "\n    {}", self.problem)?;
         if let Some(suggestion) = &self.suggestion {
-            write!(f, "\n    -> {suggestion}")?;
+            write!(f, "\n    -> {}", suggestion.replace('\n', "\n       "))?;
         }
         Ok(())
     }
@@ -109,7 +123,14 @@ impl fmt::Display for ConfigError {
 impl ConfigError {
     /// An error without a place.
     pub(super) fn new(at: String, problem: impl Into<String>) -> Self {
-        Self { at, line: None, column: None, value: None, problem: problem.into(), suggestion: None }
+        Self {
+            at,
+            line: None,
+            column: None,
+            value: None,
+            problem: problem.into(),
+            suggestion: None,
+        }
     }
 
     /// The same error with what to do about it.
@@ -164,8 +185,16 @@ impl fmt::Display for Place<'_> {
 
 /// `text` in at most [`SHOWN`] characters and on one line.
 pub(super) fn shortened(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect();
-    if text.chars().count() > SHOWN { format!("{line}…") } else { line }
+    let line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(SHOWN)
+        .collect();
+    if text.chars().count() > SHOWN {
+        format!("{line}…")
+    } else {
+        line
+    }
 }
 
 /// The word of `known` that `word` was probably meant to be.
@@ -181,7 +210,10 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 
 /// `word` without what people vary: case, hyphens, camel case.
 fn normal(word: &str) -> String {
-    word.chars().filter(|c| !matches!(c, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect()
+    word.chars()
+        .filter(|c| !matches!(c, '-' | '_' | ' '))
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// Enough of a value to find it again.

@@ -43,8 +43,16 @@ pub(super) struct Refused {
 
 impl Refused {
     /// A key of this place that is refused because of `problem`; `instead` is what to do.
-    pub(super) const fn because(key: &'static str, problem: &'static str, instead: &'static str) -> Self {
-        Self { key, problem, instead }
+    pub(super) const fn because(
+        key: &'static str,
+        problem: &'static str,
+        instead: &'static str,
+    ) -> Self {
+        Self {
+            key,
+            problem,
+            instead,
+        }
     }
 
     /// A key of a later version; `instead` is what to do without it.
@@ -56,13 +64,13 @@ impl Refused {
 impl<'a> Value<'a> {
     /// The whole document.
     pub(super) fn document(node: &'a Node, problems: &'a Problems) -> Self {
-        Self { at: String::new(), node, problems }
+        Self {
+            at: String::new(),
+            node,
+            problems,
+        }
     }
 
-    /// The key path.
-    pub(super) fn at(&self) -> &str {
-        &self.at
-    }
 
     /// The line, from 1.
     pub(super) fn line(&self) -> Option<usize> {
@@ -80,14 +88,27 @@ impl<'a> Value<'a> {
     }
 
     /// Reports that this value is wrong. Gives None, for the end of a reading function.
-    pub(super) fn refuse<T>(&self, problem: impl Into<String>, suggestion: impl Into<String>) -> Option<T> {
-        self.report(self.shown(), problem.into(), suggestion.into(), self.node.place);
+    pub(super) fn refuse<T>(
+        &self,
+        problem: impl Into<String>,
+        suggestion: impl Into<String>,
+    ) -> Option<T> {
+        self.report(
+            self.shown(),
+            problem.into(),
+            suggestion.into(),
+            self.node.place,
+        );
         None
     }
 
     /// Warns about this value; the configuration stays valid.
     pub(super) fn warn(&self, message: impl Into<String>) {
-        self.problems.warn(Warning { at: self.at.clone(), line: self.line(), message: message.into() });
+        self.problems.warn(Warning {
+            at: self.at.clone(),
+            line: self.line(),
+            message: message.into(),
+        });
     }
 
     /// The items of a list, or the value itself when it is none: the short form of a list of one.
@@ -101,39 +122,72 @@ impl<'a> Value<'a> {
     /// The items of a list; anything else is reported and has none.
     pub(super) fn items(&self) -> Vec<Self> {
         let Kind::List(nodes) = &self.node.kind else {
-            self.refuse::<()>(format!("expected a list, found {}", self.what()), "begin each item with a hyphen, or write [a, b]");
+            self.refuse::<()>(
+                format!("expected a list, found {}", self.what()),
+                "begin each item with a hyphen, or write [a, b]",
+            );
             return Vec::new();
         };
-        let item = |(index, node)| Self { at: format!("{}[{index}]", self.at), node, problems: self.problems };
+        let item = |(index, node)| Self {
+            at: format!("{}[{index}]", self.at),
+            node,
+            problems: self.problems,
+        };
         nodes.iter().enumerate().map(item).collect()
     }
 
     /// The value of a key of a section that was opened elsewhere; nothing is reported.
     pub(super) fn key(&self, key: &str) -> Option<Self> {
-        let Kind::Map(entries) = &self.node.kind else { return None };
-        let entry = entries.iter().find(|entry| entry.key == key && entry.node.kind != Kind::Null)?;
-        Some(Self { at: joined(&self.at, &entry.key), node: &entry.node, problems: self.problems })
+        let Kind::Map(entries) = &self.node.kind else {
+            return None;
+        };
+        let entry = entries
+            .iter()
+            .find(|entry| entry.key == key && entry.node.has_value())?;
+        Some(Self {
+            at: joined(&self.at, &entry.key),
+            node: &entry.node,
+            problems: self.problems,
+        })
     }
 
     /// The keys of a section whose keys are the operator's own (names of headers, reasons), with their values; anything
     /// else, and a key that is there twice or has no value, is reported.
     pub(super) fn named_values(&self) -> Vec<(&'a str, Self)> {
         let Kind::Map(entries) = &self.node.kind else {
-            self.refuse::<()>(format!("expected a section, found {}", self.what()), "write {name: value}");
+            self.refuse::<()>(
+                format!("expected a section, found {}", self.what()),
+                "write {name: value}",
+            );
             return Vec::new();
         };
-        let section = Section { value: self.clone(), entries, keys: &ANY };
+        let section = Section {
+            value: self.clone(),
+            entries,
+            keys: &ANY,
+        };
         section.check_keys();
-        entries.iter().filter(|entry| entry.node.kind != Kind::Null).map(|entry| (entry.key.as_str(), section.value_of(entry))).collect()
+        entries
+            .iter()
+            .filter(|entry| entry.node.has_value())
+            .map(|entry| (entry.key.as_str(), section.value_of(entry)))
+            .collect()
     }
 
     /// The value as a section with these keys; anything else is reported.
     pub(super) fn section(&self, keys: &'static Keys) -> Option<Section<'a>> {
         let Kind::Map(entries) = &self.node.kind else {
             let suggestion = format!("the keys here are {}", keys.known.join(", "));
-            return self.refuse(format!("expected a section, found {}", self.what()), suggestion);
+            return self.refuse(
+                format!("expected a section, found {}", self.what()),
+                suggestion,
+            );
         };
-        let section = Section { value: self.clone(), entries, keys };
+        let section = Section {
+            value: self.clone(),
+            entries,
+            keys,
+        };
         section.check_keys();
         Some(section)
     }
@@ -141,7 +195,7 @@ impl<'a> Value<'a> {
     /// What the value is, in words, for `expected …, found …`.
     pub(super) fn what(&self) -> &'static str {
         match self.node.kind {
-            Kind::Null => "nothing",
+            Kind::Null | Kind::Refused => "nothing",
             Kind::Bool(_) => "true or false",
             Kind::Int(_) | Kind::Float(_) => "a number",
             Kind::Text(_) => "text",
@@ -152,7 +206,7 @@ impl<'a> Value<'a> {
 
     /// The value as the operator may see it; None for what cannot be shown on a line, and for secrets.
     fn shown(&self) -> Option<String> {
-        if self.at.ends_with("secret") || self.at.ends_with("token") {
+        if is_secret(&self.at) {
             return None;
         }
         match &self.node.kind {
@@ -164,11 +218,17 @@ impl<'a> Value<'a> {
             Kind::Bool(value) => Some(value.to_string()),
             Kind::Int(value) => Some(value.to_string()),
             Kind::Float(value) => Some(value.to_string()),
-            Kind::Null | Kind::List(_) | Kind::Map(_) => None,
+            Kind::Null | Kind::Refused | Kind::List(_) | Kind::Map(_) => None,
         }
     }
 
-    fn report(&self, value: Option<String>, problem: String, suggestion: String, place: Option<Place>) {
+    fn report(
+        &self,
+        value: Option<String>,
+        problem: String,
+        suggestion: String,
+        place: Option<Place>,
+    ) {
         self.problems.add(ConfigError {
             line: place.map(|place| place.line),
             column: place.map(|place| place.column),
@@ -186,40 +246,69 @@ impl<'a> Section<'a> {
 
     /// The value of a key, when it is there and has one.
     pub(super) fn get(&self, key: &str) -> Option<Value<'a>> {
-        debug_assert!(self.keys.known.contains(&key), "{key} is read but not declared");
+        debug_assert!(
+            self.keys.known.contains(&key),
+            "{key} is read but not declared"
+        );
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
-        (entry.node.kind != Kind::Null).then(|| self.value_of(entry))
+        entry.node.has_value().then(|| self.value_of(entry))
     }
 
     /// The value of a key, read by `read`; None when it is absent or was reported.
-    pub(super) fn read<T>(&self, key: &str, read: impl FnOnce(&Value<'a>) -> Option<T>) -> Option<T> {
+    pub(super) fn read<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&Value<'a>) -> Option<T>,
+    ) -> Option<T> {
         self.get(key).and_then(|value| read(&value))
     }
 
-    /// Those of `keys` that have a value.
+    /// Those of `keys` that have a value, be it one that was reported.
     pub(super) fn present(&self, keys: &[&'static str]) -> Vec<&'static str> {
-        keys.iter().copied().filter(|key| self.get(key).is_some()).collect()
+        let written = |key: &&str| self.entries.iter().any(|entry| entry.key == *key && entry.node.kind != Kind::Null);
+        keys.iter().copied().filter(written).collect()
     }
 
     fn value_of(&self, entry: &'a Entry) -> Value<'a> {
-        Value { at: joined(&self.value.at, &entry.key), node: &entry.node, problems: self.value.problems }
+        Value {
+            at: joined(&self.value.at, &entry.key),
+            node: &entry.node,
+            problems: self.value.problems,
+        }
     }
 
     fn check_keys(&self) {
         for (index, entry) in self.entries.iter().enumerate() {
             let report = |problem: String, suggestion: String| {
-                self.value_of(entry).report(None, problem, suggestion, entry.place);
+                self.value_of(entry)
+                    .report(None, problem, suggestion, entry.place);
             };
-            let earlier = self.entries[..index].iter().find(|earlier| earlier.key == entry.key);
+            let earlier = self.entries[..index]
+                .iter()
+                .find(|earlier| earlier.key == entry.key);
             if let Some(earlier) = earlier {
-                let first = earlier.place.map_or_else(String::new, |place| format!(", first on line {}", place.line));
-                report(format!("this key is there twice{first}"), "remove one of them".to_owned());
-            } else if let Some(refused) = self.keys.refused.iter().find(|refused| refused.key == entry.key) {
+                let first = earlier.place.map_or_else(String::new, |place| {
+                    format!(", first on line {}", place.line)
+                });
+                report(
+                    format!("this key is there twice{first}"),
+                    "remove one of them".to_owned(),
+                );
+            } else if let Some(refused) = self
+                .keys
+                .refused
+                .iter()
+                .find(|refused| refused.key == entry.key)
+            {
                 report(refused.problem.to_owned(), refused.instead.to_owned());
-            } else if !self.keys.known.is_empty() && !self.keys.known.contains(&entry.key.as_str()) {
+            } else if !self.keys.known.is_empty() && !self.keys.known.contains(&entry.key.as_str())
+            {
                 report("there is no such key".to_owned(), self.advice(&entry.key));
             } else if entry.node.kind == Kind::Null {
-                report("this key has no value".to_owned(), "write one, or remove the key to have its default".to_owned());
+                report(
+                    "this key has no value".to_owned(),
+                    "write one, or remove the key to have its default".to_owned(),
+                );
             }
         }
     }
@@ -245,17 +334,29 @@ impl<'a> Section<'a> {
     }
 }
 
+/// Whether the value at this path may not be shown.
+pub(super) fn is_secret(at: &str) -> bool {
+    at.ends_with("secret") || at.ends_with("token")
+}
+
 /// The path of `key` under `at`.
 pub(super) fn joined(at: &str, key: &str) -> String {
     let key = shortened(key);
-    if at.is_empty() { key } else { format!("{at}.{key}") }
+    if at.is_empty() {
+        key
+    } else {
+        format!("{at}.{key}")
+    }
 }
 
 /// Said of a key or value that DESIGN has and this version has not.
 pub(super) const NOT_IN_THIS_VERSION: &str = "not in this version of Onelane";
 
 /// Any key.
-const ANY: Keys = Keys { known: &[], refused: &[] };
+const ANY: Keys = Keys {
+    known: &[],
+    refused: &[],
+};
 
 /// Keys that people write one level too high or too deep, and where they belong.
 const HOMES: &[(&str, &str)] = &[

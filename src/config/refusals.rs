@@ -14,10 +14,12 @@ use crate::gateway::refusal::Reason;
 
 /// `refusals`: `{<reason>: {status, page}}`; pages are relative to `folder`.
 pub(super) fn pages(top: &Section<'_>, folder: &Path) -> HashMap<Reason, RefusalPage> {
-    let Some(refusals) = top.get("refusals") else { return HashMap::new() };
+    let Some(refusals) = top.get("refusals") else {
+        return HashMap::new();
+    };
     let page = |(label, value): (&str, Value<'_>)| {
         let Some(reason) = Reason::from_label(label) else {
-            let labels = Reason::ALL.iter().map(|reason| reason.label());
+            let labels = Reason::ALL.iter().map(|reason| reason.label()).filter(|label| Reason::from_label(label).is_some());
             let suggestion = match nearest(label, labels.clone()) {
                 Some(meant) => format!("did you mean {meant}?"),
                 None => format!("the reasons are {}", labels.collect::<Vec<_>>().join(", ")),
@@ -26,9 +28,19 @@ pub(super) fn pages(top: &Section<'_>, folder: &Path) -> HashMap<Reason, Refusal
         };
         let section = value.section(&REFUSAL)?;
         let page = section.read("page", |page| read_page(page, folder));
-        Some((reason, RefusalPage { status: section.read("status", status), page }))
+        Some((
+            reason,
+            RefusalPage {
+                status: section.read("status", status),
+                page,
+            },
+        ))
     };
-    refusals.named_values().into_iter().filter_map(page).collect()
+    refusals
+        .named_values()
+        .into_iter()
+        .filter_map(page)
+        .collect()
 }
 
 /// `application.secret`.
@@ -40,7 +52,10 @@ pub(super) fn application_secret(top: &Section<'_>) -> Option<HeaderValue> {
             return None;
         }
         let Ok(mut header) = HeaderValue::from_str(text) else {
-            return secret.refuse("this cannot be sent in a header", "use letters, digits and punctuation of ASCII only");
+            return secret.refuse(
+                "this cannot be sent in a header",
+                "use letters, digits and punctuation of ASCII only",
+            );
         };
         header.set_sensitive(true);
         Some(header)
@@ -49,7 +64,9 @@ pub(super) fn application_secret(top: &Section<'_>) -> Option<HeaderValue> {
 
 fn status(value: &Value<'_>) -> Option<StatusCode> {
     let number = value.whole(400..=599)?;
-    u16::try_from(number).ok().and_then(|number| StatusCode::from_u16(number).ok())
+    u16::try_from(number)
+        .ok()
+        .and_then(|number| StatusCode::from_u16(number).ok())
 }
 
 fn read_page(value: &Value<'_>, folder: &Path) -> Option<Arc<str>> {
@@ -63,9 +80,15 @@ fn read_page(value: &Value<'_>, folder: &Path) -> Option<Arc<str>> {
     }
 }
 
-const REFUSAL: Keys = Keys { known: &["status", "page"], refused: &[] };
+const REFUSAL: Keys = Keys {
+    known: &["status", "page"],
+    refused: &[],
+};
 
 const APPLICATION: Keys = Keys {
     known: &["secret"],
-    refused: &[Refused::later("on_read_wrote", "remove it; reads that write are not noticed yet")],
+    refused: &[Refused::later(
+        "on_read_wrote",
+        "remove it; reads that write are not noticed yet",
+    )],
 };

@@ -20,12 +20,14 @@ impl Value<'_> {
     pub(super) fn text(&self) -> Option<&str> {
         match self.kind() {
             Kind::Text(text) => Some(&text.value),
-            Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) => {
-                self.refuse(format!("expected text, found {}", self.what()), "put it in quotes")
-            }
-            Kind::Null | Kind::List(_) | Kind::Map(_) => {
-                self.refuse(format!("expected text, found {}", self.what()), "write a single value here")
-            }
+            Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) => self.refuse(
+                format!("expected text, found {}", self.what()),
+                "put it in quotes",
+            ),
+            Kind::Null | Kind::Refused | Kind::List(_) | Kind::Map(_) => self.refuse(
+                format!("expected text, found {}", self.what()),
+                "write a single value here",
+            ),
         }
     }
 
@@ -46,11 +48,17 @@ impl Value<'_> {
         };
         let Some(number) = number else {
             let problem = format!("expected a whole number, found {}", self.what());
-            return self.refuse(problem, format!("write a number from {} to {}", range.start(), range.end()));
+            return self.refuse(
+                problem,
+                format!("write a number from {} to {}", range.start(), range.end()),
+            );
         };
         match usize::try_from(number) {
             Ok(number) if range.contains(&number) => Some(number),
-            _ => self.refuse("out of range", format!("the range is {} to {}", range.start(), range.end())),
+            _ => self.refuse(
+                "out of range",
+                format!("the range is {} to {}", range.start(), range.end()),
+            ),
         }
     }
 
@@ -60,7 +68,10 @@ impl Value<'_> {
             Kind::Bool(value) => Some(*value),
             Kind::Text(text) if text.value == "true" => Some(true),
             Kind::Text(text) if text.value == "false" => Some(false),
-            _ => self.refuse(format!("expected true or false, found {}", self.what()), "write true or false"),
+            _ => self.refuse(
+                format!("expected true or false, found {}", self.what()),
+                "write true or false",
+            ),
         }
     }
 
@@ -69,14 +80,23 @@ impl Value<'_> {
         let words = || choices.iter().map(|(word, _)| *word);
         let one_of = words().collect::<Vec<_>>().join(", ");
         let Some(word) = self.word() else {
-            return self.refuse(format!("expected a word, found {}", self.what()), format!("one of {one_of}"));
+            return self.refuse(
+                format!("expected a word, found {}", self.what()),
+                format!("one of {one_of}"),
+            );
         };
         if let Some((_, choice)) = choices.iter().find(|(known, _)| *known == word) {
             return Some(*choice);
         }
         match nearest(word, words()) {
-            Some(meant) => self.refuse("not one of the choices", format!("did you mean {meant}? The choices are {one_of}")),
-            None => self.refuse("not one of the choices", format!("the choices are {one_of}")),
+            Some(meant) => self.refuse(
+                "not one of the choices",
+                format!("did you mean {meant}? The choices are {one_of}"),
+            ),
+            None => self.refuse(
+                "not one of the choices",
+                format!("the choices are {one_of}"),
+            ),
         }
     }
 
@@ -96,12 +116,26 @@ impl Value<'_> {
             Kind::Text(text) => text.value.clone(),
             Kind::Int(number) => number.to_string(),
             Kind::Float(number) => number.to_string(),
-            _ => return self.refuse(format!("expected a duration, found {}", self.what()), DURATIONS),
+            _ => {
+                return self.refuse(
+                    format!("expected a duration, found {}", self.what()),
+                    DURATIONS,
+                );
+            }
         };
         if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '.') {
-            return self.refuse("a duration needs a unit", format!("write {text}s for seconds, or {text}ms for milliseconds"));
+            return self.refuse(
+                "a duration needs a unit",
+                format!("write {text}s for seconds, or {text}ms for milliseconds"),
+            );
         }
-        let range = || format!("the range is {} to {}", humantime::format_duration(shortest), humantime::format_duration(LONGEST_DURATION));
+        let range = || {
+            format!(
+                "the range is {} to {}",
+                humantime::format_duration(shortest),
+                humantime::format_duration(LONGEST_DURATION)
+            )
+        };
         match humantime::parse_duration(&text) {
             Ok(duration) if (shortest..=LONGEST_DURATION).contains(&duration) => Some(duration),
             Ok(_) => self.refuse("out of range", range()),
@@ -139,8 +173,12 @@ impl Value<'_> {
             return Some(address);
         }
         let suggestion = match text.rsplit_once(':') {
-            Some(("" | "*", port)) => format!("write 0.0.0.0:{port} for all interfaces, or [::]:{port}"),
-            Some(("localhost", port)) => format!("names are not looked up here; write 127.0.0.1:{port}"),
+            Some(("" | "*", port)) => {
+                format!("write 0.0.0.0:{port} for all interfaces, or [::]:{port}")
+            }
+            Some(("localhost", port)) => {
+                format!("names are not looked up here; write 127.0.0.1:{port}")
+            }
             _ => "write ADDRESS:PORT, e.g. 0.0.0.0:8080 or [::]:8080".to_owned(),
         };
         self.refuse("not an address with a port", suggestion)

@@ -9,7 +9,9 @@ use std::cell::Cell;
 use std::fmt;
 
 use saphyr_parser::{Event, Parser, Span};
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, Visitor,
+};
 
 use super::problem::ConfigError;
 
@@ -27,6 +29,8 @@ pub(super) struct Node {
 pub(super) enum Kind {
     /// Nothing after the colon, `~` or `null`.
     Null,
+    /// What has been reported already.
+    Refused,
     /// `true` or `false`.
     Bool(bool),
     /// A whole number.
@@ -77,7 +81,9 @@ pub(super) struct Place {
 pub(super) fn parse(text: &str) -> Result<Node, ConfigError> {
     let budget = Cell::new(EXPANDED);
     let deserializer = serde_yaml::Deserializer::from_str(text);
-    let mut node = NodeSeed { budget: &budget }.deserialize(deserializer).map_err(|error| syntax_error(text, &error))?;
+    let mut node = NodeSeed { budget: &budget }
+        .deserialize(deserializer)
+        .map_err(|error| syntax_error(text, &error))?;
     if let Some(places) = places(text) {
         node.put_in_place(&places);
     }
@@ -87,6 +93,11 @@ pub(super) fn parse(text: &str) -> Result<Node, ConfigError> {
 impl Node {
     fn new(kind: Kind) -> Self {
         Self { kind, place: None }
+    }
+
+    /// Whether there is something to read.
+    pub(super) fn has_value(&self) -> bool {
+        !matches!(self.kind, Kind::Null | Kind::Refused)
     }
 
     /// Takes over the places of a tree of the same shape; below an alias, all is where the alias is.
@@ -101,17 +112,27 @@ impl Node {
             Kind::Map(entries) => {
                 for (index, entry) in entries.iter_mut().enumerate() {
                     entry.place = Some(places.items.get(2 * index).unwrap_or(places).place);
-                    entry.node.put_in_place(places.items.get(2 * index + 1).unwrap_or(&places.as_leaf()));
+                    entry
+                        .node
+                        .put_in_place(places.items.get(2 * index + 1).unwrap_or(&places.as_leaf()));
                 }
             }
-            Kind::Null | Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) | Kind::Text(_) => {}
+            Kind::Null
+            | Kind::Refused
+            | Kind::Bool(_)
+            | Kind::Int(_)
+            | Kind::Float(_)
+            | Kind::Text(_) => {}
         }
     }
 }
 
 impl From<String> for Text {
     fn from(value: String) -> Self {
-        Self { value, written: None }
+        Self {
+            value,
+            written: None,
+        }
     }
 }
 
@@ -125,7 +146,11 @@ impl NodeSeed<'_> {
     /// Pays for one node with `bytes` of text.
     fn pay<E: serde::de::Error>(self, bytes: usize) -> Result<(), E> {
         let cost = size_of::<Entry>() + bytes;
-        let left = self.budget.get().checked_sub(cost).ok_or_else(|| E::custom(TOO_MUCH))?;
+        let left = self
+            .budget
+            .get()
+            .checked_sub(cost)
+            .ok_or_else(|| E::custom(TOO_MUCH))?;
         self.budget.set(left);
         Ok(())
     }
@@ -206,10 +231,14 @@ impl<'de> Visitor<'de> for NodeSeed<'_> {
                 Kind::Bool(value) => value.to_string(),
                 Kind::Int(value) => value.to_string(),
                 Kind::Float(value) => value.to_string(),
-                Kind::Null => "null".to_owned(),
+                Kind::Null | Kind::Refused => "null".to_owned(),
                 Kind::List(_) | Kind::Map(_) => return Err(A::Error::custom(KEY_NOT_TEXT)),
             };
-            entries.push(Entry { key, place: None, node: map.next_value_seed(self)? });
+            entries.push(Entry {
+                key,
+                place: None,
+                node: map.next_value_seed(self)?,
+            });
         }
         Ok(Node::new(Kind::Map(entries)))
     }
@@ -227,11 +256,20 @@ struct Places {
 
 impl Places {
     fn leaf(span: Span) -> Self {
-        Self { place: Place { line: span.start.line(), column: span.start.col() + 1 }, items: Vec::new() }
+        Self {
+            place: Place {
+                line: span.start.line(),
+                column: span.start.col() + 1,
+            },
+            items: Vec::new(),
+        }
     }
 
     fn as_leaf(&self) -> Self {
-        Self { place: self.place, items: Vec::new() }
+        Self {
+            place: self.place,
+            items: Vec::new(),
+        }
     }
 }
 
@@ -267,9 +305,16 @@ fn places(text: &str) -> Option<Places> {
 /// A person's version of the library's message.
 fn syntax_error(text: &str, error: &serde_yaml::Error) -> ConfigError {
     let full = error.to_string();
-    let message = full.split(" at line ").next().unwrap_or(&full).trim_start_matches(". ").to_owned();
+    let message = full
+        .split(" at line ")
+        .next()
+        .unwrap_or(&full)
+        .trim_start_matches(". ")
+        .to_owned();
     let location = error.location().filter(|location| location.line() > 0);
-    let line = location.as_ref().and_then(|location| text.lines().nth(location.line() - 1));
+    let line = location
+        .as_ref()
+        .and_then(|location| text.lines().nth(location.line() - 1));
     let indented_by_tab = line.is_some_and(|line| line.trim_start_matches(' ').starts_with('\t'));
     let suggestion = match message.as_str() {
         _ if indented_by_tab => "indent with spaces: YAML does not allow tabs",
@@ -278,8 +323,12 @@ fn syntax_error(text: &str, error: &serde_yaml::Error) -> ConfigError {
         "recursion limit exceeded" => "nothing in this file needs more than six levels",
         KEY_NOT_TEXT => "put a value that begins with { or [ in quotes",
         _ if message.contains("more than one document") => "remove the line that is only ---",
-        _ if message.contains("unknown anchor") => "put a value that begins with * in quotes, e.g. \"*.css\"",
-        _ => "check the indentation of this line and the one above; put values that contain ': ' or ' #', or begin with one of * & ! % @ [ {, in quotes",
+        _ if message.contains("unknown anchor") => {
+            "put a value that begins with * in quotes, e.g. \"*.css\""
+        }
+        _ => {
+            "check the indentation of this line and the one above; put values that contain ': ' or ' #', or begin with one of * & ! % @ [ {, in quotes"
+        }
     };
     ConfigError {
         line: location.as_ref().map(serde_yaml::Location::line),
@@ -315,23 +364,38 @@ mod tests {
     fn values_know_their_places() {
         let entries = entries("a: 1\n\nb:\n  - x\n  -  { c: é, d: [2] }\n");
         assert_eq!(entries[1].place, Some(Place { line: 3, column: 1 }));
-        let Kind::List(items) = &entries[1].node.kind else { panic!() };
+        let Kind::List(items) = &entries[1].node.kind else {
+            panic!()
+        };
         assert_eq!(items[0].place, Some(Place { line: 4, column: 5 }));
-        let Kind::Map(inner) = &items[1].kind else { panic!() };
+        let Kind::Map(inner) = &items[1].kind else {
+            panic!()
+        };
         assert_eq!(inner[1].key, "d");
-        assert_eq!(inner[1].place, Some(Place { line: 5, column: 16 }));
+        assert_eq!(
+            inner[1].place,
+            Some(Place {
+                line: 5,
+                column: 16
+            })
+        );
     }
 
     #[test]
     fn duplicate_keys_are_kept() {
-        let keys: Vec<_> = entries("a: 1\nb: 2\na: 3\n").into_iter().map(|entry| entry.key).collect();
+        let keys: Vec<_> = entries("a: 1\nb: 2\na: 3\n")
+            .into_iter()
+            .map(|entry| entry.key)
+            .collect();
         assert_eq!(keys, ["a", "b", "a"]);
     }
 
     #[test]
     fn what_an_alias_brings_is_where_the_alias_is() {
         let entries = entries("a: &x\n  b: [1, 2]\nc: *x\nd: 3\n");
-        let Kind::Map(inner) = &entries[1].node.kind else { panic!() };
+        let Kind::Map(inner) = &entries[1].node.kind else {
+            panic!()
+        };
         assert_eq!(inner[0].place, Some(Place { line: 3, column: 4 }));
         assert_eq!(entries[2].place, Some(Place { line: 4, column: 1 }));
     }
@@ -345,7 +409,11 @@ mod tests {
         }
         assert!(refused(&laughs).suggestion.unwrap().contains("aliases"));
 
-        let flat = format!("a: &a {}\nb: [{}]\n", "x".repeat(200_000), vec!["*a"; 100_000].join(", "));
+        let flat = format!(
+            "a: &a {}\nb: [{}]\n",
+            "x".repeat(200_000),
+            vec!["*a"; 100_000].join(", ")
+        );
         assert!(refused(&flat).suggestion.unwrap().contains("aliases"));
     }
 
