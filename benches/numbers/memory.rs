@@ -122,6 +122,6 @@ const MORE: f64 = 5e6;
 /// Limits raised, so that nobody is refused and no idle connection closed.
 const CONFIG: &str = "\
 session: { preset: aspnet }
-queue: { limit: 50, max_waiting: 40000, wait_timeout: 600s, hold_limit: 600s }
+queue: { max_waiting: 40000 }
 limits: { connections: 40000, header_timeout: 600s }
 ";
