@@ -97,7 +97,11 @@ impl Visit<'_> {
         }
         if self.entry.stay() == Stay::Nested {
             let mut labels = self.policy.routes.labels();
-            metrics.nested(labels.position(|label| label == self.route).unwrap_or_default());
+            metrics.nested(
+                labels
+                    .position(|label| label == self.route)
+                    .unwrap_or_default(),
+            );
         }
         if let Some(fault) = fault(&outcome) {
             metrics.upstream_error(fault as usize);
@@ -134,7 +138,11 @@ impl Visit<'_> {
             request_id: self.request_id.to_str().unwrap_or_default(),
             client: self.client.ip,
             method: &asked.method,
-            host: asked.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default(),
+            host: asked
+                .host
+                .as_ref()
+                .and_then(|host| host.to_str().ok())
+                .unwrap_or_default(),
             path: session::mask_path(asked.uri.path()),
             status: self.reply.given().map(|given| given.status),
             outcome,
@@ -144,7 +152,10 @@ impl Visit<'_> {
             position: self.notes.position,
             wait: self.notes.waited.unwrap_or_default(),
             hold: self.entry.hold(),
-            upstream: self.notes.sent.map(|sent| ended.saturating_duration_since(sent)),
+            upstream: self
+                .notes
+                .sent
+                .map(|sent| ended.saturating_duration_since(sent)),
             total: ended.saturating_duration_since(self.notes.started),
             bytes_out: self.notes.length,
         }
@@ -172,8 +183,15 @@ pub enum Fault {
 
 impl Fault {
     /// The labels, in the order of declaration.
-    pub const LABELS: [&'static str; 7] =
-        ["broken_off", "busy", "invalid", "late", "reset", "timed_out", "unreachable"];
+    pub const LABELS: [&'static str; 7] = [
+        "broken_off",
+        "busy",
+        "invalid",
+        "late",
+        "reset",
+        "timed_out",
+        "unreachable",
+    ];
 }
 
 fn fault(outcome: &Outcome) -> Option<Fault> {

@@ -97,7 +97,11 @@ pub(super) async fn serve(
             }
         }
         poll_exchange(&mut exchange, cx);
-        if hyper.is_none() && exchange.is_none() { Poll::Ready(()) } else { Poll::Pending }
+        if hyper.is_none() && exchange.is_none() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
     drop(open);
@@ -114,7 +118,12 @@ fn builder(limits: Limits) -> http1::Builder {
     builder
 }
 
-fn begin(gateway: &Rc<Gateway>, client: &Client, request: Request<Incoming>, answers: Answers) -> Exchange {
+fn begin(
+    gateway: &Rc<Gateway>,
+    client: &Client,
+    request: Request<Incoming>,
+    answers: Answers,
+) -> Exchange {
     let (gateway, client) = (Rc::clone(gateway), client.clone());
     Box::pin(async move { gateway.serve(request, client, answers).await })
 }
