@@ -72,13 +72,13 @@ impl Notes {
 
 impl Visit<'_> {
     /// Ends the request: what it held is free, it has its answer, and it is counted and logged.
-    pub(super) fn close(mut self, outcome: Outcome) {
+    pub(super) fn close(mut self, outcome: &Outcome) {
         let ended = now();
         self.entry.end(ended);
-        if let Err(Ended::Refused(refusal)) = &outcome {
+        if let Err(Ended::Refused(refusal)) = outcome {
             self.reply.refuse(refusal.clone());
         }
-        let label = self.label(&outcome);
+        let label = self.label(outcome);
         let metrics = &self.gateway.metrics;
         metrics.request(self.terms.access as usize, label.index());
         if let Label::Refused(reason) = label {
@@ -103,7 +103,7 @@ impl Visit<'_> {
                     .unwrap_or_default(),
             );
         }
-        if let Some(fault) = fault(&outcome) {
+        if let Some(fault) = fault(outcome) {
             metrics.upstream_error(fault as usize);
         }
         if let Some(asked) = &self.notes.asked {
@@ -114,15 +114,15 @@ impl Visit<'_> {
     fn label(&self, outcome: &Outcome) -> Label {
         match outcome {
             Err(Ended::ClientLeft) if self.notes.sent.is_none() => Label::ClientGoneWaiting,
-            Err(Ended::ClientLeft) | Ok(Delivered::Abandoned) => Label::ClientGoneInside,
+            Err(Ended::ClientLeft) | Ok(Delivered::Abandoned | Delivered::Unheard) => {
+                Label::ClientGoneInside
+            }
             Err(Ended::Refused(refusal)) => Label::Refused(refusal.reason),
             Err(Ended::Answered) => {
                 let reason = self.reply.given().and_then(|given| given.refused);
                 Label::Refused(reason.unwrap_or(Reason::UpstreamTimeout))
             }
             Ok(Delivered::Aborted | Delivered::Broken | Delivered::Late) => Label::BrokenOff,
-            // A write was heard to its end, but its client was not there any more.
-            Ok(Delivered::Unheard) => Label::ClientGoneInside,
             Ok(Delivered::Whole) => match self.notes.passed {
                 Passed::WithSession => Label::Passed,
                 Passed::WithoutSession => Label::PassedWithoutSession,

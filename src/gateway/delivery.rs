@@ -106,9 +106,9 @@ impl Visit<'_> {
                 break;
             }
             match flow {
-                Flow::Open => {}
                 Flow::Closed if self.on_leave() == OnLeave::End => return Delivered::Abandoned,
-                Flow::Closed => {} // a write is heard to its end; nobody listens
+                // A write is heard to its end, though nobody listens.
+                Flow::Closed | Flow::Open => {}
                 Flow::Full => {
                     if let Err(delivered) = self.slow_client(&writer).await {
                         return delivered;

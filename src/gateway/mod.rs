@@ -179,7 +179,7 @@ impl Gateway {
         let decision = policy.routes.decide(&head);
         let mut visit = self.visit(&policy, &decision, &client, &head, answers);
         let outcome = visit.steps(head, body).await;
-        visit.close(outcome);
+        visit.close(&outcome);
     }
 
     fn visit<'g>(
