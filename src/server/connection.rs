@@ -82,7 +82,7 @@ pub(super) async fn serve(
     std::future::poll_fn(|cx| {
         if drain == Drain::Unheard {
             // Once is enough to be woken; the flag is cheaper to look at than the signal.
-            drop(closed.as_mut().poll(cx));
+            let _ = closed.as_mut().poll(cx);
             drain = Drain::Awaited;
         }
         if drain == Drain::Awaited && draining.is_closed() {
