@@ -63,8 +63,10 @@ pub(crate) fn run(application: &Application) -> io::Result<Section> {
     section.figure("saturation", format!("{saturation:.0}/s"));
     section.figure("without waiters, median", time(without.median()));
     section.figure("without waiters, p99", time(without.p99()));
+    section.figure("without waiters, longest", time(without.max()));
     section.figure("with 100 waiters, median", time(with.median()));
     section.figure("with 100 waiters, p99", time(with.p99()));
+    section.figure("with 100 waiters, longest", time(with.max()));
     let medians = with.median().as_secs_f64() / without.median().as_secs_f64();
     section.at_most("ratio of the medians", medians, RATIO, ratio);
     section.at_most("errors", errors, 0, count);
