@@ -9,17 +9,19 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::application::{AT_ONCE, Application, LANE, LANES, WORK};
+use crate::application::{AT_ONCE, Application};
 use crate::load::{Fleet, Sessions};
 use crate::process::{Machine, Onelane, cores};
 use crate::report::{Sample, Section, time};
+use crate::timing::{LANE, LANES, Timing, WORK, pause};
 use crate::wire::Request;
 
 /// The connections of each lane, by number.
 type Pairs = [[usize; 2]; LANES];
 
 /// Measures hand-overs on one core and across two.
-pub(crate) fn run(application: &Application) -> io::Result<Section> {
+pub(crate) fn run(_: &Application) -> io::Result<Section> {
+    let application = Timing::start()?;
     let onelane = Onelane::start(application.address(), "session: { preset: aspnet }\n")?;
     let requests = (0..LANES * cores())
         .map(|_| Request::anonymous(AT_ONCE))
@@ -33,9 +35,9 @@ pub(crate) fn run(application: &Application) -> io::Result<Section> {
     match groups.as_slice() {
         [one, two, ..] => {
             fleet.keep(&[one.as_slice(), two].concat());
-            measure(application, &mut fleet, SAME, "same core", &mut section)?;
+            measure(&application, &mut fleet, SAME, "same core", &mut section)?;
             measure(
-                application,
+                &application,
                 &mut fleet,
                 ACROSS,
                 "across cores",
@@ -79,7 +81,7 @@ fn by_core(onelane: &Onelane, fleet: &mut Fleet) -> io::Result<Vec<Vec<usize>>> 
 }
 
 fn measure(
-    application: &Application,
+    application: &Timing,
     fleet: &mut Fleet,
     pairs: Pairs,
     name: &str,
@@ -101,10 +103,11 @@ fn measure(
     section.at_most(format!("{name}, p99"), sample.p99(), P99, time);
     section.figure(format!("{name}, longest"), time(sample.max()));
     section.note(format!(
-        "{name}: {} hand-overs, {LANES} lanes with one waiter each, {} ms and more in the application; the machine was \
+        "{name}: {} hand-overs, {LANES} lanes with one waiter each, {} to {} ms in the application; the machine was \
          {busy} % busy",
         sample.len(),
         WORK.as_millis(),
+        2 * WORK.as_millis(),
     ));
     Ok(())
 }
@@ -122,7 +125,7 @@ fn floor() -> io::Result<Sample> {
     });
     let mut took = Vec::with_capacity(ECHOES);
     for _ in 0..ECHOES {
-        thread::park_timeout(WORK);
+        pause(WORK);
         let written = Instant::now();
         near.write_all(b"x")?;
         near.read_exact(&mut [0])?;

@@ -21,6 +21,7 @@ mod process;
 mod relay;
 mod report;
 mod steady;
+mod timing;
 mod wire;
 
 use application::Application;
