@@ -100,3 +100,5 @@ pub(super) const SMALLEST_HEADER_SIZE: usize = 8 << 10;
 pub(super) const LARGEST_HEADER_SIZE: usize = 16 << 20;
 /// The largest buffer of one request.
 pub(super) const LARGEST_BUFFER: usize = 1 << 30;
+/// The most routes: a request may be held against each of them, and each is a label in metrics.
+pub(super) const MOST_ROUTES: usize = 1_000;

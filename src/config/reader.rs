@@ -4,6 +4,8 @@
 //! those without a value; whatever is read from it is one of the keys it declares.
 //! Does not do: know any key; that is each section's own.
 
+use std::collections::HashMap;
+
 use super::Warning;
 use super::problem::{ConfigError, Problems, nearest, shortened};
 use super::yaml::{Entry, Kind, Node, Place};
@@ -70,7 +72,6 @@ impl<'a> Value<'a> {
             problems,
         }
     }
-
 
     /// The line, from 1.
     pub(super) fn line(&self) -> Option<usize> {
@@ -265,7 +266,11 @@ impl<'a> Section<'a> {
 
     /// Those of `keys` that have a value, be it one that was reported.
     pub(super) fn present(&self, keys: &[&'static str]) -> Vec<&'static str> {
-        let written = |key: &&str| self.entries.iter().any(|entry| entry.key == *key && entry.node.kind != Kind::Null);
+        let written = |key: &&str| {
+            self.entries
+                .iter()
+                .any(|entry| entry.key == *key && entry.node.kind != Kind::Null)
+        };
         keys.iter().copied().filter(written).collect()
     }
 
@@ -278,39 +283,47 @@ impl<'a> Section<'a> {
     }
 
     fn check_keys(&self) {
-        for (index, entry) in self.entries.iter().enumerate() {
-            let report = |problem: String, suggestion: String| {
+        let mut first: HashMap<&str, Option<Place>> = HashMap::with_capacity(self.entries.len());
+        for entry in self.entries {
+            if let Some((problem, suggestion)) = self.key_problem(entry, &first) {
                 self.value_of(entry)
                     .report(None, problem, suggestion, entry.place);
-            };
-            let earlier = self.entries[..index]
-                .iter()
-                .find(|earlier| earlier.key == entry.key);
-            if let Some(earlier) = earlier {
-                let first = earlier.place.map_or_else(String::new, |place| {
-                    format!(", first on line {}", place.line)
-                });
-                report(
-                    format!("this key is there twice{first}"),
-                    "remove one of them".to_owned(),
-                );
-            } else if let Some(refused) = self
-                .keys
-                .refused
-                .iter()
-                .find(|refused| refused.key == entry.key)
-            {
-                report(refused.problem.to_owned(), refused.instead.to_owned());
-            } else if !self.keys.known.is_empty() && !self.keys.known.contains(&entry.key.as_str())
-            {
-                report("there is no such key".to_owned(), self.advice(&entry.key));
-            } else if entry.node.kind == Kind::Null {
-                report(
-                    "this key has no value".to_owned(),
-                    "write one, or remove the key to have its default".to_owned(),
-                );
             }
+            first.entry(&entry.key).or_insert(entry.place);
         }
+    }
+
+    /// What is wrong with a key, and what to do; `first` has those before it.
+    fn key_problem(
+        &self,
+        entry: &Entry,
+        first: &HashMap<&str, Option<Place>>,
+    ) -> Option<(String, String)> {
+        if let Some(earlier) = first.get(entry.key.as_str()) {
+            let line = earlier.map_or_else(String::new, |place| {
+                format!(", first on line {}", place.line)
+            });
+            return Some((
+                format!("this key is there twice{line}"),
+                "remove one of them".to_owned(),
+            ));
+        }
+        if let Some(refused) = self
+            .keys
+            .refused
+            .iter()
+            .find(|refused| refused.key == entry.key)
+        {
+            return Some((refused.problem.to_owned(), refused.instead.to_owned()));
+        }
+        if !self.keys.known.is_empty() && !self.keys.known.contains(&entry.key.as_str()) {
+            return Some(("there is no such key".to_owned(), self.advice(&entry.key)));
+        }
+        if entry.node.kind == Kind::Null {
+            let suggestion = "write one, or remove the key to have its default";
+            return Some(("this key has no value".to_owned(), suggestion.to_owned()));
+        }
+        None
     }
 
     /// What may have been meant by an unknown key.

@@ -55,7 +55,13 @@ fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> http::request:
 }
 
 fn terms(config: &Config, method: &str, path: &str) -> Arc<Terms> {
-    Arc::clone(config.policy.routes.decide(&request(method, path, &[])).terms)
+    Arc::clone(
+        config
+            .policy
+            .routes
+            .decide(&request(method, path, &[]))
+            .terms,
+    )
 }
 
 fn with_route(route: &str) -> Config {
@@ -92,16 +98,26 @@ mod the_shipped_files {
     fn onelane_yaml_shows_the_defaults() {
         let every_key = config(include_str!("../../config/onelane.yaml"));
         let least = config("session: { preset: aspnet }");
-        assert_eq!(format!("{:#?}", every_key.startup), format!("{:#?}", least.startup));
-        assert_eq!(format!("{:#?}", every_key.policy), format!("{:#?}", least.policy));
+        assert_eq!(
+            format!("{:#?}", every_key.startup),
+            format!("{:#?}", least.startup)
+        );
+        assert_eq!(
+            format!("{:#?}", every_key.policy),
+            format!("{:#?}", least.policy)
+        );
         assert_eq!(every_key.warnings, []);
     }
 
     #[test]
     fn a_default_that_differs_from_onelane_yaml_is_noticed() {
-        let text = include_str!("../../config/onelane.yaml").replace("slow_client: 1s", "slow_client: 2s");
+        let text =
+            include_str!("../../config/onelane.yaml").replace("slow_client: 1s", "slow_client: 2s");
         let other = format!("{:?}", config(&text).policy);
-        assert_ne!(other, format!("{:?}", config("session: { preset: aspnet }").policy));
+        assert_ne!(
+            other,
+            format!("{:?}", config("session: { preset: aspnet }").policy)
+        );
     }
 
     #[test]
@@ -154,14 +170,26 @@ mod unreadable_input {
         let mut text = "drain_timeout: 5s\n".to_owned();
         text += &"#".repeat((1 << 20) - text.len());
         let path = folder.write("largest.yaml", text);
-        assert_eq!(Config::load(&path, &no_environment).unwrap().startup.drain_timeout, Duration::from_secs(5));
+        assert_eq!(
+            Config::load(&path, &no_environment)
+                .unwrap()
+                .startup
+                .drain_timeout,
+            Duration::from_secs(5)
+        );
     }
 
     #[test]
     fn a_byte_order_mark_and_windows_line_ends_do_not_matter() {
         let folder = Folder::new("bom");
         let path = folder.write("bom.yaml", "\u{feff}drain_timeout: 5s\r\nmode: observe\r\n");
-        assert_eq!(Config::load(&path, &no_environment).unwrap().startup.drain_timeout, Duration::from_secs(5));
+        assert_eq!(
+            Config::load(&path, &no_environment)
+                .unwrap()
+                .startup
+                .drain_timeout,
+            Duration::from_secs(5)
+        );
     }
 
     #[test]
@@ -192,7 +220,10 @@ routes:
 limits: { header_size: 1 }
 throttle: []
 ";
-        let found: Vec<(String, Option<usize>)> = errors(text).into_iter().map(|error| (error.at, error.line)).collect();
+        let found: Vec<(String, Option<usize>)> = errors(text)
+            .into_iter()
+            .map(|error| (error.at, error.line))
+            .collect();
         let expected = [
             ("listen", 1),
             ("upstream.url", 2),
@@ -207,12 +238,16 @@ throttle: []
             ("limits.header_size", 12),
             ("throttle", 13),
         ];
-        assert_eq!(found, expected.map(|(at, line)| (at.to_owned(), Some(line))));
+        assert_eq!(
+            found,
+            expected.map(|(at, line)| (at.to_owned(), Some(line)))
+        );
     }
 
     #[test]
     fn they_are_printed_for_a_person() {
-        let errors = Config::parse("queue:\n  limt: 5\n  wait_timeout: 60\n", &no_environment).unwrap_err();
+        let errors =
+            Config::parse("queue:\n  limt: 5\n  wait_timeout: 60\n", &no_environment).unwrap_err();
         let expected = "\
 configuration:2:3: queue.limt
     there is no such key
@@ -246,10 +281,18 @@ configuration has 2 errors.";
 
     #[test]
     fn a_key_on_the_wrong_level_is_sent_home() {
-        assert_eq!(suggestion("wait_timeout: 5s"), "it belongs under queue: write queue: { wait_timeout: … }");
-        assert_eq!(suggestion("header_size: 64KiB"), "it belongs under limits: write limits: { header_size: … }");
+        assert_eq!(
+            suggestion("wait_timeout: 5s"),
+            "it belongs under queue: write queue: { wait_timeout: … }"
+        );
+        assert_eq!(
+            suggestion("header_size: 64KiB"),
+            "it belongs under limits: write limits: { header_size: … }"
+        );
         assert!(suggestion("routes: [{ path: /a, wait_timeout: 5s }]").contains("under queue"));
-        assert!(suggestion("routes: [{ path: /a, queue: { max_waiting: 5 } }]").contains("top level"));
+        assert!(
+            suggestion("routes: [{ path: /a, queue: { max_waiting: 5 } }]").contains("top level")
+        );
         assert!(suggestion("access: read").contains("default_access"));
     }
 
@@ -258,12 +301,19 @@ configuration has 2 errors.";
         let error = error("mode: observe\nlog: { access: true }\nmode: enforce\n");
         assert_eq!((error.at.as_str(), error.line), ("mode", Some(3)));
         assert_eq!(error.problem, "this key is there twice, first on line 1");
-        assert_eq!(errors("queue: { limit: 1, limit: 2 }\nrefusals: { draining: {}, draining: {} }").len(), 2);
+        assert_eq!(
+            errors("queue: { limit: 1, limit: 2 }\nrefusals: { draining: {}, draining: {} }").len(),
+            2
+        );
     }
 
     #[test]
     fn a_key_without_a_value_is_refused() {
-        for text in ["routes:\n", "queue: { limit: ~ }", "session:\n  preset: null\n  keys: [{cookie: a}]\n"] {
+        for text in [
+            "routes:\n",
+            "queue: { limit: ~ }",
+            "session:\n  preset: null\n  keys: [{cookie: a}]\n",
+        ] {
             assert_eq!(error(text).problem, "this key has no value", "{text}");
         }
     }
@@ -272,11 +322,26 @@ configuration has 2 errors.";
     fn wrong_types_are_named() {
         for (text, expected) in [
             ("queue: 50", "expected a section, found a number"),
-            ("queue: { limit: [5] }", "expected a whole number, found a list"),
-            ("queue: { limit: 1.5 }", "expected a whole number, found a number"),
-            ("queue: { wait_timeout: {} }", "expected a duration, found a section"),
-            ("limits: { body_size: true }", "expected a size, found true or false"),
-            ("log: { access: 1 }", "expected true or false, found a number"),
+            (
+                "queue: { limit: [5] }",
+                "expected a whole number, found a list",
+            ),
+            (
+                "queue: { limit: 1.5 }",
+                "expected a whole number, found a number",
+            ),
+            (
+                "queue: { wait_timeout: {} }",
+                "expected a duration, found a section",
+            ),
+            (
+                "limits: { body_size: true }",
+                "expected a size, found true or false",
+            ),
+            (
+                "log: { access: 1 }",
+                "expected true or false, found a number",
+            ),
             ("mode: [enforce]", "expected a word, found a list"),
             ("routes: { path: /a }", "expected a list, found a section"),
             ("routes: [/a]", "expected a section, found text"),
@@ -317,33 +382,69 @@ configuration has 2 errors.";
     fn contradictions_are_refused() {
         for (text, expected) in [
             ("upstream: http://127.0.0.1:8080", "round in circles"),
-            ("listen: 127.0.0.1:9180", "clients connect to 127.0.0.1:9180 already"),
+            (
+                "listen: 127.0.0.1:9180",
+                "clients connect to 127.0.0.1:9180 already",
+            ),
             ("listen: [0.0.0.0:80, 0.0.0.0:80]", "twice"),
             ("listen: []", "nobody could connect"),
             ("listen: [{}]", "address is missing"),
-            ("session: { preset: php, keys: [{ cookie: a }] }", "has its own keys"),
-            ("session: { keys: [{ cookie: a }], cookie: b }", "there is none"),
-            ("session: { scope: { host: true } }", "neither preset nor keys"),
+            (
+                "session: { preset: php, keys: [{ cookie: a }] }",
+                "has its own keys",
+            ),
+            (
+                "session: { keys: [{ cookie: a }], cookie: b }",
+                "there is none",
+            ),
+            (
+                "session: { scope: { host: true } }",
+                "neither preset nor keys",
+            ),
             ("session: { keys: [] }", "empty list"),
             ("session: { keys: [{ name: a }] }", "no place"),
             ("session: { keys: [{ cookie: a, header: b }] }", "one place"),
-            ("session: { keys: [{ cookie: a }, { cookie: a }] }", "two keys are called a"),
+            (
+                "session: { keys: [{ cookie: a }, { cookie: a }] }",
+                "two keys are called a",
+            ),
             ("routes: [{ path: /a, regex: /b }]", "both path and regex"),
             ("routes: [{ access: read }]", "does not say which requests"),
             ("routes: [{ path: /a, reads: share }]", "this route is none"),
-            ("routes: [{ path: /a, name: x }, { path: /b, name: x }]", "two routes have this name"),
-            ("routes: [{ path: /a, name: default }]", "a meaning of its own"),
-            ("release: { after: headers, grace: 5ms }", "grace counts from the end of the body"),
+            (
+                "routes: [{ path: /a, name: x }, { path: /b, name: x }]",
+                "two routes have this name",
+            ),
+            (
+                "routes: [{ path: /a, name: default }]",
+                "a meaning of its own",
+            ),
+            (
+                "release: { after: headers, grace: 5ms }",
+                "grace counts from the end of the body",
+            ),
             ("release: { grace: 5ms }", "after is missing"),
         ] {
-            let text = if text.starts_with("listen: 127") { format!("{text}\nadmin: {{ listen: 127.0.0.1:9180 }}") } else { text.to_owned() };
-            assert!(error(&text).problem.contains(expected), "{text}: {}", error(&text));
+            let text = if text.starts_with("listen: 127") {
+                format!("{text}\nadmin: {{ listen: 127.0.0.1:9180 }}")
+            } else {
+                text.to_owned()
+            };
+            assert!(
+                error(&text).problem.contains(expected),
+                "{text}: {}",
+                error(&text)
+            );
         }
     }
 
     #[test]
     fn an_admin_address_that_clients_have_by_default_is_refused_too() {
-        assert!(error("admin: { listen: 127.0.0.1:8080 }").problem.contains("0.0.0.0:8080 already"));
+        assert!(
+            error("admin: { listen: 127.0.0.1:8080 }")
+                .problem
+                .contains("0.0.0.0:8080 already")
+        );
     }
 
     #[test]
@@ -370,7 +471,10 @@ configuration has 2 errors.";
             assert!(!error.problem.contains('\n'), "{error}");
         }
         assert_eq!(suggestion("routes: [{ methods: get }]"), "write GET");
-        assert_eq!(suggestion("routes: [{ path: reports }]"), "write \"/reports\" or \"**/reports\"");
+        assert_eq!(
+            suggestion("routes: [{ path: reports }]"),
+            "write \"/reports\" or \"**/reports\""
+        );
     }
 
     #[test]
@@ -384,16 +488,25 @@ configuration has 2 errors.";
             "application: { secert: hunter2 }",
         ] {
             let errors = Config::parse(text, &no_environment).unwrap_err();
-            assert!(!format!("{errors} {errors:?}").contains("hunter2"), "{errors}");
+            assert!(
+                !format!("{errors} {errors:?}").contains("hunter2"),
+                "{errors}"
+            );
         }
-        let config = config("session: { preset: php, secret: hunter2 }\napplication: { secret: hunter2 }");
+        let config =
+            config("session: { preset: php, secret: hunter2 }\napplication: { secret: hunter2 }");
         assert!(!format!("{config:?}").contains("hunter2"));
     }
 
     #[test]
     fn a_long_value_is_shortened_to_a_line() {
-        let value = error(&format!("mode: \"a\\nb{}\"", "x".repeat(500))).value.unwrap();
-        assert!(value.chars().count() < 70 && !value.contains('\n'), "{value}");
+        let value = error(&format!("mode: \"a\\nb{}\"", "x".repeat(500)))
+            .value
+            .unwrap();
+        assert!(
+            value.chars().count() < 70 && !value.contains('\n'),
+            "{value}"
+        );
     }
 }
 
@@ -425,14 +538,20 @@ mod later_versions {
             "store: { redis: { url: x } }",
             "opentelemetry: {}",
         ] {
-            assert!(error(text).problem.contains("not in this version"), "{text}: {}", error(text));
+            assert!(
+                error(text).problem.contains("not in this version"),
+                "{text}: {}",
+                error(text)
+            );
             assert!(error(text).suggestion.is_some(), "{text}");
         }
     }
 
     #[test]
     fn what_this_version_does_anyway_may_be_written() {
-        config("queue: { admission: off }\nstore: memory\nlimits: { request_spool: 0 }\nsession: { preset: java, without_session: pass }");
+        config(
+            "queue: { admission: off }\nstore: memory\nlimits: { request_spool: 0 }\nsession: { preset: java, without_session: pass }",
+        );
     }
 }
 
@@ -451,7 +570,13 @@ mod values {
             ("0s", Duration::ZERO),
             ("7d", Duration::from_secs(7 * 24 * 3600)),
         ] {
-            assert_eq!(config(&format!("drain_timeout: {text}")).startup.drain_timeout, expected, "{text}");
+            assert_eq!(
+                config(&format!("drain_timeout: {text}"))
+                    .startup
+                    .drain_timeout,
+                expected,
+                "{text}"
+            );
         }
     }
 
@@ -463,9 +588,17 @@ mod values {
         }
         assert!(suggestion("drain_timeout: 30").contains("30s for seconds"));
         for text in ["abc", "\"\"", "-5s", "5 parsecs", "s"] {
-            assert_eq!(error(&format!("drain_timeout: {text}")).problem, "not a duration", "{text}");
+            assert_eq!(
+                error(&format!("drain_timeout: {text}")).problem,
+                "not a duration",
+                "{text}"
+            );
         }
-        assert_eq!(error("drain_timeout: 2M").problem, "out of range", "M is months");
+        assert_eq!(
+            error("drain_timeout: 2M").problem,
+            "out of range",
+            "M is months"
+        );
     }
 
     #[test]
@@ -485,7 +618,11 @@ mod values {
             assert_eq!(config.startup.edge.header_size, expected, "{text}");
         }
         for text in ["64Kb/s", "KiB", "ten", "\"\"", "1..5MB"] {
-            assert_eq!(error(&format!("limits: {{ header_size: {text} }}")).problem, "not a size", "{text}");
+            assert_eq!(
+                error(&format!("limits: {{ header_size: {text} }}")).problem,
+                "not a size",
+                "{text}"
+            );
         }
     }
 
@@ -502,10 +639,17 @@ mod values {
     #[test]
     fn addresses_have_hosts_and_ports() {
         let several = config("listen: [127.0.0.1:1, { address: '[::1]:2' }]");
-        let expected: Vec<SocketAddr> = vec!["127.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap()];
+        let expected: Vec<SocketAddr> =
+            vec!["127.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap()];
         assert_eq!(several.startup.listen, expected);
         assert_eq!(config("listen: 127.0.0.1:0").startup.listen[0].port(), 0);
-        assert_eq!(config("listen: { address: '127.0.0.1:0' }").startup.listen.len(), 1);
+        assert_eq!(
+            config("listen: { address: '127.0.0.1:0' }")
+                .startup
+                .listen
+                .len(),
+            1
+        );
         assert!(suggestion("listen: 80").contains("0.0.0.0:80"));
         assert!(suggestion("listen: ':80'").contains("0.0.0.0:80"));
         assert!(suggestion("listen: '*:80'").contains("0.0.0.0:80"));
@@ -519,13 +663,23 @@ mod values {
         for text in ["admin: off", "admin: { listen: off }", "admin: false"] {
             assert_eq!(config(text).startup.admin.listen, None, "{text}");
         }
-        assert_eq!(config("admin: {}").startup.admin.listen, "127.0.0.1:9180".parse().ok());
+        assert_eq!(
+            config("admin: {}").startup.admin.listen,
+            "127.0.0.1:9180".parse().ok()
+        );
     }
 
     #[test]
     fn the_short_form_of_upstream_is_its_url() {
-        assert_eq!(config("upstream: http://app:81").startup.upstream, config("upstream: { url: 'http://app:81' }").startup.upstream);
-        let long = config("upstream: { connect_timeout: 1s, response_timeout: 200s, body_timeout: 3s, keep_alive: 4ms }");
+        assert_eq!(
+            config("upstream: http://app:81").startup.upstream,
+            config("upstream: { url: 'http://app:81' }")
+                .startup
+                .upstream
+        );
+        let long = config(
+            "upstream: { connect_timeout: 1s, response_timeout: 200s, body_timeout: 3s, keep_alive: 4ms }",
+        );
         let settings = long.startup.upstream;
         assert_eq!(settings.connect_timeout, Duration::from_secs(1));
         assert_eq!(settings.response_timeout, Duration::from_secs(200));
@@ -536,7 +690,13 @@ mod values {
     #[test]
     fn log_and_timing_are_what_is_written() {
         let config = config("log: { format: json, access: false }\nserver_timing: false");
-        assert_eq!(config.startup.log, Log { format: LogFormat::Json, access: AccessLog::Off });
+        assert_eq!(
+            config.startup.log,
+            Log {
+                format: LogFormat::Json,
+                access: AccessLog::Off
+            }
+        );
         assert_eq!(config.policy.server_timing, ServerTiming::Hide);
     }
 
@@ -573,7 +733,13 @@ mod environment {
     fn a_variable_of_digits_is_text_where_text_is_wanted() {
         let config = with("application: { secret: \"${DIGITS}\" }").unwrap();
         assert_eq!(config.policy.application_secret.unwrap(), "0123");
-        assert_eq!(with("application: { secret: \"${NONE:-}\" }").unwrap().policy.application_secret, None);
+        assert_eq!(
+            with("application: { secret: \"${NONE:-}\" }")
+                .unwrap()
+                .policy
+                .application_secret,
+            None
+        );
     }
 
     #[test]
@@ -581,7 +747,10 @@ mod environment {
         let errors = with("mode: ${INJECTED}").unwrap_err();
         assert_eq!(errors.len(), 1);
         let error = errors.iter().next().unwrap();
-        assert_eq!(error.value.as_deref(), Some("${INJECTED} = \"observe queue: { limit: 0 }\""));
+        assert_eq!(
+            error.value.as_deref(),
+            Some("${INJECTED} = \"observe queue: { limit: 0 }\"")
+        );
     }
 
     #[test]
@@ -589,7 +758,10 @@ mod environment {
         let error = error("session: { keys: [{ cookie: '${NAME}' }] }");
         assert_eq!(error.at, "session.keys[0].cookie");
         assert!(error.problem.contains("NAME is not set"));
-        assert_eq!(errors("routes:\n  - path: ${A}\n    access: ${B}\n").len(), 2);
+        assert_eq!(
+            errors("routes:\n  - path: ${A}\n    access: ${B}\n").len(),
+            2
+        );
     }
 }
 
@@ -620,12 +792,29 @@ mod terms_of_requests {
              on_wait_timeout: pass_without_session, on_hold_limit: abort, max_passed: 3, admission: off } }",
         );
         let terms = terms(&config, "GET", "/a");
-        assert_eq!((terms.access, terms.reads, terms.mode), (Access::Read, Reads::Share, Mode::Observe));
-        assert_eq!(terms.release, Release::Body { grace: Duration::from_millis(50) });
-        assert_eq!((terms.follow_hold, terms.on_client_gone), (Duration::from_secs(1), OnClientGone::Stay));
+        assert_eq!(
+            (terms.access, terms.reads, terms.mode),
+            (Access::Read, Reads::Share, Mode::Observe)
+        );
+        assert_eq!(
+            terms.release,
+            Release::Body {
+                grace: Duration::from_millis(50)
+            }
+        );
+        assert_eq!(
+            (terms.follow_hold, terms.on_client_gone),
+            (Duration::from_secs(1), OnClientGone::Stay)
+        );
         assert_eq!((terms.limits.waiters, terms.limits.max_passed), (1, 3));
-        assert_eq!((terms.limits.wait_timeout, terms.limits.hold_limit), (Duration::from_secs(200), Duration::from_secs(100)));
-        assert_eq!((terms.limits.on_overflow, terms.limits.on_wait_timeout), (OnFull::Pass, OnFull::PassWithoutSession));
+        assert_eq!(
+            (terms.limits.wait_timeout, terms.limits.hold_limit),
+            (Duration::from_secs(200), Duration::from_secs(100))
+        );
+        assert_eq!(
+            (terms.limits.on_overflow, terms.limits.on_wait_timeout),
+            (OnFull::Pass, OnFull::PassWithoutSession)
+        );
         assert_eq!(terms.limits.on_hold_limit, OnHoldLimit::Abort);
     }
 
@@ -633,30 +822,64 @@ mod terms_of_requests {
     fn release_has_three_forms() {
         let release = |text: &str| terms(&config(&format!("release: {text}")), "GET", "/").release;
         assert_eq!(release("headers"), Release::Headers);
-        assert_eq!(release("body"), Release::Body { grace: Duration::ZERO });
-        assert_eq!(release("{ after: body }"), Release::Body { grace: Duration::ZERO });
-        assert_eq!(release("{ after: body, grace: 50ms }"), Release::Body { grace: Duration::from_millis(50) });
+        assert_eq!(
+            release("body"),
+            Release::Body {
+                grace: Duration::ZERO
+            }
+        );
+        assert_eq!(
+            release("{ after: body }"),
+            Release::Body {
+                grace: Duration::ZERO
+            }
+        );
+        assert_eq!(
+            release("{ after: body, grace: 50ms }"),
+            Release::Body {
+                grace: Duration::from_millis(50)
+            }
+        );
     }
 
     #[test]
     fn a_preset_decides_what_nobody_says() {
         let default = |text: &str| terms(&config(text), "POST", "/");
-        assert_eq!(default("session: { preset: php }").limits.on_hold_limit, OnHoldLimit::Wait);
-        assert_eq!(default("session: { preset: java }").limits.on_hold_limit, OnHoldLimit::Release);
+        assert_eq!(
+            default("session: { preset: php }").limits.on_hold_limit,
+            OnHoldLimit::Wait
+        );
+        assert_eq!(
+            default("session: { preset: java }").limits.on_hold_limit,
+            OnHoldLimit::Release
+        );
         let said = default("session: { preset: php }\nqueue: { on_hold_limit: abort }");
         assert_eq!(said.limits.on_hold_limit, OnHoldLimit::Abort);
         assert_eq!(default("session: { preset: aspnet }").reads, Reads::Follow);
-        assert_eq!(default("session: { preset: aspnet }\nreads: share").reads, Reads::Share);
+        assert_eq!(
+            default("session: { preset: aspnet }\nreads: share").reads,
+            Reads::Share
+        );
         assert_eq!(default("session: { preset: php }").reads, Reads::Overtake);
         assert_eq!(default("mode: enforce").reads, Reads::Overtake);
     }
 
     #[test]
     fn the_presets_routes_come_last_and_can_be_left_out() {
-        let access = |text: &str| terms(&config(&format!("session: {{ preset: aspnet }}\n{text}")), "GET", "/A.CSS").access;
+        let access = |text: &str| {
+            terms(
+                &config(&format!("session: {{ preset: aspnet }}\n{text}")),
+                "GET",
+                "/A.CSS",
+            )
+            .access
+        };
         assert_eq!(access(""), Access::None);
         assert_eq!(access("preset_routes: false"), Access::Write);
-        assert_eq!(access("routes: [{ path: /a.css, access: read }]"), Access::Read);
+        assert_eq!(
+            access("routes: [{ path: /a.css, access: read }]"),
+            Access::Read
+        );
     }
 
     #[test]
@@ -676,21 +899,66 @@ mod terms_of_requests {
 
     #[test]
     fn each_criterion_selects() {
-        let cases: [(&str, (&str, &str, &[(&str, &str)]), (&str, &str, &[(&str, &str)])); 9] = [
-            ("{ path: '/r/**', access: none }", ("GET", "/r/a/b", &[]), ("GET", "/x", &[])),
-            ("{ regex: '^/r/\\d+$', access: none }", ("GET", "/r/12", &[]), ("GET", "/r/x", &[])),
-            ("{ methods: [GET, HEAD], access: none }", ("HEAD", "/", &[]), ("POST", "/", &[])),
-            ("{ methods: PUT, access: none }", ("PUT", "/", &[]), ("GET", "/", &[])),
-            ("{ host: '*.example.com', access: none }", ("GET", "/", &[("host", "a.example.com")]), ("GET", "/", &[("host", "b.org")])),
-            ("{ header: x-a, access: none }", ("GET", "/", &[("x-a", "1")]), ("GET", "/", &[])),
-            ("{ header: { x-a: '1*' }, access: none }", ("GET", "/", &[("x-a", "12")]), ("GET", "/", &[("x-a", "2")])),
-            ("{ query: { action: view }, access: none }", ("GET", "/?action=view", &[]), ("GET", "/?action=edit", &[])),
-            ("{ extensions: [css, .js], access: none }", ("GET", "/a.js", &[]), ("GET", "/a.png", &[])),
+        let cases: [(
+            &str,
+            (&str, &str, &[(&str, &str)]),
+            (&str, &str, &[(&str, &str)]),
+        ); 9] = [
+            (
+                "{ path: '/r/**', access: none }",
+                ("GET", "/r/a/b", &[]),
+                ("GET", "/x", &[]),
+            ),
+            (
+                "{ regex: '^/r/\\d+$', access: none }",
+                ("GET", "/r/12", &[]),
+                ("GET", "/r/x", &[]),
+            ),
+            (
+                "{ methods: [GET, HEAD], access: none }",
+                ("HEAD", "/", &[]),
+                ("POST", "/", &[]),
+            ),
+            (
+                "{ methods: PUT, access: none }",
+                ("PUT", "/", &[]),
+                ("GET", "/", &[]),
+            ),
+            (
+                "{ host: '*.example.com', access: none }",
+                ("GET", "/", &[("host", "a.example.com")]),
+                ("GET", "/", &[("host", "b.org")]),
+            ),
+            (
+                "{ header: x-a, access: none }",
+                ("GET", "/", &[("x-a", "1")]),
+                ("GET", "/", &[]),
+            ),
+            (
+                "{ header: { x-a: '1*' }, access: none }",
+                ("GET", "/", &[("x-a", "12")]),
+                ("GET", "/", &[("x-a", "2")]),
+            ),
+            (
+                "{ query: { action: view }, access: none }",
+                ("GET", "/?action=view", &[]),
+                ("GET", "/?action=edit", &[]),
+            ),
+            (
+                "{ extensions: [css, .js], access: none }",
+                ("GET", "/a.js", &[]),
+                ("GET", "/a.png", &[]),
+            ),
         ];
         for (route, hit, miss) in cases {
             let config = with_route(&route.replace('\\', "\\"));
             let access = |(method, path, headers): (&str, &str, &[(&str, &str)])| {
-                config.policy.routes.decide(&request(method, path, headers)).terms.access
+                config
+                    .policy
+                    .routes
+                    .decide(&request(method, path, headers))
+                    .terms
+                    .access
             };
             assert_eq!(access(hit), Access::None, "{route}");
             assert_eq!(access(miss), Access::Write, "{route}");
@@ -699,7 +967,11 @@ mod terms_of_requests {
 
     #[test]
     fn a_route_is_called_what_it_matches_unless_it_has_a_name() {
-        let label = |route: &str| with_route(route).policy.routes.routes()[0].label.to_string();
+        let label = |route: &str| {
+            with_route(route).policy.routes.routes()[0]
+                .label
+                .to_string()
+        };
         assert_eq!(label("{ name: Reports, path: /a }"), "Reports");
         assert_eq!(label("{ methods: [GET, HEAD], path: /a }"), "GET,HEAD /a");
         assert_eq!(label("{ extensions: [css, js], host: h }"), "h *.css,js");
@@ -711,7 +983,11 @@ mod sessions {
     use super::*;
 
     fn key(config: &Config, cookie: &str) -> Option<String> {
-        match config.policy.sessions.find(&request("GET", "/a/b", &[("cookie", cookie), ("host", "h")])) {
+        match config.policy.sessions.find(&request(
+            "GET",
+            "/a/b",
+            &[("cookie", cookie), ("host", "h")],
+        )) {
             Found::Session(session) => Some(session.key.to_string()),
             Found::Odd(_) | Found::None => None,
         }
@@ -720,7 +996,13 @@ mod sessions {
     #[test]
     fn a_preset_finds_its_cookie_or_the_one_named() {
         let id = "abcdefghijklmnopqrstuvwx";
-        assert!(key(&config("session: { preset: aspnet }"), &format!("ASP.NET_SessionId={id}")).is_some());
+        assert!(
+            key(
+                &config("session: { preset: aspnet }"),
+                &format!("ASP.NET_SessionId={id}")
+            )
+            .is_some()
+        );
         let named = config("session: { preset: aspnet, cookie: Other }");
         assert!(key(&named, &format!("Other={id}")).is_some());
         assert!(key(&named, &format!("ASP.NET_SessionId={id}")).is_none());
@@ -734,7 +1016,10 @@ mod sessions {
              pattern: '[a-z]{4}'\n      max_length: 4\n      duplicates: first_valid\n    - { header: X-Session }\n    \
              - { query: sid }\n    - { path_parameter: sid }\n    - { path_segment: S }\n",
         );
-        assert_eq!(key(&config, "SID1=s%3AABCD.xyz"), key(&config, "sid2=bad; sid=abcd"));
+        assert_eq!(
+            key(&config, "SID1=s%3AABCD.xyz"),
+            key(&config, "sid2=bad; sid=abcd")
+        );
         assert!(key(&config, "sid=abcd").is_some());
         assert!(key(&config, "sid=abcde").is_none());
     }
@@ -742,14 +1027,30 @@ mod sessions {
     #[test]
     fn a_secret_makes_the_digest_the_same_everywhere() {
         let digest = |text: &str| key(&config(text), "a=1");
-        assert_eq!(digest("session: { keys: [{ cookie: a }], secret: x }"), digest("session: { keys: { cookie: a }, secret: x }"));
-        assert_ne!(digest("session: { keys: [{ cookie: a }], secret: x }"), digest("session: { keys: [{ cookie: a }], secret: y }"));
-        assert_ne!(digest("session: { keys: [{ cookie: a }], secret: '' }"), digest("session: { keys: [{ cookie: a }], secret: '' }"));
+        assert_eq!(
+            digest("session: { keys: [{ cookie: a }], secret: x }"),
+            digest("session: { keys: { cookie: a }, secret: x }")
+        );
+        assert_ne!(
+            digest("session: { keys: [{ cookie: a }], secret: x }"),
+            digest("session: { keys: [{ cookie: a }], secret: y }")
+        );
+        assert_ne!(
+            digest("session: { keys: [{ cookie: a }], secret: '' }"),
+            digest("session: { keys: [{ cookie: a }], secret: '' }")
+        );
     }
 
     #[test]
     fn the_scope_is_part_of_the_key() {
-        let digest = |scope: &str| key(&config(&format!("session: {{ keys: [{{ cookie: a }}], secret: x, scope: {scope} }}")), "a=1");
+        let digest = |scope: &str| {
+            key(
+                &config(&format!(
+                    "session: {{ keys: [{{ cookie: a }}], secret: x, scope: {scope} }}"
+                )),
+                "a=1",
+            )
+        };
         assert_eq!(digest("{}"), digest("{ host: false, path_segments: 0 }"));
         assert_ne!(digest("{}"), digest("{ host: true }"));
         assert_ne!(digest("{}"), digest("{ path_segments: 1 }"));
@@ -763,7 +1064,10 @@ mod refusal_pages {
     fn a_page_is_read_from_beside_the_file() {
         let folder = Folder::new("pages");
         folder.write("queue.html", "<p>wait</p>");
-        let path = folder.write("onelane.yaml", "refusals: { queue_full: { status: 429, page: queue.html }, draining: {} }");
+        let path = folder.write(
+            "onelane.yaml",
+            "refusals: { queue_full: { status: 429, page: queue.html }, draining: {} }",
+        );
         let config = Config::load(&path, &no_environment).unwrap();
         let page = &config.policy.refusals[&Reason::QueueFull];
         assert_eq!(page.status, Some(StatusCode::TOO_MANY_REQUESTS));
@@ -774,15 +1078,26 @@ mod refusal_pages {
     #[test]
     fn a_page_that_cannot_be_read_is_an_error_with_its_path() {
         let folder = Folder::new("no-page");
-        let path = folder.write("onelane.yaml", "refusals: { queue_full: { page: absent.html } }");
-        let errors = Config::load(&path, &no_environment).unwrap_err().to_string();
+        let path = folder.write(
+            "onelane.yaml",
+            "refusals: { queue_full: { page: absent.html } }",
+        );
+        let errors = Config::load(&path, &no_environment)
+            .unwrap_err()
+            .to_string();
         assert!(errors.contains("absent.html: cannot be read"), "{errors}");
     }
 
     #[test]
     fn an_unknown_reason_has_a_suggestion() {
-        assert_eq!(suggestion("refusals: { queue_ful: { status: 503 } }"), "did you mean queue_full?");
-        assert!(!suggestion("refusals: { xyz: {} }").contains("connections_full"), "it is never answered");
+        assert_eq!(
+            suggestion("refusals: { queue_ful: { status: 503 } }"),
+            "did you mean queue_full?"
+        );
+        assert!(
+            !suggestion("refusals: { xyz: {} }").contains("connections_full"),
+            "it is never answered"
+        );
     }
 }
 
@@ -792,29 +1107,83 @@ mod doubts {
     #[test]
     fn a_valid_file_without_contradictions_has_none() {
         assert_eq!(warnings("queue: { wait_timeout: 200s }"), [""; 0]);
-        assert_eq!(warnings("queue: { wait_timeout: 120s, hold_limit: 130s }"), [""; 0]);
+        assert_eq!(
+            warnings("queue: { wait_timeout: 120s, hold_limit: 130s }"),
+            [""; 0]
+        );
     }
 
     #[test]
     fn each_contradiction_is_named_where_it_was_written() {
         for (text, at, expected) in [
-            ("queue: { wait_timeout: 60s }", "queue.wait_timeout", "shorter than hold_limit"),
-            ("queue: { hold_limit: 135s }", "queue.hold_limit", "shorter than hold_limit"),
-            ("routes: [{ path: /a, queue: { wait_timeout: 5s } }]", "routes[0].queue.wait_timeout", "shorter than hold_limit"),
-            ("upstream: { response_timeout: 60s }", "upstream.response_timeout", "504"),
-            ("queue: { hold_limit: 150s, wait_timeout: 200s }", "queue.hold_limit", "504"),
-            ("routes: [{ path: /a, queue: { hold_limit: 150s, wait_timeout: 200s } }]", "routes[0].queue.hold_limit", "504"),
-            ("routes: [{ path: '/a/**', access: none }, { path: /a/b, access: read }]", "routes[1]", "can never match"),
-            ("routes: [{ path: /a, access: none, queue: { limit: 5 } }]", "routes[0].queue", "does nothing"),
-            ("routes: [{ methods: GTE }]", "routes[0].methods", "spelled right"),
+            (
+                "queue: { wait_timeout: 60s }",
+                "queue.wait_timeout",
+                "shorter than hold_limit",
+            ),
+            (
+                "queue: { hold_limit: 135s }",
+                "queue.hold_limit",
+                "shorter than hold_limit",
+            ),
+            (
+                "routes: [{ path: /a, queue: { wait_timeout: 5s } }]",
+                "routes[0].queue.wait_timeout",
+                "shorter than hold_limit",
+            ),
+            (
+                "upstream: { response_timeout: 60s }",
+                "upstream.response_timeout",
+                "504",
+            ),
+            (
+                "queue: { hold_limit: 150s, wait_timeout: 200s }",
+                "queue.hold_limit",
+                "504",
+            ),
+            (
+                "routes: [{ path: /a, queue: { hold_limit: 150s, wait_timeout: 200s } }]",
+                "routes[0].queue.hold_limit",
+                "504",
+            ),
+            (
+                "routes: [{ path: '/a/**', access: none }, { path: /a/b, access: read }]",
+                "routes[1]",
+                "can never match",
+            ),
+            (
+                "routes: [{ path: /a, access: none, queue: { limit: 5 } }]",
+                "routes[0].queue",
+                "does nothing",
+            ),
+            (
+                "routes: [{ methods: GTE }]",
+                "routes[0].methods",
+                "spelled right",
+            ),
             ("admin: { listen: 0.0.0.0:9180 }", "admin.listen", "anybody"),
-            ("default_access: read", "default_access", "leave this at write"),
-            ("default_access: none", "default_access", "leave this at write"),
-            ("limits: { buffer_memory: 1KiB }", "limits.buffer_memory", "hardly anything"),
+            (
+                "default_access: read",
+                "default_access",
+                "leave this at write",
+            ),
+            (
+                "default_access: none",
+                "default_access",
+                "leave this at write",
+            ),
+            (
+                "limits: { buffer_memory: 1KiB }",
+                "limits.buffer_memory",
+                "hardly anything",
+            ),
         ] {
             let warnings = warnings(text);
             assert_eq!(warnings.len(), 1, "{text}: {warnings:#?}");
-            assert!(warnings[0].starts_with(&format!("{at}: ")) && warnings[0].contains(expected), "{text}: {warnings:?}");
+            assert!(
+                warnings[0].starts_with(&format!("{at}: ")) && warnings[0].contains(expected),
+                "{text}: {warnings:?}"
+            );
         }
     }
 
@@ -833,7 +1202,19 @@ mod doubts {
 
 #[test]
 fn no_method_of_http_is_called_unusual() {
-    for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::PATCH, Method::TRACE] {
-        assert_eq!(warnings(&format!("routes: [{{ path: /a, methods: [{method}] }}]")), [""; 0]);
+    for method in [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::PATCH,
+        Method::TRACE,
+    ] {
+        assert_eq!(
+            warnings(&format!("routes: [{{ path: /a, methods: [{method}] }}]")),
+            [""; 0]
+        );
     }
 }

@@ -109,11 +109,17 @@ fn parse(text: &str) -> Result<Target, (&'static str, String)> {
     let Some(port) = port(authority) else {
         return Err(("not a port", FORMS.to_owned()));
     };
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let host = authority
+        .host()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
     if host.is_empty() {
         return Err(("no host in the URL", FORMS.to_owned()));
     }
-    Ok(Target::Tcp { host: host.to_owned(), port })
+    Ok(Target::Tcp {
+        host: host.to_owned(),
+        port,
+    })
 }
 
 /// The port of an authority without a user: 80 when there is none, None when it is no number from 1 to 65535.
