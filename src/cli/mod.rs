@@ -19,6 +19,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, Errors};
 
 mod check;
+pub mod demo;
 mod explain;
 mod health;
 mod run;
@@ -45,6 +46,8 @@ enum Command {
     },
     /// Say which route a request hits and why, its session's digest and its limits
     Explain(explain::Arguments),
+    /// Show what the session lock costs: a legacy application, straight and behind Onelane
+    Demo(demo::Options),
     /// Ask a running Onelane whether it is ready; exits 0 when it is (for health checks)
     Health(health::Arguments),
 }
@@ -72,6 +75,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run { config } => run::run(&config.path),
         Command::Check { file } => check::check(&file),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Demo(options) => demo::run(options),
         Command::Health(arguments) => health::health(&arguments),
     }
 }

@@ -1,0 +1,108 @@
+//! The one answer a request gets.
+//!
+//! Guarantees: a request is answered at most once; a client that left is no error.
+
+use std::sync::Arc;
+
+use http::header::{CONNECTION, HeaderValue};
+use http::{Response, StatusCode};
+use tokio::sync::oneshot;
+
+use super::pipe::ClientBody;
+use super::policy::Policy;
+use super::refusal::{Format, Reason, Refusal};
+
+/// Where the answer to one request goes; made beside the future that hyper awaits.
+pub type Answers = oneshot::Sender<Response<ClientBody>>;
+
+/// The one answer of one request.
+#[derive(Debug)]
+pub(super) struct Reply {
+    answers: Option<Answers>,
+    given: Option<Given>,
+    /// How a refusal looks.
+    format: Format,
+    request_id: HeaderValue,
+    policy: Arc<Policy>,
+}
+
+/// What was answered, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Given {
+    pub(super) status: StatusCode,
+    /// None when the answer is the application's.
+    pub(super) refused: Option<Reason>,
+}
+
+impl Reply {
+    /// An answer for a client that takes refusals in `format`.
+    pub(super) fn new(
+        answers: Answers,
+        format: Format,
+        request_id: HeaderValue,
+        policy: Arc<Policy>,
+    ) -> Self {
+        Self {
+            answers: Some(answers),
+            given: None,
+            format,
+            request_id,
+            policy,
+        }
+    }
+
+    /// Answers with the application's response.
+    pub(super) fn give(&mut self, response: Response<ClientBody>) {
+        self.send(response, None);
+    }
+
+    /// Answers with a refusal, unless there was an answer.
+    pub(super) fn refuse(&mut self, refusal: Refusal) {
+        let reason = refusal.reason;
+        let request_id = self.request_id.to_str().unwrap_or_default();
+        let response = refusal.into_response(self.format, request_id, &self.policy.refusals);
+        let mut response = response.map(|body| ClientBody::Whole(Some(body)));
+        if closes(reason) {
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        self.send(response, Some(reason));
+    }
+
+    /// What was answered.
+    pub(super) fn given(&self) -> Option<Given> {
+        self.given
+    }
+
+    /// Whether there was an answer.
+    pub(super) fn is_given(&self) -> bool {
+        self.given.is_some()
+    }
+
+    fn send(&mut self, response: Response<ClientBody>, refused: Option<Reason>) {
+        if let Some(answers) = self.answers.take() {
+            self.given = Some(Given {
+                status: response.status(),
+                refused,
+            });
+            drop(answers.send(response)); // a client that has left needs none
+        }
+    }
+}
+
+/// After these the connection's framing, or the rest of its request body, cannot be relied on; and a write that the
+/// application still works on is finished without its client.
+fn closes(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::BadRequest
+            | Reason::BodyTooLarge
+            | Reason::Draining
+            | Reason::ExpectationFailed
+            | Reason::HoldLimit
+            | Reason::NotImplemented
+            | Reason::RequestTimeout
+            | Reason::UpstreamTimeout
+    )
+}
