@@ -6,9 +6,9 @@
 
 use std::collections::HashMap;
 
-use super::Warning;
-use super::problem::{ConfigError, Problems, nearest, shortened};
+use super::problem::{ConfigError, Problems, shortened};
 use super::yaml::{Entry, Kind, Node, Place};
+use super::{Warning, advice};
 
 /// A value, with its key path and where to report what is wrong with it.
 #[derive(Clone, Debug)]
@@ -317,33 +317,16 @@ impl<'a> Section<'a> {
             return Some((refused.problem.to_owned(), refused.instead.to_owned()));
         }
         if !self.keys.known.is_empty() && !self.keys.known.contains(&entry.key.as_str()) {
-            return Some(("there is no such key".to_owned(), self.advice(&entry.key)));
+            return Some((
+                "there is no such key".to_owned(),
+                advice::on(&entry.key, &self.value.at, self.keys.known),
+            ));
         }
         if entry.node.kind == Kind::Null {
             let suggestion = "write one, or remove the key to have its default";
             return Some(("this key has no value".to_owned(), suggestion.to_owned()));
         }
         None
-    }
-
-    /// What may have been meant by an unknown key.
-    fn advice(&self, key: &str) -> String {
-        if key == "<<" {
-            return "merge keys are not supported; an alias for a whole value is".to_owned();
-        }
-        if let Some((_, home)) = HOMES.iter().find(|(inner, _)| *inner == key)
-            && !self.value.at.ends_with(home)
-        {
-            return if self.keys.known.contains(home) {
-                format!("it belongs under {home}: write {home}: {{ {key}: … }}")
-            } else {
-                format!("it belongs under {home}:")
-            };
-        }
-        match nearest(key, self.keys.known.iter().copied()) {
-            Some(meant) => format!("did you mean {meant}?"),
-            None => format!("the keys here are {}", self.keys.known.join(", ")),
-        }
     }
 }
 
@@ -370,34 +353,3 @@ const ANY: Keys = Keys {
     known: &[],
     refused: &[],
 };
-
-/// Keys that people write one level too high or too deep, and where they belong.
-const HOMES: &[(&str, &str)] = &[
-    ("limit", "queue"),
-    ("wait_timeout", "queue"),
-    ("hold_limit", "queue"),
-    ("on_overflow", "queue"),
-    ("on_wait_timeout", "queue"),
-    ("on_hold_limit", "queue"),
-    ("max_waiting", "queue"),
-    ("max_passed", "queue"),
-    ("connect_timeout", "upstream"),
-    ("response_timeout", "upstream"),
-    ("body_timeout", "upstream"),
-    ("keep_alive", "upstream"),
-    ("max_connections", "upstream"),
-    ("connections", "limits"),
-    ("header_size", "limits"),
-    ("header_timeout", "limits"),
-    ("body_size", "limits"),
-    ("body_idle_timeout", "limits"),
-    ("slow_client", "limits"),
-    ("request_buffer", "limits"),
-    ("response_buffer", "limits"),
-    ("buffer_memory", "limits"),
-    ("preset", "session"),
-    ("cookie", "session"),
-    ("scope", "session"),
-    ("without_session", "session"),
-    ("keys", "session"),
-];

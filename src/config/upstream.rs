@@ -1,4 +1,7 @@
 //! `upstream:`: where the application is, and how long it may take.
+//!
+//! Guarantees: the target is complete, and is not Onelane's own address as far as that can be seen.
+//! Does not do: connect, or resolve names.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

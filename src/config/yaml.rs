@@ -78,7 +78,7 @@ pub(super) struct Place {
 ///
 /// # Errors
 /// The first syntax error, with its place; nothing after it can be trusted.
-pub(super) fn parse(text: &str) -> Result<Node, ConfigError> {
+pub(super) fn parse(text: &str) -> Result<Node, Box<ConfigError>> {
     let places = places(text)?;
     let budget = Cell::new(EXPANDED);
     let deserializer = serde_yaml::Deserializer::from_str(text);
@@ -284,7 +284,7 @@ impl Places {
 ///
 /// The parser is pulled, and kept off the stack, so that nesting is seen before anything is spent on it: `serde_yaml`
 /// takes time in the square of the depth.
-fn places(text: &str) -> Result<Option<Places>, ConfigError> {
+fn places(text: &str) -> Result<Option<Places>, Box<ConfigError>> {
     let mut open: Vec<Places> = Vec::new();
     for event in Parser::new_from_str(text) {
         let (event, span) = event
@@ -316,7 +316,7 @@ fn places(text: &str) -> Result<Option<Places>, ConfigError> {
 }
 
 /// The error of the library that makes values.
-fn value_error(text: &str, error: &serde_yaml::Error) -> ConfigError {
+fn value_error(text: &str, error: &serde_yaml::Error) -> Box<ConfigError> {
     let full = error.to_string();
     let message = full.split(" at line ").next().unwrap_or(&full);
     let location = error.location().filter(|location| location.line() > 0);
@@ -328,7 +328,7 @@ fn value_error(text: &str, error: &serde_yaml::Error) -> ConfigError {
 }
 
 /// A person's version of a library's message.
-fn syntax_error(text: &str, message: &str, place: Option<Place>) -> ConfigError {
+fn syntax_error(text: &str, message: &str, place: Option<Place>) -> Box<ConfigError> {
     let line = place.and_then(|place| text.lines().nth(place.line - 1));
     let indented_by_tab = line.is_some_and(|line| line.trim_start_matches(' ').starts_with('\t'));
     let message = if message.contains("recursion limit") {
@@ -354,11 +354,11 @@ fn syntax_error(text: &str, message: &str, place: Option<Place>) -> ConfigError 
     } else {
         "check the indentation of this line and the one above; put values in quotes that contain ': ' or ' #', or begin with one of * & ! % @ [ {"
     };
-    ConfigError {
+    Box::new(ConfigError {
         line: place.map(|place| place.line),
         column: place.map(|place| place.column),
         ..ConfigError::new(String::new(), format!("not valid YAML: {message}")).suggest(suggestion)
-    }
+    })
 }
 
 /// Lists and sections within each other. Aliases do not add to it beyond what `serde_yaml` allows, 128.
@@ -385,7 +385,7 @@ mod tests {
     }
 
     fn refused(text: &str) -> ConfigError {
-        parse(text).unwrap_err()
+        *parse(text).unwrap_err()
     }
 
     #[test]
