@@ -1,0 +1,163 @@
+//! Onelane as its users run it, inside the test's process: a YAML text in, real sockets on free ports, and its metrics.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use onelane::app::{Drained, Running, bind};
+use onelane::config::Config;
+
+use super::client::{Client, Request, Response, Session};
+use super::eventually::eventually;
+use super::upstream::Upstream;
+
+/// A running Onelane; dropping it drains it.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    running: Option<Running>,
+    address: SocketAddr,
+    admin: SocketAddr,
+}
+
+/// One reading of `/metrics`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Metrics {
+    samples: BTreeMap<String, f64>,
+}
+
+impl Proxy {
+    /// Starts with exactly this configuration, which must have one listener and an admin listener.
+    #[track_caller]
+    pub(crate) fn start(yaml: &str) -> Self {
+        let config = Config::parse(yaml, &|_| None).unwrap_or_else(|problems| panic!("{problems:?}\nin:\n{yaml}"));
+        let listeners = bind(&config.startup).unwrap();
+        let running = Running::start(config, listeners).unwrap();
+        let address = running.addresses()[0];
+        let admin = running.admin_address().expect("the configuration has an admin listener");
+        Self { running: Some(running), address, admin }
+    }
+
+    /// Starts in front of `app`: the session is the cookie `sid`, and `yaml` adds to that, or replaces what it names.
+    #[track_caller]
+    pub(crate) fn in_front_of(app: &Upstream, yaml: &str) -> Self {
+        Self::in_front_of_address(app.address(), yaml)
+    }
+
+    /// As [`Proxy::in_front_of`]; `APP` in `yaml` becomes the address.
+    #[track_caller]
+    pub(crate) fn in_front_of_address(app: SocketAddr, yaml: &str) -> Self {
+        let mut text = String::new();
+        for (key, value) in BASE {
+            if !yaml.lines().any(|line| line.starts_with(&format!("{key}:"))) {
+                text.push_str(&format!("{key}: {value}\n"));
+            }
+        }
+        let own: String = yaml.lines().map(|line| format!("{line}\n")).collect();
+        text.push_str(&own);
+        Self::start(&text.replace("APP", &app.to_string()))
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    pub(crate) fn session(&self, id: &str) -> Session {
+        Session::new(self.address, id)
+    }
+
+    /// Sends `request` on a connection of its own, and reads the response.
+    #[track_caller]
+    pub(crate) fn call(&self, request: &Request) -> Response {
+        self.connect().call(request)
+    }
+
+    /// The admin listener's answer to a GET.
+    #[track_caller]
+    pub(crate) fn admin(&self, path: &str) -> Response {
+        Client::connect(self.admin).call(&Request::get(path).header("Connection", "close"))
+    }
+
+    #[track_caller]
+    pub(crate) fn metrics(&self) -> Metrics {
+        Metrics::read(&self.admin("/metrics").text())
+    }
+
+    /// Waits until `count` requests wait in lanes.
+    #[track_caller]
+    pub(crate) fn until_waiting(&self, count: usize) -> Duration {
+        eventually(&format!("{count} requests wait"), || self.metrics().count("onelane_waiters") == count)
+    }
+
+    /// Waits until `count` requests hold a permit.
+    #[track_caller]
+    pub(crate) fn until_holding(&self, count: usize) {
+        eventually(&format!("{count} requests hold"), || self.metrics().count("onelane_holders") == count);
+    }
+
+    /// Waits until no lane, no waiter, no holder and no client connection is left.
+    #[track_caller]
+    pub(crate) fn until_nothing_is_left(&self) {
+        for gauge in GAUGES {
+            eventually(&format!("{gauge} becomes 0"), || self.metrics().count(gauge) == 0);
+        }
+    }
+
+    /// Drains, and returns how that ended.
+    pub(crate) fn stop(mut self) -> Drained {
+        self.running.take().expect("stop is called once").drain()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.drain();
+        }
+    }
+}
+
+impl Metrics {
+    /// The sum of all samples `name`, whatever their labels.
+    pub(crate) fn count(&self, name: &str) -> usize {
+        self.sum(name, "")
+    }
+
+    /// The sum of the samples `name` that have this label.
+    pub(crate) fn labelled(&self, name: &str, label: &str, value: &str) -> usize {
+        self.sum(name, &format!("{label}=\"{value}\""))
+    }
+
+    fn sum(&self, name: &str, label: &str) -> usize {
+        let matching = self.samples.iter().filter(|(sample, _)| {
+            let (sample, labels) = sample.split_once('{').unwrap_or((sample, ""));
+            sample == name && labels.contains(label)
+        });
+        let sum: f64 = matching.map(|(_, value)| value).sum();
+        format!("{sum:.0}").parse().expect("a count is not negative")
+    }
+
+    fn read(text: &str) -> Self {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let samples = lines.filter_map(|line| {
+            let (sample, value) = line.rsplit_once(' ')?;
+            Some((sample.to_owned(), value.parse().ok()?))
+        });
+        Self { samples: samples.collect() }
+    }
+}
+
+/// What every test has, unless it says otherwise.
+const BASE: [(&str, &str); 5] = [
+    ("listen", "127.0.0.1:0"),
+    ("admin", "{ listen: '127.0.0.1:0' }"),
+    ("upstream", "http://APP"),
+    ("session", "{ keys: [{ name: sid, cookie: sid }] }"),
+    ("log", "{ format: text, access: false }"),
+];
+
+/// What must be 0 when nobody is there.
+const GAUGES: [&str; 4] = ["onelane_waiters", "onelane_holders", "onelane_lanes", "onelane_connections"];
