@@ -26,7 +26,13 @@ impl Lanes {
     ///
     /// # Errors
     /// [`Full`]; the caller was not added.
-    pub fn join(self: &Arc<Self>, _key: SessionKey, _hold: Hold, _limits: &Limits, _max_waiting: usize) -> Result<Joined, Full> {
+    pub fn join(
+        self: &Arc<Self>,
+        _key: SessionKey,
+        _hold: Hold,
+        _limits: &Limits,
+        _max_waiting: usize,
+    ) -> Result<Joined, Full> {
         todo!()
     }
 

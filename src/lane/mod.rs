@@ -10,7 +10,7 @@ pub mod queue;
 
 use std::time::Duration;
 
-pub use local::{Counts, Joined, Lanes, Observed, Overdue, Pass, Permit, Waiting, WaitEnded};
+pub use local::{Counts, Joined, Lanes, Observed, Overdue, Pass, Permit, WaitEnded, Waiting};
 pub use queue::Full;
 
 /// How a request holds its lane.

@@ -20,7 +20,12 @@ fn waiting_requests() -> [(&'static str, Vec<u8>); 5] {
         ("GET", get().bytes()),
         ("POST that was read", post(100).bytes()),
         ("small body unread", post(8 * 1024).bytes()),
-        ("chunked body unread", Request::post_chunked("/leaver", &["x".repeat(4096).as_str(); 3]).session("a").bytes()),
+        (
+            "chunked body unread",
+            Request::post_chunked("/leaver", &["x".repeat(4096).as_str(); 3])
+                .session("a")
+                .bytes(),
+        ),
         ("pipelined", pipelined),
     ]
 }
@@ -58,7 +63,11 @@ fn left_after(app: &Upstream, proxy: &Proxy, request: &[u8], how: Leave) -> Dura
 
     inside.release();
     assert_eq!((first.status(), next.status()), (200, 200));
-    assert_eq!(app.arrival().seen.target, "/next", "the one that left was not served");
+    assert_eq!(
+        app.arrival().seen.target,
+        "/next",
+        "the one that left was not served"
+    );
     took
 }
 
@@ -69,12 +78,24 @@ fn a_waiter_that_leaves_is_gone_within_100_ms_and_never_served() {
     let proxy = Proxy::in_front_of(&app, "limits: { request_buffer: 1KiB }");
     for (what, request) in waiting_requests() {
         for how in [Leave::Fin, Leave::Rst] {
-            let took = median((0..5).map(|_| left_after(&app, &proxy, &request, how)).collect());
-            assert!(took < Duration::from_millis(100), "{what}, {how:?}: {took:?}");
+            let took = median(
+                (0..5)
+                    .map(|_| left_after(&app, &proxy, &request, how))
+                    .collect(),
+            );
+            assert!(
+                took < Duration::from_millis(100),
+                "{what}, {how:?}: {took:?}"
+            );
         }
     }
     assert!(!app.targets().contains(&"/leaver".to_owned()));
-    assert_eq!(proxy.metrics().labelled("onelane_clients_gone_total", "where", "waiting"), 50);
+    assert_eq!(
+        proxy
+            .metrics()
+            .labelled("onelane_clients_gone_total", "where", "waiting"),
+        50
+    );
     proxy.until_nothing_is_left();
 }
 
@@ -113,7 +134,10 @@ fn a_reset_behind_a_long_unread_body_is_seen() {
 fn a_fin_behind_a_long_unread_body_cannot_be_seen_and_ends_with_the_wait_timeout() {
     let app = Upstream::start();
     app.on("/hold", held());
-    let proxy = Proxy::in_front_of(&app, "limits: { request_buffer: 1KiB }\nqueue: { wait_timeout: 400ms }");
+    let proxy = Proxy::in_front_of(
+        &app,
+        "limits: { request_buffer: 1KiB }\nqueue: { wait_timeout: 400ms }",
+    );
     let mut first = proxy.session("a").post("/hold");
     let inside = app.arrival();
     let leaver = behind_a_long_body(&proxy);
@@ -146,7 +170,10 @@ fn a_half_closed_client_counts_as_gone() {
 fn a_waiter_that_was_told_to_stay_is_served_without_its_client() {
     let app = Upstream::start();
     app.on("/hold", held());
-    let proxy = Proxy::in_front_of(&app, "routes: [{ path: /leaver, access: write, on_client_gone: stay }]");
+    let proxy = Proxy::in_front_of(
+        &app,
+        "routes: [{ path: /leaver, access: write, on_client_gone: stay }]",
+    );
     for how in [Leave::Fin, Leave::Rst] {
         let mut first = proxy.session("a").post("/hold");
         let inside = app.arrival();
@@ -178,7 +205,11 @@ fn a_write_whose_client_leaves_finishes_and_keeps_its_lane_until_then() {
         eventually("the proxy sees the client leave", || {
             proxy.metrics().count("onelane_clients_gone_total") == 1
         });
-        assert_eq!(proxy.metrics().count("onelane_waiters"), 1, "the lane is still held");
+        assert_eq!(
+            proxy.metrics().count("onelane_waiters"),
+            1,
+            "the lane is still held"
+        );
         assert_eq!(app.arrived(), 1);
         inside.release();
         assert_eq!(next.status(), 200);
@@ -201,7 +232,9 @@ fn a_write_whose_client_leaves_during_the_response_finishes_too() {
     let mut next = proxy.session("a").post("/next");
     proxy.until_waiting(1);
     leaver.reset();
-    eventually("the proxy sees the client leave", || proxy.metrics().count("onelane_clients_gone_total") == 1);
+    eventually("the proxy sees the client leave", || {
+        proxy.metrics().count("onelane_clients_gone_total") == 1
+    });
     assert_eq!(app.arrived(), 1, "the lane is still held");
     inside.release();
     assert_eq!(next.status(), 200);
@@ -214,7 +247,10 @@ fn a_read_whose_client_leaves_is_cancelled() {
     for access in ["read, reads: share", "read, reads: overtake", "none"] {
         let app = Upstream::start();
         app.on("/read", held());
-        let proxy = Proxy::in_front_of(&app, &format!("routes: [{{ path: /read, access: {access} }}]"));
+        let proxy = Proxy::in_front_of(
+            &app,
+            &format!("routes: [{{ path: /read, access: {access} }}]"),
+        );
         let leaver = proxy.session("a").get("/read");
         let inside = app.arrival();
         leaver.leave();
@@ -250,8 +286,14 @@ fn a_client_that_leaves_while_its_body_is_read_ahead_never_joins_a_lane() {
     let proxy = Proxy::in_front_of(&app, "");
     let mut leaver = proxy.connect();
     leaver.send(post(1000).head()).send("x");
-    eventually("the connection is counted", || proxy.metrics().count("onelane_connections") == 1);
-    assert_eq!(proxy.session("a").post("/next").status(), 200, "a slow upload holds no lane");
+    eventually("the connection is counted", || {
+        proxy.metrics().count("onelane_connections") == 1
+    });
+    assert_eq!(
+        proxy.session("a").post("/next").status(),
+        200,
+        "a slow upload holds no lane"
+    );
     drop(leaver);
     proxy.until_nothing_is_left();
     assert_eq!(app.targets(), ["/next"]);
@@ -264,12 +306,24 @@ fn idle_clients_cost_nothing_when_they_leave() {
     let proxy = Proxy::in_front_of(&app, "");
     let mut clients: Vec<Client> = (0..20).map(|_| proxy.connect()).collect();
     for client in &mut clients {
-        assert_eq!(client.call(&Request::post("/x", "").session("a")).status, 200);
+        assert_eq!(
+            client.call(&Request::post("/x", "").session("a")).status,
+            200
+        );
     }
     for (number, client) in clients.into_iter().enumerate() {
-        leave(client, if number % 2 == 0 { Leave::Fin } else { Leave::Rst });
+        leave(
+            client,
+            if number % 2 == 0 {
+                Leave::Fin
+            } else {
+                Leave::Rst
+            },
+        );
     }
     proxy.until_nothing_is_left();
     proxy.stop();
-    eventually("the application's connections are closed", || app.open_connections() == 0);
+    eventually("the application's connections are closed", || {
+        app.open_connections() == 0
+    });
 }

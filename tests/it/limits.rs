@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::support::{Arrived, Client, Proxy, Request, Response, Session, Step, Upstream, answer, eventually, held};
+use crate::support::{
+    Arrived, Client, Proxy, Request, Response, Session, Step, Upstream, answer, eventually, held,
+};
 
 fn proxied(yaml: &str) -> (Upstream, Proxy) {
     let app = Upstream::start();
@@ -13,25 +15,52 @@ fn proxied(yaml: &str) -> (Upstream, Proxy) {
 
 /// Time passes in the application, as the proxy's own clock sees it: a request of another session that takes so long.
 fn let_pass(app: &Upstream, proxy: &Proxy, time: Duration) {
-    app.on("/slow", [Step::ReadBody, Step::Work(time), Step::Send(answer(200, ""))]);
+    app.on(
+        "/slow",
+        [
+            Step::ReadBody,
+            Step::Work(time),
+            Step::Send(answer(200, "")),
+        ],
+    );
     assert_eq!(proxy.session("somebody-else").post("/slow").status(), 200);
 }
 
 #[track_caller]
 fn assert_refused(response: &Response, status: u16, reason: &str, proxy: &Proxy) {
     assert_eq!(response.status, status, "{response:?}");
-    assert_eq!(response.header("content-type"), Some("application/problem+json"), "{response:?}");
+    assert_eq!(
+        response.header("content-type"),
+        Some("application/problem+json"),
+        "{response:?}"
+    );
     assert_eq!(response.header("cache-control"), Some("no-store"));
-    assert!(response.header("proxy-status").is_some_and(|value| value.starts_with("onelane")), "{response:?}");
+    assert!(
+        response
+            .header("proxy-status")
+            .is_some_and(|value| value.starts_with("onelane")),
+        "{response:?}"
+    );
     assert!(response.header("x-request-id").is_some(), "{response:?}");
     assert!(!response.text().contains("secret-session"), "{response:?}");
-    let counted = proxy.metrics().labelled("onelane_refusals_total", "reason", reason);
-    assert_eq!(counted, 1, "refusals for {reason}: {}", proxy.admin("/metrics").text());
+    let counted = proxy
+        .metrics()
+        .labelled("onelane_refusals_total", "reason", reason);
+    assert_eq!(
+        counted,
+        1,
+        "refusals for {reason}: {}",
+        proxy.admin("/metrics").text()
+    );
 }
 
 #[track_caller]
 fn assert_retry_after(response: &Response) {
-    let seconds: u32 = response.header("retry-after").expect("a Retry-After").parse().expect("seconds");
+    let seconds: u32 = response
+        .header("retry-after")
+        .expect("a Retry-After")
+        .parse()
+        .expect("seconds");
     assert!(seconds >= 1);
 }
 
@@ -66,9 +95,15 @@ fn a_browser_gets_a_page_instead_of_json() {
     let (app, proxy) = proxied("queue: { limit: 0 }");
     let session = proxy.session("a");
     let (inside, mut first) = enter(&app, &session);
-    let page = session.send(Request::get("/x").header("Accept", "text/html,application/xhtml+xml;q=0.9")).response();
+    let page = session
+        .send(Request::get("/x").header("Accept", "text/html,application/xhtml+xml;q=0.9"))
+        .response();
     assert_eq!(page.status, 503);
-    assert!(page.header("content-type").is_some_and(|value| value.starts_with("text/html")), "{page:?}");
+    assert!(
+        page.header("content-type")
+            .is_some_and(|value| value.starts_with("text/html")),
+        "{page:?}"
+    );
     inside.release();
     assert_eq!(first.status(), 200);
 }
@@ -78,7 +113,12 @@ fn a_limit_of_zero_lets_nobody_wait_but_one_enter() {
     let (app, proxy) = proxied("queue: { limit: 0 }");
     let session = proxy.session("a");
     let (inside, mut first) = enter(&app, &session);
-    assert_refused(&session.post("/second").response(), 503, "queue_full", &proxy);
+    assert_refused(
+        &session.post("/second").response(),
+        503,
+        "queue_full",
+        &proxy,
+    );
     inside.release();
     assert_eq!(first.status(), 200);
     assert_eq!(session.post("/third").status(), 200);
@@ -163,7 +203,11 @@ fn the_hold_limit_releases_the_lane_and_the_old_request_goes_on_without_disturbi
     old.release();
     assert_eq!(first.status(), 200, "its client still gets the answer");
     proxy.until_waiting(1);
-    assert_eq!(app.arrived(), 2, "the end of the old request did not release its successor's lane");
+    assert_eq!(
+        app.arrived(),
+        2,
+        "the end of the old request did not release its successor's lane"
+    );
     next.release();
     assert_eq!((second.status(), third.status()), (200, 200));
     proxy.until_nothing_is_left();
@@ -209,7 +253,11 @@ fn the_hold_limit_only_warns_when_told_to_wait() {
     let mut second = session.post("/next");
     proxy.until_waiting(1);
     let_pass(&app, &proxy, Duration::from_millis(600));
-    assert_eq!(proxy.metrics().count("onelane_waiters"), 1, "the limit is long past, and the lane is still held");
+    assert_eq!(
+        proxy.metrics().count("onelane_waiters"),
+        1,
+        "the limit is long past, and the lane is still held"
+    );
     inside.release();
     assert_eq!((first.status(), second.status()), (200, 200));
     assert!(app.seen()[2].with.is_empty());
@@ -224,12 +272,23 @@ fn overflow_passes_so_many_requests_and_counts_them() {
     let (inside, mut first) = enter(&app, &session);
     let (passed, mut second) = enter(&app, &session);
     assert_eq!(passed.seen.with, [inside.seen.number]);
-    assert_eq!(passed.seen.session.as_deref(), Some("a"), "the cookie stays");
+    assert_eq!(
+        passed.seen.session.as_deref(),
+        Some("a"),
+        "the cookie stays"
+    );
     assert_eq!(exceptions(&proxy), 1);
-    assert_refused(&session.post("/third").response(), 503, "queue_full", &proxy);
+    assert_refused(
+        &session.post("/third").response(),
+        503,
+        "queue_full",
+        &proxy,
+    );
     passed.release();
     assert_eq!(second.status(), 200);
-    eventually("the passed request's place is free", || session.post("/fourth").status() == 200);
+    eventually("the passed request's place is free", || {
+        session.post("/fourth").status() == 200
+    });
     inside.release();
     assert_eq!(first.status(), 200);
     proxy.until_nothing_is_left();
@@ -256,9 +315,15 @@ fn pass_without_session_hides_the_session_both_ways() {
     app.on("/page", [Step::ReadBody, Step::Send(response)]);
     let session = proxy.session("a");
     let (inside, mut first) = enter(&app, &session);
-    let page = session.send(Request::get("/page").header("Cookie", "theme=dark")).response();
+    let page = session
+        .send(Request::get("/page").header("Cookie", "theme=dark"))
+        .response();
     assert_eq!(page.status, 200);
-    assert_eq!(page.head.all("set-cookie"), ["other=1; path=/"], "the user's real session survives");
+    assert_eq!(
+        page.head.all("set-cookie"),
+        ["other=1; path=/"],
+        "the user's real session survives"
+    );
     let seen = app.arrival().seen;
     assert_eq!(seen.session, None);
     assert_eq!(seen.header("cookie"), Some("theme=dark"));
@@ -267,7 +332,11 @@ fn pass_without_session_hides_the_session_both_ways() {
     assert_eq!(first.status(), 200);
 
     let ordinary = session.send(Request::get("/page")).response();
-    assert_eq!(ordinary.head.all("set-cookie").len(), 2, "who holds the lane keeps its cookies");
+    assert_eq!(
+        ordinary.head.all("set-cookie").len(),
+        2,
+        "who holds the lane keeps its cookies"
+    );
     assert_eq!(app.arrival().seen.session.as_deref(), Some("a"));
     proxy.until_nothing_is_left();
 }
@@ -280,11 +349,20 @@ fn connections_above_the_limit_are_closed_at_accept_and_counted() {
         assert_eq!(client.call(&Request::get("/x")).status, 200);
     }
     proxy.connect().closed();
-    assert_eq!(proxy.metrics().labelled("onelane_refusals_total", "reason", "connections_full"), 1);
+    assert_eq!(
+        proxy
+            .metrics()
+            .labelled("onelane_refusals_total", "reason", "connections_full"),
+        1
+    );
     let [one, mut other] = kept;
     drop(one);
     assert_eq!(other.call(&Request::get("/x")).status, 200);
     eventually("the place is free", || {
-        proxy.connect().send_if_taken(Request::get("/x").bytes()).try_response_to("GET").is_ok()
+        proxy
+            .connect()
+            .send_if_taken(Request::get("/x").bytes())
+            .try_response_to("GET")
+            .is_ok()
     });
 }

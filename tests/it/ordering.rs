@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::support::{Arrived, Exchange, Proxy, Request, Session, Step, Upstream, answer, held, in_halves};
+use crate::support::{
+    Arrived, Exchange, Proxy, Request, Session, Step, Upstream, answer, held, in_halves,
+};
 
 /// A first writer inside, and `behind` sent one after another, each known to wait before the next is sent.
 fn line(proxy: &Proxy, session: &Session, behind: &[&str]) -> Vec<Exchange> {
@@ -118,10 +120,18 @@ fn a_read_that_follows_waits_for_the_writer_and_lets_the_next_go_at_its_headers(
     let reader = app.arrival();
     assert_eq!(reader.seen.target, "/read");
     proxy.until_waiting(1);
-    assert_eq!(app.arrived(), 2, "the next writer waits for the headers of the read");
+    assert_eq!(
+        app.arrived(),
+        2,
+        "the next writer waits for the headers of the read"
+    );
     reader.release();
     let next = app.arrival();
-    assert_eq!(next.seen.with, [reader.seen.number], "the body of the read is still on its way");
+    assert_eq!(
+        next.seen.with,
+        [reader.seen.number],
+        "the body of the read is still on its way"
+    );
     reader.release();
     assert_eq!(read.response().text(), "halfrest");
     assert_eq!(last.status(), 200);
@@ -153,7 +163,10 @@ fn a_read_that_follows_holds_no_longer_than_follow_hold() {
 fn sharing_reads_go_together_and_the_writer_behind_waits_for_all() {
     let app = Upstream::start();
     app.on_each("*", |_| held());
-    let proxy = Proxy::in_front_of(&app, "routes: [{ path: '/read/**', access: read, reads: share }]");
+    let proxy = Proxy::in_front_of(
+        &app,
+        "routes: [{ path: '/read/**', access: read, reads: share }]",
+    );
     let session = proxy.session("a");
     let read = |target| session.send(Request::get(target).header("X-Kind", "share"));
     let first = session.post("/write");
@@ -179,7 +192,11 @@ fn sharing_reads_go_together_and_the_writer_behind_waits_for_all() {
     let writer = app.arrival();
     assert_eq!(writer.seen.target, "/last");
     proxy.until_waiting(1);
-    assert_eq!(app.arrived(), 4, "a read does not share with the writer ahead of it");
+    assert_eq!(
+        app.arrived(),
+        4,
+        "a read does not share with the writer ahead of it"
+    );
     finish(&writer, last);
     finish(&app.arrival(), late);
     assert_eq!(app.exclusion_violations(), 0);
@@ -190,7 +207,10 @@ fn sharing_reads_go_together_and_the_writer_behind_waits_for_all() {
 fn reads_that_overtake_do_not_keep_a_writer_out_as_sharing_ones_do() {
     let app = Upstream::start();
     app.on("/read", held());
-    let proxy = Proxy::in_front_of(&app, "routes: [{ path: /read, access: read, reads: overtake }]");
+    let proxy = Proxy::in_front_of(
+        &app,
+        "routes: [{ path: /read, access: read, reads: overtake }]",
+    );
     let session = proxy.session("a");
     let read = session.send(Request::get("/read").header("X-Kind", "share"));
     let reader = app.arrival();
@@ -227,7 +247,11 @@ fn hand_over(yaml: &str, head: &str) -> HandOver {
     assert_eq!(first.client().read(8), b"halfrest");
     assert_eq!(second.status(), 200);
     proxy.until_nothing_is_left();
-    if waits { HandOver::AtTheEnd } else { HandOver::AtTheHeaders }
+    if waits {
+        HandOver::AtTheEnd
+    } else {
+        HandOver::AtTheHeaders
+    }
 }
 
 #[test]
@@ -235,12 +259,21 @@ fn a_permit_ends_where_the_route_says() {
     assert_eq!(hand_over("", ""), HandOver::AtTheEnd);
     assert_eq!(hand_over("release: body", ""), HandOver::AtTheEnd);
     assert_eq!(hand_over("release: headers", ""), HandOver::AtTheHeaders);
-    assert_eq!(hand_over("routes: [{ path: /first, access: write, release: headers }]", ""), HandOver::AtTheHeaders);
+    assert_eq!(
+        hand_over(
+            "routes: [{ path: /first, access: write, release: headers }]",
+            ""
+        ),
+        HandOver::AtTheHeaders
+    );
 }
 
 #[test]
 fn an_event_stream_ends_its_permit_at_the_headers_by_itself() {
-    assert_eq!(hand_over("", "Content-Type: text/event-stream; charset=utf-8\r\n"), HandOver::AtTheHeaders);
+    assert_eq!(
+        hand_over("", "Content-Type: text/event-stream; charset=utf-8\r\n"),
+        HandOver::AtTheHeaders
+    );
 }
 
 #[test]
@@ -264,14 +297,23 @@ fn a_permit_ends_with_every_kind_of_response() {
     let whole: [(&str, Vec<u8>); 6] = [
         ("GET", answer(200, "")),
         ("GET", b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()),
-        ("GET", b"HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\n\r\n".to_vec()),
-        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n".to_vec()),
+        (
+            "GET",
+            b"HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\n\r\n".to_vec(),
+        ),
+        (
+            "HEAD",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n".to_vec(),
+        ),
         ("GET", crate::support::chunked(&["a", "b"])),
         ("GET", answer(500, "sorry")),
     ];
     for (method, response) in whole {
         let app = Upstream::start();
-        app.on("/first", [Step::ReadBody, Step::Hold, Step::Send(response.clone())]);
+        app.on(
+            "/first",
+            [Step::ReadBody, Step::Hold, Step::Send(response.clone())],
+        );
         let proxy = Proxy::in_front_of(&app, "");
         let session = proxy.session("a");
         let mut first = session.send(Request::new(method, "/first"));
@@ -305,7 +347,10 @@ fn a_client_that_does_not_read_a_longer_response_holds_its_lane_for_slow_client_
     let app = Upstream::start();
     let body = "x".repeat(16 * 1024 * 1024);
     app.on("/first", [Step::ReadBody, Step::Send(answer(200, &body))]);
-    let proxy = Proxy::in_front_of(&app, "limits: { response_buffer: 64KiB, slow_client: 200ms }");
+    let proxy = Proxy::in_front_of(
+        &app,
+        "limits: { response_buffer: 64KiB, slow_client: 200ms }",
+    );
     let mut lazy = proxy.connect();
     lazy.receive_little();
     lazy.send(Request::post("/first", "").session("a").bytes());

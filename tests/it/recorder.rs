@@ -35,7 +35,12 @@ fn a_sequence_that_arrives_backwards_is_an_inversion() {
     let app = Upstream::start();
     let session = Session::new(app.address(), "a");
     for seq in [1, 3, 2] {
-        assert_eq!(session.send(Request::get("/").header("X-Seq", seq)).status(), 200);
+        assert_eq!(
+            session
+                .send(Request::get("/").header("X-Seq", seq))
+                .status(),
+            200
+        );
     }
     assert_eq!(app.fifo_inversions(), 1);
 }
@@ -43,9 +48,17 @@ fn a_sequence_that_arrives_backwards_is_an_inversion() {
 #[test]
 fn bodies_are_read_as_they_are_framed() {
     let app = Upstream::start();
-    app.on("/chunked", [Step::ReadBody, Step::Send(chunked(&["ab", "c"]))]);
+    app.on(
+        "/chunked",
+        [Step::ReadBody, Step::Send(chunked(&["ab", "c"]))],
+    );
     let mut client = Client::connect(app.address());
-    assert_eq!(client.call(&Request::post_chunked("/chunked", &["12", "3"])).text(), "abc");
+    assert_eq!(
+        client
+            .call(&Request::post_chunked("/chunked", &["12", "3"]))
+            .text(),
+        "abc"
+    );
     assert_eq!(client.call(&Request::post("/fixed", "four")).text(), "ok");
     let bodies: Vec<_> = app.seen().into_iter().map(|seen| seen.body).collect();
     assert_eq!(bodies, [b"123".to_vec(), b"four".to_vec()]);
@@ -56,9 +69,25 @@ fn bodies_are_read_as_they_are_framed() {
 fn connections_end_as_they_are_told_to() {
     let app = Upstream::start();
     app.on("/reset", [Step::Reset]);
-    app.on("/close", [Step::Send(b"HTTP/1.1 200 OK\r\n\r\nhalf".to_vec()), Step::Close]);
-    assert_eq!(Client::connect(app.address()).send(Request::get("/reset").bytes()).closed(), Closed::Reset);
-    assert_eq!(Client::connect(app.address()).call(&Request::get("/close")).text(), "half");
+    app.on(
+        "/close",
+        [
+            Step::Send(b"HTTP/1.1 200 OK\r\n\r\nhalf".to_vec()),
+            Step::Close,
+        ],
+    );
+    assert_eq!(
+        Client::connect(app.address())
+            .send(Request::get("/reset").bytes())
+            .closed(),
+        Closed::Reset
+    );
+    assert_eq!(
+        Client::connect(app.address())
+            .call(&Request::get("/close"))
+            .text(),
+        "half"
+    );
     app.on_accept(OnAccept::Close);
     assert_eq!(Client::connect(app.address()).closed(), Closed::Fin);
 }

@@ -72,18 +72,28 @@ impl Client {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
-        Self { wire: Wire::new(stream) }
+        Self {
+            wire: Wire::new(stream),
+        }
     }
 
     /// As [`Client::connect`], from `local` (any address of 127/8 is this machine's).
     pub(crate) fn connect_from(local: &str, to: SocketAddr) -> Self {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         let local: SocketAddr = format!("{local}:0").parse().unwrap();
         socket.bind(&local.into()).unwrap();
         socket.connect(&to.into()).unwrap();
         let stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        Self { wire: Wire::new(stream) }
+        Self {
+            wire: Wire::new(stream),
+        }
+    }
+
+    /// Another connection to the same place.
+    pub(crate) fn again(&self) -> Self {
+        Self::connect(self.wire.stream().peer_addr().unwrap())
     }
 
     /// Sends exactly these bytes.
@@ -143,7 +153,14 @@ impl Client {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(error),
             Err(_) => (Head::default(), Ending::Cut),
         };
-        Ok(Response { status: head.status(), head, body, trailers, interim, ending })
+        Ok(Response {
+            status: head.status(),
+            head,
+            body,
+            trailers,
+            interim,
+            ending,
+        })
     }
 
     /// The next head alone.
@@ -152,11 +169,20 @@ impl Client {
         self.wire.head().expect("readable").expect("a head")
     }
 
+    /// As [`Client::head`], for clients that do not know whether there will be one.
+    pub(crate) fn try_head(&mut self) -> io::Result<Head> {
+        self.wire
+            .head()?
+            .ok_or_else(|| ErrorKind::UnexpectedEof.into())
+    }
+
     /// The next `length` bytes.
     #[track_caller]
     pub(crate) fn read(&mut self, length: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
-        self.wire.exactly(length, &mut bytes).expect("so many bytes");
+        self.wire
+            .exactly(length, &mut bytes)
+            .expect("so many bytes");
         bytes
     }
 
@@ -172,7 +198,14 @@ impl Client {
         let mut rest = Vec::new();
         match self.wire.to_end(&mut rest) {
             Ok(()) => (rest, Closed::Fin),
-            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => (rest, Closed::Reset),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+                ) =>
+            {
+                (rest, Closed::Reset)
+            }
             Err(error) => panic!("neither closed nor reset: {error}"),
         }
     }
@@ -184,18 +217,27 @@ impl Client {
 
     /// Leaves by RST.
     pub(crate) fn reset(self) {
-        SockRef::from(self.wire.stream().as_ref()).set_linger(Some(Duration::ZERO)).unwrap();
+        SockRef::from(self.wire.stream().as_ref())
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
     }
 
     /// Takes as few bytes from the network as the system allows, for a client that reads slowly.
     pub(crate) fn receive_little(&self) {
-        SockRef::from(self.wire.stream().as_ref()).set_recv_buffer_size(4096).unwrap();
+        SockRef::from(self.wire.stream().as_ref())
+            .set_recv_buffer_size(4096)
+            .unwrap();
     }
 }
 
 impl Request {
     pub(crate) fn new(method: &str, target: &str) -> Self {
-        Self { method: method.into(), target: target.into(), headers: vec!["Host: app.test".into()], body: Vec::new() }
+        Self {
+            method: method.into(),
+            target: target.into(),
+            headers: vec!["Host: app.test".into()],
+            body: Vec::new(),
+        }
     }
 
     pub(crate) fn get(target: &str) -> Self {
@@ -213,7 +255,9 @@ impl Request {
     pub(crate) fn post_chunked(target: &str, pieces: &[&str]) -> Self {
         let mut request = Self::new("POST", target).header("Transfer-Encoding", "chunked");
         for piece in pieces {
-            request.body.extend_from_slice(format!("{:x}\r\n{piece}\r\n", piece.len()).as_bytes());
+            request
+                .body
+                .extend_from_slice(format!("{:x}\r\n{piece}\r\n", piece.len()).as_bytes());
         }
         request.body.extend_from_slice(b"0\r\n\r\n");
         request
@@ -230,7 +274,11 @@ impl Request {
 
     /// The head alone.
     pub(crate) fn head(&self) -> Vec<u8> {
-        let lines: String = self.headers.iter().map(|line| format!("{line}\r\n")).collect();
+        let lines: String = self
+            .headers
+            .iter()
+            .map(|line| format!("{line}\r\n"))
+            .collect();
         format!("{} {} HTTP/1.1\r\n{lines}\r\n", self.method, self.target).into_bytes()
     }
 
@@ -279,7 +327,10 @@ impl Session {
         let request = request.session(&self.id);
         let mut client = Client::connect(self.to);
         client.send(request.bytes());
-        Exchange { client, method: request.method }
+        Exchange {
+            client,
+            method: request.method,
+        }
     }
 }
 

@@ -18,7 +18,10 @@ pub(crate) fn eventually(what: &str, mut check: impl FnMut() -> bool) -> Duratio
         if check() {
             return start.elapsed();
         }
-        assert!(start.elapsed() < DEADLINE, "did not happen within {DEADLINE:?}: {what}");
+        assert!(
+            start.elapsed() < DEADLINE,
+            "did not happen within {DEADLINE:?}: {what}"
+        );
         std::thread::park_timeout(PAUSE);
     }
 }

@@ -1,7 +1,8 @@
 //! Onelane as its users run it, inside the test's process: a YAML text in, real sockets on free ports, and its metrics.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{SocketAddr, TcpStream};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use onelane::app::{Drained, Running, bind};
@@ -19,6 +20,14 @@ pub(crate) struct Proxy {
     admin: SocketAddr,
 }
 
+/// A drain under way.
+#[derive(Debug)]
+pub(crate) struct Draining {
+    drain: JoinHandle<Drained>,
+    admin: SocketAddr,
+    address: SocketAddr,
+}
+
 /// One reading of `/metrics`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metrics {
@@ -29,12 +38,19 @@ impl Proxy {
     /// Starts with exactly this configuration, which must have one listener and an admin listener.
     #[track_caller]
     pub(crate) fn start(yaml: &str) -> Self {
-        let config = Config::parse(yaml, &|_| None).unwrap_or_else(|problems| panic!("{problems:?}\nin:\n{yaml}"));
+        let config = Config::parse(yaml, &|_| None)
+            .unwrap_or_else(|problems| panic!("{problems:?}\nin:\n{yaml}"));
         let listeners = bind(&config.startup).unwrap();
         let running = Running::start(config, listeners).unwrap();
         let address = running.addresses()[0];
-        let admin = running.admin_address().expect("the configuration has an admin listener");
-        Self { running: Some(running), address, admin }
+        let admin = running
+            .admin_address()
+            .expect("the configuration has an admin listener");
+        Self {
+            running: Some(running),
+            address,
+            admin,
+        }
     }
 
     /// Starts in front of `app`: the session is the cookie `sid`, and `yaml` adds to that, or replaces what it names.
@@ -48,7 +64,10 @@ impl Proxy {
     pub(crate) fn in_front_of_address(app: SocketAddr, yaml: &str) -> Self {
         let mut text = String::new();
         for (key, value) in BASE {
-            if !yaml.lines().any(|line| line.starts_with(&format!("{key}:"))) {
+            if !yaml
+                .lines()
+                .any(|line| line.starts_with(&format!("{key}:")))
+            {
                 text.push_str(&format!("{key}: {value}\n"));
             }
         }
@@ -86,29 +105,96 @@ impl Proxy {
         Metrics::read(&self.admin("/metrics").text())
     }
 
+    /// The names of all metrics, as `# TYPE` lines declare them; counters with their `_total`.
+    pub(crate) fn metric_names(&self) -> BTreeSet<String> {
+        let text = self.admin("/metrics").text();
+        let declared = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        let name = |(name, kind): (&str, &str)| match kind {
+            "counter" if !name.ends_with("_total") => format!("{name}_total"),
+            _ => name.to_owned(),
+        };
+        declared.map(name).collect()
+    }
+
     /// Waits until `count` requests wait in lanes.
     #[track_caller]
     pub(crate) fn until_waiting(&self, count: usize) -> Duration {
-        eventually(&format!("{count} requests wait"), || self.metrics().count("onelane_waiters") == count)
+        eventually(&format!("{count} requests wait"), || {
+            self.metrics().count("onelane_waiters") == count
+        })
     }
 
     /// Waits until `count` requests hold a permit.
     #[track_caller]
     pub(crate) fn until_holding(&self, count: usize) {
-        eventually(&format!("{count} requests hold"), || self.metrics().count("onelane_holders") == count);
+        eventually(&format!("{count} requests hold"), || {
+            self.metrics().count("onelane_holders") == count
+        });
+    }
+
+    /// Waits until no request is in the application, as far as the lanes know.
+    #[track_caller]
+    pub(crate) fn until_nothing_holds(&self) {
+        eventually("no lane exists", || {
+            self.metrics().count("onelane_lanes") == 0
+        });
     }
 
     /// Waits until no lane, no waiter, no holder and no client connection is left.
     #[track_caller]
     pub(crate) fn until_nothing_is_left(&self) {
         for gauge in GAUGES {
-            eventually(&format!("{gauge} becomes 0"), || self.metrics().count(gauge) == 0);
+            eventually(&format!("{gauge} becomes 0"), || {
+                self.metrics().count(gauge) == 0
+            });
         }
     }
 
     /// Drains, and returns how that ended.
     pub(crate) fn stop(mut self) -> Drained {
         self.running.take().expect("stop is called once").drain()
+    }
+
+    /// Begins to drain, as upon SIGTERM; returns when clients can no longer connect.
+    #[track_caller]
+    pub(crate) fn begin_drain(mut self) -> Draining {
+        let running = self.running.take().expect("drain begins once");
+        let drain = std::thread::spawn(move || running.drain());
+        let draining = Draining {
+            drain,
+            admin: self.admin,
+            address: self.address,
+        };
+        eventually("no new client is accepted", || {
+            TcpStream::connect(draining.address).is_err()
+        });
+        draining
+    }
+}
+
+impl Draining {
+    /// The status of `/readyz`; None when nobody answers any more.
+    pub(crate) fn ready(&self) -> Option<u16> {
+        TcpStream::connect(self.admin).ok()?;
+        Some(
+            Client::connect(self.admin)
+                .call(&Request::get("/readyz").header("Connection", "close"))
+                .status,
+        )
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.drain.is_finished()
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub(crate) fn ended(self) -> Drained {
+        eventually("the drain ends", || self.drain.is_finished());
+        self.drain.join().expect("the drain does not panic")
     }
 }
 
@@ -137,7 +223,9 @@ impl Metrics {
             sample == name && labels.contains(label)
         });
         let sum: f64 = matching.map(|(_, value)| value).sum();
-        format!("{sum:.0}").parse().expect("a count is not negative")
+        format!("{sum:.0}")
+            .parse()
+            .expect("a count is not negative")
     }
 
     fn read(text: &str) -> Self {
@@ -146,7 +234,9 @@ impl Metrics {
             let (sample, value) = line.rsplit_once(' ')?;
             Some((sample.to_owned(), value.parse().ok()?))
         });
-        Self { samples: samples.collect() }
+        Self {
+            samples: samples.collect(),
+        }
     }
 }
 
@@ -160,4 +250,9 @@ const BASE: [(&str, &str); 5] = [
 ];
 
 /// What must be 0 when nobody is there.
-const GAUGES: [&str; 4] = ["onelane_waiters", "onelane_holders", "onelane_lanes", "onelane_connections"];
+const GAUGES: [&str; 4] = [
+    "onelane_waiters",
+    "onelane_holders",
+    "onelane_lanes",
+    "onelane_connections",
+];

@@ -1,7 +1,7 @@
 //! The application, scripted: what it does with a request is said step by step, and it records everything it sees.
 //!
 //! Guarantees: requests are numbered in the order in which their heads arrived; a request counts as inside from its head
-//! to just before its last step, so that what the proxy does upon the last byte is never mistaken for an overlap.
+//! to just before its last bytes, so that what the proxy does upon the last byte is never mistaken for an overlap.
 //! Writers that are inside together, and sequence numbers (`X-Seq`) of one session that arrive backwards, are counted.
 
 use std::collections::{BTreeMap, HashMap};
@@ -46,7 +46,11 @@ pub(crate) enum Step {
     /// Sends these bytes.
     Send(Vec<u8>),
     /// Sends the bytes in pieces, with a pause before each.
-    SendSlowly { bytes: Vec<u8>, piece: usize, pause: Duration },
+    SendSlowly {
+        bytes: Vec<u8>,
+        piece: usize,
+        pause: Duration,
+    },
     /// Works for a while.
     Work(Duration),
 }
@@ -162,7 +166,9 @@ impl Upstream {
     /// A free port that refuses connections for now.
     pub(crate) fn reserve() -> Reserved {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        socket
+            .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+            .unwrap();
         let address = socket.local_addr().unwrap().as_socket().unwrap();
         Reserved { socket, address }
     }
@@ -178,7 +184,11 @@ impl Upstream {
     }
 
     /// From now on `script` decides for each request for `path`; the path `*` stands for all that have no script.
-    pub(crate) fn on_each(&self, path: &str, script: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) {
+    pub(crate) fn on_each(
+        &self,
+        path: &str,
+        script: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static,
+    ) {
         self.state().scripts.insert(path.into(), Arc::new(script));
     }
 
@@ -195,15 +205,24 @@ impl Upstream {
     /// The next request, in order of arrival, that the test has not taken yet; waits for it.
     #[track_caller]
     pub(crate) fn arrival(&self) -> Arrived<'_> {
-        let mut state = self.wait("another request arrives", |state| state.requests.contains_key(&state.taken));
+        let mut state = self.wait("another request arrives", |state| {
+            state.requests.contains_key(&state.taken)
+        });
         let number = state.taken;
         state.taken += 1;
-        Arrived { app: self, seen: state.requests[&number].seen.clone() }
+        Arrived {
+            app: self,
+            seen: state.requests[&number].seen.clone(),
+        }
     }
 
     /// All requests so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.state().requests.values().map(|record| record.seen.clone()).collect()
+        self.state()
+            .requests
+            .values()
+            .map(|record| record.seen.clone())
+            .collect()
     }
 
     /// The targets of all requests so far, in order of arrival.
@@ -254,9 +273,15 @@ impl Upstream {
 
     #[track_caller]
     fn wait(&self, what: &str, mut ready: impl FnMut(&State) -> bool) -> MutexGuard<'_, State> {
-        let waiting = self.shared.changed.wait_timeout_while(self.state(), DEADLINE, |state| !ready(state));
+        let waiting = self
+            .shared
+            .changed
+            .wait_timeout_while(self.state(), DEADLINE, |state| !ready(state));
         let (state, outcome) = waiting.unwrap_or_else(PoisonError::into_inner);
-        assert!(!outcome.timed_out(), "did not happen within {DEADLINE:?}: {what}");
+        assert!(
+            !outcome.timed_out(),
+            "did not happen within {DEADLINE:?}: {what}"
+        );
         state
     }
 }
@@ -273,7 +298,10 @@ impl Reserved {
         let shared = Arc::new(Shared::default());
         let accepting = Arc::clone(&shared);
         std::thread::spawn(move || accept(&listener, &accepting));
-        Upstream { address: self.address, shared }
+        Upstream {
+            address: self.address,
+            shared,
+        }
     }
 }
 
@@ -299,7 +327,9 @@ impl Arrived<'_> {
     #[track_caller]
     pub(crate) fn with_body(&self) -> Seen {
         let number = self.seen.number;
-        let state = self.app.wait("the body arrives", |state| state.requests[&number].body_read);
+        let state = self.app.wait("the body arrives", |state| {
+            state.requests[&number].body_read
+        });
         state.requests[&number].seen.clone()
     }
 
@@ -307,13 +337,18 @@ impl Arrived<'_> {
     #[track_caller]
     pub(crate) fn left(&self) {
         let number = self.seen.number;
-        drop(self.app.wait("the application finishes", |state| state.requests[&number].seen.left.is_some()));
+        drop(self.app.wait("the application finishes", |state| {
+            state.requests[&number].seen.left.is_some()
+        }));
     }
 
     /// Waits until the proxy closes the connection of this request, which the application still holds.
     #[track_caller]
     pub(crate) fn peer_left(&self) {
-        let stream = self.app.state().requests[&self.seen.number].stream.clone().expect("it is still inside");
+        let stream = self.app.state().requests[&self.seen.number]
+            .stream
+            .clone()
+            .expect("it is still inside");
         match stream.peek(&mut [0]) {
             Ok(0) => {}
             Ok(_) => panic!("the proxy sent more instead of leaving"),
@@ -334,7 +369,11 @@ impl Seen {
     /// The value of `name=value` in the query.
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
         let (_, query) = self.target.split_once('?')?;
-        query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+        query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
     }
 }
 
@@ -375,18 +414,34 @@ impl Shared {
             left: None,
         };
         state.count_entry(&mut seen);
-        let script = state.scripts.get(seen.path()).or_else(|| state.scripts.get("*")).cloned();
-        let record = Record { seen: seen.clone(), releases: 0, body_read: false, stream: Some(Arc::clone(stream)) };
+        let script = state
+            .scripts
+            .get(seen.path())
+            .or_else(|| state.scripts.get("*"))
+            .cloned();
+        let record = Record {
+            seen: seen.clone(),
+            releases: 0,
+            body_read: false,
+            stream: Some(Arc::clone(stream)),
+        };
         state.requests.insert(number, record);
         drop(state);
         self.changed.notify_all();
-        let steps = script.map_or_else(|| vec![Step::ReadBody, Step::Send(answer(200, "ok"))], |script| script(&seen));
+        let steps = script.map_or_else(
+            || vec![Step::ReadBody, Step::Send(answer(200, "ok"))],
+            |script| script(&seen),
+        );
         (seen, steps)
     }
 
     fn leave(&self, seen: &Seen) {
         let mut state = self.state();
-        if let Some(inside) = seen.session.as_ref().and_then(|session| state.inside.get_mut(session)) {
+        if let Some(inside) = seen
+            .session
+            .as_ref()
+            .and_then(|session| state.inside.get_mut(session))
+        {
             inside.retain(|inside| inside.number != seen.number);
         }
         if let Some(record) = state.requests.get_mut(&seen.number) {
@@ -410,20 +465,28 @@ impl Shared {
 
     fn hold(&self, number: usize) {
         let held = |state: &mut State| !state.stopping && state.requests[&number].releases == 0;
-        let mut state = self.changed.wait_while(self.state(), held).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self
+            .changed
+            .wait_while(self.state(), held)
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(record) = state.requests.get_mut(&number) {
             record.releases = record.releases.saturating_sub(1);
         }
     }
 
     fn work(&self, time: Duration) {
-        drop(self.changed.wait_timeout_while(self.state(), time, |state| !state.stopping));
+        drop(
+            self.changed
+                .wait_timeout_while(self.state(), time, |state| !state.stopping),
+        );
     }
 }
 
 impl State {
     fn count_entry(&mut self, seen: &mut Seen) {
-        let Some(session) = seen.session.clone() else { return };
+        let Some(session) = seen.session.clone() else {
+            return;
+        };
         let kind = match seen.header("x-kind") {
             Some("write") => Kind::Write,
             Some("share") => Kind::Share,
@@ -432,10 +495,16 @@ impl State {
         let inside = self.inside.entry(session.clone()).or_default();
         seen.with = inside.iter().map(|inside| inside.number).collect();
         let conflicts = |other: &Inside| {
-            matches!((kind, other.kind), (Kind::Write, Kind::Write | Kind::Share) | (Kind::Share, Kind::Write))
+            matches!(
+                (kind, other.kind),
+                (Kind::Write, Kind::Write | Kind::Share) | (Kind::Share, Kind::Write)
+            )
         };
         self.violations += inside.iter().filter(|other| conflicts(other)).count();
-        inside.push(Inside { number: seen.number, kind });
+        inside.push(Inside {
+            number: seen.number,
+            kind,
+        });
         if let Some(seq) = seen.header("x-seq").and_then(|seq| seq.parse::<u64>().ok()) {
             let newest = self.newest.entry(session).or_insert(0);
             self.inversions += usize::from(seq < *newest);
@@ -458,14 +527,21 @@ pub(crate) fn in_halves(head: &str) -> [Step; 3] {
 /// A whole response with a Content-Length.
 pub(crate) fn answer(status: u16, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
-    let mut bytes = format!("HTTP/1.1 {status} Scripted\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
+    let mut bytes = format!(
+        "HTTP/1.1 {status} Scripted\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
     bytes.extend_from_slice(body);
     bytes
 }
 
 /// A whole response with a chunked body.
 pub(crate) fn chunked(pieces: &[&str]) -> Vec<u8> {
-    let chunks: String = pieces.iter().map(|piece| format!("{:x}\r\n{piece}\r\n", piece.len())).collect();
+    let chunks: String = pieces
+        .iter()
+        .map(|piece| format!("{:x}\r\n{piece}\r\n", piece.len()))
+        .collect();
     format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n").into_bytes()
 }
 
@@ -494,16 +570,25 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-fn converse(stream: Arc<TcpStream>, number: usize, on_accept: &OnAccept, shared: &Shared) -> io::Result<()> {
+fn converse(
+    stream: Arc<TcpStream>,
+    number: usize,
+    on_accept: &OnAccept,
+    shared: &Shared,
+) -> io::Result<()> {
     let mut connection = Connection::new(stream);
     match on_accept {
         OnAccept::Close => return Ok(()),
         OnAccept::Ignore => {
-            let stopping = shared.changed.wait_while(shared.state(), |state| !state.stopping);
+            let stopping = shared
+                .changed
+                .wait_while(shared.state(), |state| !state.stopping);
             drop(stopping);
             return Ok(());
         }
-        OnAccept::Reset => return SockRef::from(connection.stream().as_ref()).set_linger(Some(Duration::ZERO)),
+        OnAccept::Reset => {
+            return SockRef::from(connection.stream().as_ref()).set_linger(Some(Duration::ZERO));
+        }
         OnAccept::Say(bytes) => connection.send(bytes)?,
         OnAccept::Serve => {}
     }
@@ -518,12 +603,17 @@ fn converse(stream: Arc<TcpStream>, number: usize, on_accept: &OnAccept, shared:
     Ok(())
 }
 
-fn perform(connection: &mut Connection, seen: &mut Seen, steps: &[Step], shared: &Shared) -> io::Result<Then> {
+fn perform(
+    connection: &mut Connection,
+    seen: &mut Seen,
+    steps: &[Step],
+    shared: &Shared,
+) -> io::Result<Then> {
     let mut body_read = false;
     let mut reset = false;
+    let finale = finale(steps);
     for (position, step) in steps.iter().enumerate() {
-        let is_last = position + 1 == steps.len();
-        if is_last && !matches!(step, Step::SendSlowly { .. } | Step::Echo) {
+        if position == finale {
             shared.leave(seen);
         }
         match step {
@@ -536,12 +626,15 @@ fn perform(connection: &mut Connection, seen: &mut Seen, steps: &[Step], shared:
             }
             Step::Reset => reset = true,
             Step::Send(bytes) => connection.send(bytes)?,
-            Step::SendSlowly { bytes, piece, pause } => {
-                let pieces = bytes.chunks(*piece);
-                let count = pieces.len();
-                for (position, piece) in pieces.enumerate() {
+            Step::SendSlowly {
+                bytes,
+                piece,
+                pause,
+            } => {
+                let mut pieces = bytes.chunks(*piece).peekable();
+                while let Some(piece) = pieces.next() {
                     shared.work(*pause);
-                    if is_last && position + 1 == count {
+                    if pieces.peek().is_none() && position + 1 == finale {
                         shared.leave(seen);
                     }
                     connection.send(piece)?;
@@ -559,6 +652,15 @@ fn perform(connection: &mut Connection, seen: &mut Seen, steps: &[Step], shared:
         read_body(connection, seen, shared)?;
     }
     Ok(Then::NextRequest)
+}
+
+/// The first of the last steps, which take no time: from there on the proxy may know that the request has finished.
+fn finale(steps: &[Step]) -> usize {
+    let takes_time = |step: &Step| !matches!(step, Step::Close | Step::Reset | Step::Send(_));
+    steps
+        .iter()
+        .rposition(takes_time)
+        .map_or(0, |position| position + 1)
 }
 
 fn read_body(connection: &mut Connection, seen: &mut Seen, shared: &Shared) -> io::Result<()> {
@@ -591,5 +693,7 @@ fn echo(connection: &mut Connection) -> io::Result<()> {
 fn session_of(head: &Head) -> Option<String> {
     let cookies = head.all("cookie");
     let mut pairs = cookies.iter().flat_map(|line| line.split(';'));
-    pairs.find_map(|pair| pair.trim().strip_prefix("sid=")).map(str::to_owned)
+    pairs
+        .find_map(|pair| pair.trim().strip_prefix("sid="))
+        .map(str::to_owned)
 }

@@ -35,7 +35,10 @@ where
     for<'a> &'a S: Read + Write,
 {
     pub(crate) fn new(stream: impl Into<Arc<S>>) -> Self {
-        Self { stream: stream.into(), unread: Vec::new() }
+        Self {
+            stream: stream.into(),
+            unread: Vec::new(),
+        }
     }
 
     pub(crate) fn stream(&self) -> &Arc<S> {
@@ -116,7 +119,8 @@ where
         loop {
             let line = self.line()?;
             let size = line.split(';').next().unwrap_or_default().trim();
-            let size = usize::from_str_radix(size, 16).map_err(|_| io::Error::other(format!("not a chunk size: {line:?}")))?;
+            let size = usize::from_str_radix(size, 16)
+                .map_err(|_| io::Error::other(format!("not a chunk size: {line:?}")))?;
             if size == 0 {
                 return self.trailers();
             }
@@ -157,7 +161,11 @@ impl Head {
 
     /// The values of all headers `name`.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
-        self.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str()).collect()
+        self.headers
+            .iter()
+            .filter(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+            .collect()
     }
 
     /// How the body of this request is delimited.
@@ -176,7 +184,11 @@ impl Head {
 
     /// The status of a response; 0 when this is none.
     pub(crate) fn status(&self) -> u16 {
-        self.start.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+        self.start
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .unwrap_or(0)
     }
 
     fn declared_framing(&self) -> Option<Framing> {
@@ -190,7 +202,10 @@ impl Head {
     fn read(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let mut lines = text.trim_end_matches("\r\n").split("\r\n");
-        Self { start: lines.next().unwrap_or_default().to_owned(), headers: lines.map(header).collect() }
+        Self {
+            start: lines.next().unwrap_or_default().to_owned(),
+            headers: lines.map(header).collect(),
+        }
     }
 }
 
@@ -200,5 +215,7 @@ fn header(line: &str) -> (String, String) {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }
