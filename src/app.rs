@@ -1,11 +1,28 @@
 //! The composition root: configuration and sockets to a running Onelane, and back to an exit.
 //!
+//! Guarantees: nothing is accepted before everything is ready; a drain ends within `drain_timeout` and a moment.
 //! The caller owns sockets, signals and the exit code.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use crate::config::{Config, Startup};
+use arc_swap::ArcSwap;
+use tokio::runtime::Builder;
+use tokio::time::timeout;
+use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
+
+use crate::config::{self, Config, Startup};
+use crate::gateway::record::AccessLog;
+use crate::gateway::{Policy, Shared};
+use crate::lane::Lanes;
+use crate::memory::Budget;
+use crate::metrics::Metrics;
+use crate::server::{self, Core, Handle};
+use crate::shutdown::{Drain, Draining};
+use crate::{admin, upstream};
 
 /// Bound sockets; made by [`bind`], or by a caller that has its own.
 #[derive(Debug)]
@@ -14,14 +31,6 @@ pub struct Listeners {
     pub data: Vec<TcpListener>,
     /// For operators.
     pub admin: Option<TcpListener>,
-}
-
-/// Binds what the configuration names.
-///
-/// # Errors
-/// The first address that cannot be bound, with the system's reason.
-pub fn bind(_startup: &Startup) -> Result<Listeners, BindError> {
-    todo!()
 }
 
 /// An address that could not be bound.
@@ -36,32 +45,15 @@ pub struct BindError {
 
 /// A running Onelane.
 #[derive(Debug)]
-pub struct Running {}
-
-impl Running {
-    /// Starts everything: one thread per core, the acceptors, the admin listener.
-    ///
-    /// # Errors
-    /// When a thread or a runtime cannot be made.
-    pub fn start(_config: Config, _listeners: Listeners) -> io::Result<Self> {
-        todo!()
-    }
-
-    /// Where clients connect; the real ports when 0 was asked for.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        todo!()
-    }
-
-    /// Where operators connect.
-    pub fn admin_address(&self) -> Option<SocketAddr> {
-        todo!()
-    }
-
-    /// Drains, then ends: readiness fails, no new connections, holders and waiters finish within `drain_timeout`.
-    /// Blocks the calling thread until all threads have ended.
-    pub fn drain(self) -> Drained {
-        todo!()
-    }
+pub struct Running {
+    addresses: Vec<SocketAddr>,
+    admin_address: Option<SocketAddr>,
+    drain: Drain,
+    drain_timeout: Duration,
+    lanes: Arc<Lanes>,
+    threads: Vec<JoinHandle<()>>,
+    /// Writes what is left of the access log when it is dropped, last of all.
+    _log: WorkerGuard,
 }
 
 /// How a drain ended.
@@ -70,3 +62,159 @@ pub struct Drained {
     /// Requests that were cut off in the application at the deadline.
     pub cut_off: usize,
 }
+
+/// Binds what the configuration names.
+///
+/// # Errors
+/// The first address that cannot be bound, with the system's reason.
+pub fn bind(startup: &Startup) -> Result<Listeners, BindError> {
+    let one = |address: SocketAddr| {
+        TcpListener::bind(address).map_err(|source| BindError { address, source })
+    };
+    Ok(Listeners {
+        data: startup.listen.iter().copied().map(one).collect::<Result<_, _>>()?,
+        admin: startup.admin.listen.map(one).transpose()?,
+    })
+}
+
+impl Running {
+    /// Starts everything: one thread per core, the acceptors, the admin listener.
+    ///
+    /// # Errors
+    /// When a socket, a thread or a runtime cannot be made ready.
+    pub fn start(config: Config, listeners: Listeners) -> io::Result<Self> {
+        let Config { startup, policy, .. } = config;
+        let addresses: Vec<_> =
+            listeners.data.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
+        let admin_address = listeners.admin.as_ref().map(TcpListener::local_addr).transpose()?;
+        let drain = Drain::new();
+        let count = thread::available_parallelism().map_or(1, usize::from);
+        let metrics = Arc::new(Metrics::new(count));
+        let shared = share(&startup, policy, drain.listen());
+        let (writer, log) = tracing_appender::non_blocking(io::stdout());
+        let (cores, mut threads) = start_cores(&startup, &shared, &metrics, &writer)?;
+        let sources = admin::Sources::new(Arc::clone(&metrics), &shared, cores.clone());
+        threads.push(start_edge(&startup, listeners, cores, sources, drain.listen())?);
+        let (lanes, drain_timeout) = (shared.lanes, startup.drain_timeout);
+        Ok(Self { addresses, admin_address, drain, drain_timeout, lanes, threads, _log: log })
+    }
+
+    /// Where clients connect; the real ports when 0 was asked for.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where operators connect.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
+    }
+
+    /// Drains, then ends: readiness fails, no new connections, holders and waiters finish within `drain_timeout`; then
+    /// waiters are refused and holders cut off. Blocks the calling thread until all threads have ended.
+    pub fn drain(self) -> Drained {
+        self.drain.begin();
+        let left = match Builder::new_current_thread().enable_time().build() {
+            Ok(runtime) => runtime.block_on(async {
+                if timeout(self.drain_timeout, self.drain.idle()).await.is_ok() {
+                    return 0;
+                }
+                self.lanes.close();
+                drop(timeout(LAST_WORD, self.drain.idle()).await);
+                self.drain.in_flight()
+            }),
+            Err(_) => self.drain.in_flight(),
+        };
+        self.drain.close();
+        for thread in self.threads {
+            drop(thread.join()); // a thread that panicked has said so, and has nothing left to finish
+        }
+        Drained { cut_off: left }
+    }
+}
+
+fn share(startup: &Startup, policy: Policy, draining: Draining) -> Shared {
+    Shared {
+        policy: Arc::new(ArcSwap::from_pointee(policy)),
+        lanes: Arc::default(),
+        waiters: Arc::default(),
+        budget: Budget::new(startup.buffer_memory),
+        draining,
+        upstream: upstream::Shared::new(startup.upstream.clone()),
+    }
+}
+
+fn start_cores(
+    startup: &Startup,
+    shared: &Shared,
+    metrics: &Metrics,
+    writer: &NonBlocking,
+) -> io::Result<(Vec<Handle>, Vec<JoinHandle<()>>)> {
+    let limits = server::Limits {
+        connections: startup.edge.connections,
+        header_size: startup.edge.header_size,
+        header_timeout: startup.edge.header_timeout,
+    };
+    metrics
+        .cores()
+        .iter()
+        .enumerate()
+        .map(|(number, metrics)| {
+            let core = Core {
+                shared: shared.clone(),
+                metrics: Arc::clone(metrics),
+                log: access_log(startup.log, writer),
+                limits,
+            };
+            server::spawn(format!("core-{number}"), core)
+        })
+        .collect::<io::Result<Vec<_>>>()
+        .map(|cores| cores.into_iter().unzip())
+}
+
+fn access_log(log: config::Log, writer: &NonBlocking) -> AccessLog {
+    match (log.access, log.format) {
+        (config::AccessLog::Off, _) => AccessLog::off(),
+        (config::AccessLog::On, config::LogFormat::Json) => AccessLog::json(writer.clone()),
+        (config::AccessLog::On, config::LogFormat::Text) => AccessLog::text(writer.clone()),
+    }
+}
+
+/// Starts the thread of the acceptors and of the admin listener.
+fn start_edge(
+    startup: &Startup,
+    listeners: Listeners,
+    cores: Vec<Handle>,
+    sources: admin::Sources,
+    draining: Draining,
+) -> io::Result<JoinHandle<()>> {
+    let limits = server::Limits {
+        connections: startup.edge.connections,
+        header_size: startup.edge.header_size,
+        header_timeout: startup.edge.header_timeout,
+    };
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let ready = |listener: TcpListener| {
+        listener.set_nonblocking(true)?;
+        let _context = runtime.enter();
+        tokio::net::TcpListener::from_std(listener)
+    };
+    let data: Vec<_> = listeners.data.into_iter().map(ready).collect::<io::Result<_>>()?;
+    let admin = listeners.admin.map(ready).transpose()?;
+    thread::Builder::new().name("edge".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            let data = data.into_iter().map(|listener| {
+                server::accept(listener, cores.clone(), limits, draining.clone())
+            });
+            let admin = async {
+                if let Some(listener) = admin {
+                    admin::serve(listener, Arc::new(sources), draining.clone()).await;
+                }
+            };
+            futures_util::future::join(futures_util::future::join_all(data), admin).await;
+            draining.closed().await;
+        });
+    })
+}
+
+/// After the drain's deadline, how long the refusals of those who waited may take.
+const LAST_WORD: Duration = Duration::from_secs(1);

@@ -1,1 +1,286 @@
-//! stub
+//! One signal, many listeners: from running over draining to closed.
+//!
+//! Guarantees: the state only moves forward; asking for it on the request path is one atomic load; whoever listens
+//! after a step has been taken learns of it at once; each request in flight is counted until its guard is dropped.
+//! Any number of runtimes and threads may share it.
+//! Does not do: end anything. Those who listen stop accepting, refuse or close by themselves.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{Notify, watch};
+
+/// The one who decides; [`Drain::listen`] makes the listeners.
+#[derive(Debug)]
+pub struct Drain {
+    state: watch::Sender<State>,
+    shared: Arc<Shared>,
+}
+
+/// One who listens; cheap to clone, may cross threads.
+#[derive(Clone, Debug)]
+pub struct Draining {
+    state: watch::Receiver<State>,
+    shared: Arc<Shared>,
+}
+
+/// One request that is being worked on; dropping it ends its count.
+#[derive(Debug)]
+#[must_use = "dropping it ends the count of this request"]
+pub struct InFlight {
+    shared: Arc<Shared>,
+}
+
+/// How far the shutdown has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Connections are accepted.
+    Running,
+    /// No new connections; requests in flight finish.
+    Draining,
+    /// The deadline has passed, or all have finished: what is left is cut off.
+    Closed,
+}
+
+#[derive(Debug)]
+struct Shared {
+    // A copy of the watch's value: reading the watch takes a lock, and every request asks.
+    state: AtomicUsize,
+    in_flight: Apart,
+    idle: Notify,
+}
+
+/// A count on a cache line of its own: every request changes it, and every request reads the state beside it.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Apart(AtomicUsize);
+
+impl Drain {
+    /// Running, with nothing in flight.
+    pub fn new() -> Self {
+        let shared = Shared {
+            state: AtomicUsize::new(State::Running as usize),
+            in_flight: Apart::default(),
+            idle: Notify::new(),
+        };
+        Self {
+            state: watch::Sender::new(State::Running),
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Another listener.
+    pub fn listen(&self) -> Draining {
+        Draining {
+            state: self.state.subscribe(),
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Starts draining; nothing happens when it has started before.
+    pub fn begin(&self) {
+        self.advance(State::Draining);
+    }
+
+    /// Ends everything; nothing happens when it has ended before.
+    pub fn close(&self) {
+        self.advance(State::Closed);
+    }
+
+    /// Requests in flight at this moment.
+    pub fn in_flight(&self) -> usize {
+        self.shared.in_flight.0.load(Ordering::Acquire)
+    }
+
+    /// Waits for a moment with no request in flight; at once when there is none now. New ones may start afterwards:
+    /// whoever drains stops them first.
+    ///
+    /// Cancel safe.
+    pub async fn idle(&self) {
+        let mut idle = std::pin::pin!(self.shared.idle.notified());
+        loop {
+            // Registered before the count is read, so that a last guard dropped in between still wakes us.
+            idle.as_mut().enable();
+            if self.in_flight() == 0 {
+                return;
+            }
+            idle.as_mut().await;
+            idle.set(self.shared.idle.notified());
+        }
+    }
+
+    fn advance(&self, to: State) {
+        self.state.send_if_modified(|state| {
+            let forward = *state < to;
+            if forward {
+                *state = to;
+                // Under the watch's lock, so that the copy takes the same steps in the same order.
+                self.shared.state.store(to as usize, Ordering::Release);
+            }
+            forward
+        });
+    }
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Draining {
+    /// Whether draining has begun; one atomic load.
+    pub fn is_draining(&self) -> bool {
+        self.shared.state.load(Ordering::Acquire) >= State::Draining as usize
+    }
+
+    /// Waits until draining begins; at once when it has begun.
+    ///
+    /// Cancel safe. A [`Drain`] that is dropped counts as closed.
+    pub async fn draining(&self) {
+        self.reached(State::Draining).await;
+    }
+
+    /// Waits until everything is to end; at once when it has.
+    ///
+    /// Cancel safe. A [`Drain`] that is dropped counts as closed.
+    pub async fn closed(&self) {
+        self.reached(State::Closed).await;
+    }
+
+    /// Counts one request until the guard is dropped, also while draining: a connection that was accepted before may
+    /// still bring one, and it must be answered.
+    pub fn enter(&self) -> InFlight {
+        self.shared.in_flight.0.fetch_add(1, Ordering::Relaxed);
+        InFlight {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    async fn reached(&self, wanted: State) {
+        // On a clone, because waiting marks the value as seen. An error means that the sender is gone.
+        drop(self.state.clone().wait_for(|state| *state >= wanted).await);
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        // Release: what the request did happens before `idle` returns.
+        if self.shared.in_flight.0.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.shared.idle.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use tokio::runtime::Builder;
+    use tokio_test::task::spawn;
+    use tokio_test::{assert_pending, assert_ready};
+
+    use super::*;
+
+    #[test]
+    fn the_state_only_moves_forward() {
+        let drain = Drain::new();
+        let listener = drain.listen();
+        assert!(!listener.is_draining());
+        drain.close();
+        drain.begin();
+        assert!(listener.is_draining());
+        assert_ready!(spawn(listener.closed()).poll());
+    }
+
+    #[test]
+    fn a_listener_is_woken_by_the_step_it_waits_for_and_by_no_other() {
+        let drain = Drain::new();
+        let listener = drain.listen();
+        let (mut draining, mut closed) = (spawn(listener.draining()), spawn(listener.closed()));
+        assert_pending!(draining.poll());
+        assert_pending!(closed.poll());
+        drain.begin();
+        assert!(draining.is_woken());
+        assert_ready!(draining.poll());
+        assert_pending!(closed.poll());
+        drain.close();
+        assert_ready!(closed.poll());
+    }
+
+    #[test]
+    fn who_listens_late_learns_of_it_at_once() {
+        let drain = Drain::new();
+        let early = drain.listen();
+        drain.begin();
+        assert_ready!(spawn(drain.listen().draining()).poll());
+        assert_ready!(spawn(early.clone().draining()).poll());
+        assert_ready!(spawn(early.draining()).poll());
+    }
+
+    #[test]
+    fn a_dropped_drain_ends_the_waiting() {
+        let drain = Drain::new();
+        let listener = drain.listen();
+        drop(drain);
+        assert_ready!(spawn(listener.closed()).poll());
+    }
+
+    #[test]
+    fn idle_waits_for_the_last_request_in_flight() {
+        let drain = Drain::new();
+        let listener = drain.listen();
+        let (first, second) = (listener.enter(), listener.enter());
+        let mut idle = spawn(drain.idle());
+        assert_pending!(idle.poll());
+        drop(first);
+        assert_eq!(drain.in_flight(), 1);
+        assert!(!idle.is_woken());
+        drop(second);
+        assert!(idle.is_woken());
+        assert_ready!(idle.poll());
+    }
+
+    #[test]
+    fn idle_goes_on_waiting_when_another_request_came_in_between() {
+        let drain = Drain::new();
+        let listener = drain.listen();
+        let first = listener.enter();
+        let mut idle = spawn(drain.idle());
+        assert_pending!(idle.poll());
+        drop(first);
+        let second = listener.enter();
+        assert!(idle.is_woken());
+        assert_pending!(idle.poll());
+        drop(second);
+        assert_ready!(idle.poll());
+    }
+
+    #[test]
+    fn threads_with_their_own_runtimes_share_one_drain() {
+        let drain = Drain::new();
+        let (told, tells) = std::sync::mpsc::channel();
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                let (listener, told) = (drain.listen(), told.clone());
+                scope.spawn(move || {
+                    let runtime = Builder::new_current_thread().build().unwrap();
+                    let request = listener.enter();
+                    told.send("running").unwrap();
+                    runtime.block_on(listener.draining());
+                    told.send("draining").unwrap();
+                    drop(request);
+                });
+            }
+            (0..3).for_each(|_| assert_eq!(tells.recv(), Ok("running")));
+            assert_eq!(drain.in_flight(), 3);
+            drain.begin();
+            (0..3).for_each(|_| assert_eq!(tells.recv(), Ok("draining")));
+            Builder::new_current_thread()
+                .build()
+                .unwrap()
+                .block_on(drain.idle());
+            assert_eq!(drain.in_flight(), 0);
+        });
+    }
+}

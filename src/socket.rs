@@ -1,1 +1,263 @@
-//! stub
+//! A socket that can be watched while nobody reads it.
+//!
+//! hyper does not see its client leave while a request body is unread or pipelined bytes are waiting. The socket is
+//! therefore shared: hyper reads and writes it through [`SocketIo`], and a request that waits in a lane watches it
+//! through [`Socket::left`], which reads ahead into a small buffer that hyper is served from first.
+//!
+//! Guarantees: no byte is lost or reordered; a FIN or RST that the kernel can show ends [`Socket::left`] (a FIN behind
+//! more than the kernel's receive window cannot be seen). Does not do: TLS, timeouts.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BufMut, BytesMut};
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+
+/// The kernel's side of a connection.
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+/// One connection, shared between the protocol that speaks on it and whoever watches it.
+#[derive(Debug)]
+pub struct Socket {
+    stream: Stream,
+    /// Read while hyper was blind; served to it before anything else.
+    ahead: Mutex<BytesMut>,
+    has_ahead: AtomicBool,
+    /// The peer's end of stream was read by [`Socket::left`].
+    ended: AtomicBool,
+}
+
+/// The socket as hyper reads and writes it.
+#[derive(Debug)]
+pub struct SocketIo(Arc<Socket>);
+
+/// What a look at an idle connection shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idle {
+    /// Closed, broken, or with bytes that nobody asked for.
+    Dead,
+    /// Open and silent.
+    Quiet,
+}
+
+impl Socket {
+    /// Takes a TCP connection of the current runtime.
+    pub fn tcp(stream: TcpStream) -> Arc<Self> {
+        Self::new(Stream::Tcp(stream))
+    }
+
+    /// Takes a unix socket connection of the current runtime.
+    #[cfg(unix)]
+    pub fn unix(stream: UnixStream) -> Arc<Self> {
+        Self::new(Stream::Unix(stream))
+    }
+
+    fn new(stream: Stream) -> Arc<Self> {
+        Arc::new(Self {
+            stream,
+            ahead: Mutex::default(),
+            has_ahead: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+        })
+    }
+
+    /// Waits until the peer has left: a FIN (a half-closed client counts as gone) or a RST.
+    ///
+    /// To be polled by the task that also polls hyper's connection: a socket wakes one reader.
+    /// Cancel safe: what was read is kept for hyper.
+    pub async fn left(&self) {
+        let sight = std::future::poll_fn(|cx| self.poll_ahead(cx)).await;
+        if matches!(sight, Sight::Blocked) {
+            self.watch_twin().await;
+        }
+    }
+
+    /// Looks at a connection that should be idle, with one system call, since the runtime's knowledge can lag.
+    pub fn idle(&self) -> Idle {
+        let mut byte = [MaybeUninit::uninit()];
+        match self.stream.as_socket().peek(&mut byte) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Idle::Quiet,
+            _ => Idle::Dead,
+        }
+    }
+
+    fn poll_ahead(&self, cx: &mut Context<'_>) -> Poll<Sight> {
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if self.ended.load(Ordering::Relaxed) {
+                return Poll::Ready(Sight::Left);
+            }
+            let room = AHEAD_MAX - ahead.len();
+            if room == 0 {
+                return Poll::Ready(Sight::Blocked);
+            }
+            if ready!(self.stream.poll_read_ready(cx)).is_err() {
+                return Poll::Ready(Sight::Left);
+            }
+            ahead.reserve(room.min(AHEAD_STEP));
+            match self.stream.try_read_buf(&mut (&mut *ahead).limit(room)) {
+                Ok(0) => self.ended.store(true, Ordering::Relaxed),
+                Ok(_) => self.has_ahead.store(true, Ordering::Relaxed),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return Poll::Ready(Sight::Left),
+            }
+        }
+    }
+
+    /// The read-ahead is full: watches a second handle of the same connection, whose readiness may be cleared without
+    /// hiding anything from hyper.
+    async fn watch_twin(&self) {
+        let Stream::Tcp(stream) = &self.stream else { return std::future::pending().await };
+        let twin = SockRef::from(stream).try_clone().map(std::net::TcpStream::from).and_then(TcpStream::from_std);
+        let Ok(twin) = twin else { return std::future::pending().await };
+        loop {
+            match twin.ready(INTEREST).await {
+                Err(_) => return,
+                Ok(ready) if ready.is_read_closed() || ready.is_error() => return,
+                // Readable is all it says: forget that, so that the next event is the peer's leaving or more bytes.
+                Ok(_) => drop(twin.try_io(Interest::READABLE, || -> io::Result<()> { Err(io::ErrorKind::WouldBlock.into()) })),
+            }
+        }
+    }
+
+    fn take_ahead(&self, buffer: &mut ReadBuf<'_>) -> bool {
+        if !self.has_ahead.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let length = ahead.len().min(buffer.remaining());
+        buffer.put_slice(&ahead[..length]);
+        ahead.advance(length);
+        if ahead.is_empty() {
+            *ahead = BytesMut::new();
+            self.has_ahead.store(false, Ordering::Relaxed);
+        }
+        true
+    }
+}
+
+/// What reading ahead showed.
+enum Sight {
+    /// The read-ahead is full, and the peer has not left before that.
+    Blocked,
+    Left,
+}
+
+impl SocketIo {
+    /// The socket as hyper reads and writes it; to be wrapped in `TokioIo`.
+    pub fn new(socket: Arc<Socket>) -> Self {
+        Self(socket)
+    }
+}
+
+impl AsyncRead for SocketIo {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let socket = &self.0;
+        if socket.take_ahead(buffer) || socket.ended.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            ready!(socket.stream.poll_read_ready(cx))?;
+            match socket.stream.try_read_buf(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => return Poll::Ready(outcome.map(drop)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for SocketIo {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.write(cx, |stream| stream.try_write(bytes))
+    }
+
+    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.write(cx, |stream| stream.try_write_vectored(slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(())) // a socket keeps nothing back
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.0.stream.as_socket().shutdown(std::net::Shutdown::Write))
+    }
+}
+
+impl SocketIo {
+    fn write(&self, cx: &mut Context<'_>, attempt: impl Fn(&Stream) -> io::Result<usize>) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.0.stream.poll_write_ready(cx))?;
+            match attempt(&self.0.stream) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => return Poll::Ready(outcome),
+            }
+        }
+    }
+}
+
+/// Both kinds of socket have these; a macro, since the types share no trait for them.
+macro_rules! both {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match $self {
+            Stream::Tcp($stream) => $call,
+            #[cfg(unix)]
+            Stream::Unix($stream) => $call,
+        }
+    };
+}
+
+impl Stream {
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        both!(self, stream => stream.poll_read_ready(cx))
+    }
+
+    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        both!(self, stream => stream.poll_write_ready(cx))
+    }
+
+    fn try_read_buf(&self, buffer: &mut impl BufMut) -> io::Result<usize> {
+        both!(self, stream => stream.try_read_buf(buffer))
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        both!(self, stream => stream.try_write(bytes))
+    }
+
+    fn try_write_vectored(&self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        both!(self, stream => stream.try_write_vectored(slices))
+    }
+
+    fn as_socket(&self) -> SockRef<'_> {
+        both!(self, stream => SockRef::from(stream))
+    }
+}
+
+/// Bytes read ahead while hyper is blind: more than any browser pipelines, small beside hyper's own buffers.
+const AHEAD_MAX: usize = 16 * 1024;
+
+/// How far the read-ahead grows at a time.
+const AHEAD_STEP: usize = 2 * 1024;
+
+/// On Linux a RST is an error event of its own; elsewhere it makes the socket readable.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const INTEREST: Interest = Interest::READABLE.add(Interest::ERROR);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const INTEREST: Interest = Interest::READABLE;

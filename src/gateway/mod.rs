@@ -1,6 +1,227 @@
-//! One request from arrival to answer.
+//! One request from arrival to answer: the product, in [`Gateway::steps`], on one screen.
+//!
+//! Guarantees: every request ends in exactly one answer, or its client has left; every permit is released exactly
+//! once; one policy snapshot decides a whole request. Does not do: sockets, listeners, HTTP parsing, configuration.
 
+mod alarm;
+mod delivery;
+mod entrance;
+mod entry;
+mod exchange;
+mod headers;
+mod pipe;
 mod policy;
+mod protocol;
+pub mod record;
 pub mod refusal;
+mod reply;
+mod steps;
+mod tunnel;
+mod upload;
 
+use std::cell::Cell;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use http::header::{CONNECTION, HeaderValue, UPGRADE};
+use http::{Request, Response, StatusCode, request};
+use hyper::body::Incoming;
+
+pub use alarm::Presence;
+pub use pipe::{ClientBody, Cut};
 pub use policy::{Buffers, Policy, RefusalPage, ServerTiming};
+pub use reply::Reply;
+pub use upload::{BodyFault, RequestBody};
+
+use alarm::{Alarm, now};
+use delivery::Delivered;
+use entry::Entry;
+use exchange::Ended;
+use tunnel::Switch;
+use record::AccessLog;
+use refusal::{Format, Reason};
+
+use crate::client::{ClientIp, PeerAddr};
+use crate::lane::Lanes;
+use crate::memory::Budget;
+use crate::metrics;
+use crate::route::{Decision, Mode, Terms};
+use crate::session::{CookieName, Found, SessionKey};
+use crate::shutdown::{Draining, InFlight};
+use crate::socket::Socket;
+use crate::throttle::Waiters;
+use crate::upstream::{Connection, Upstream};
+
+/// One core's gateway; the parts that are shared between cores are behind `Arc`.
+pub struct Gateway {
+    policy: Arc<ArcSwap<Policy>>,
+    lanes: Arc<Lanes>,
+    waiters: Arc<Waiters>,
+    budget: Arc<Budget>,
+    draining: Draining,
+    metrics: Arc<metrics::Core>,
+    upstream: Upstream<RequestBody>,
+    log: AccessLog,
+    /// When a session cookie that does not match was last warned of.
+    warned: Cell<Option<Instant>>,
+}
+
+/// What all cores share.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// The current policy.
+    pub policy: Arc<ArcSwap<Policy>>,
+    /// The lanes of all sessions.
+    pub lanes: Arc<Lanes>,
+    /// The waiting requests of each client.
+    pub waiters: Arc<Waiters>,
+    /// The bound of all buffers.
+    pub budget: Arc<Budget>,
+    /// Whether the process is ending.
+    pub draining: Draining,
+    /// The application.
+    pub upstream: Arc<crate::upstream::Shared>,
+}
+
+/// A connection's other end, as long as one of its requests is under way.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Who it is.
+    pub ip: ClientIp,
+    /// The socket, to be watched while nobody reads it.
+    pub socket: Arc<Socket>,
+    /// Whether its connection has ended.
+    pub presence: Presence,
+}
+
+/// One request on its way.
+struct Visit<'g> {
+    gateway: &'g Gateway,
+    policy: &'g Policy,
+    terms: &'g Terms,
+    client: &'g Client,
+    request_id: HeaderValue,
+    reply: Reply,
+    entry: Entry,
+    alarm: Alarm,
+    /// The session cookie that was taken from it.
+    without: Option<Arc<CookieName>>,
+    /// Counts in the drain; gone when the request no longer does.
+    in_flight: Option<InFlight>,
+    notes: Notes,
+}
+
+/// What is noted of a request, for the log and the metrics.
+#[derive(Debug)]
+struct Notes {
+    started: Instant,
+    session: Option<SessionKey>,
+    /// Requests ahead at arrival; 0 when nobody was.
+    position: usize,
+    waited: Option<Duration>,
+    /// Why it went on without a permit.
+    passed: Option<Reason>,
+    sent: Option<Instant>,
+    answered: Option<Instant>,
+    /// Bytes of the response body.
+    length: u64,
+}
+
+/// How a request's way ended.
+type Outcome = Result<Delivered, Ended>;
+
+impl Client {
+    /// The other end of a new connection.
+    pub fn new(peer: PeerAddr, socket: Arc<Socket>) -> Self {
+        Self { ip: peer.client(), socket, presence: Presence::default() }
+    }
+}
+
+impl Gateway {
+    /// This core's gateway.
+    pub fn new(shared: Shared, metrics: Arc<metrics::Core>, log: AccessLog) -> Self {
+        let Shared { policy, lanes, waiters, budget, draining, upstream } = shared;
+        let (upstream, warned) = (Upstream::new(upstream), Cell::new(None));
+        Self { policy, lanes, waiters, budget, draining, metrics, upstream, log, warned }
+    }
+
+    /// Closes idle connections to the application whose time is over; to be called about once a second.
+    pub fn sweep(&self) {
+        self.upstream.sweep(now());
+    }
+
+    /// Answers one request, and finishes it in the application. To be polled by the task of the client's connection.
+    ///
+    /// Dropping the future cancels the request: its permit is released, its connection to the application closed.
+    pub async fn serve(&self, request: Request<Incoming>, client: Client, reply: Reply) {
+        let policy = self.policy.load_full();
+        let (mut head, body) = request.into_parts();
+        let noted = self.log.note(&head);
+        let decision = policy.routes.decide(&head);
+        let mut visit = self.visit(&policy, &decision, &client, reply);
+        visit.reply.form(Format::accepted(&head.headers), visit.request_id.clone(), Arc::clone(&policy));
+        let outcome = visit.steps(head, body).await;
+        visit.close(outcome, noted, &decision);
+    }
+
+    fn visit<'g>(
+        &'g self,
+        policy: &'g Policy,
+        decision: &'g Decision,
+        client: &'g Client,
+        reply: Reply,
+    ) -> Visit<'g> {
+        let started = now();
+        Visit {
+            gateway: self,
+            policy,
+            terms: &decision.terms,
+            client,
+            request_id: record::request_id(),
+            reply,
+            entry: Entry::free(started),
+            alarm: Alarm::default(),
+            without: None,
+            in_flight: Some(self.draining.enter()),
+            notes: Notes::new(started),
+        }
+    }
+}
+
+impl Visit<'_> {
+    /// The way of a request, in order.
+    async fn steps(&mut self, mut head: request::Parts, body: Incoming) -> Outcome {
+        protocol::check(&mut head)?;
+        if head.uri.path() == "*" {
+            return self.answer_for_the_server();
+        }
+
+        // session
+        let session = self.session(&head);
+
+        // lane
+        let mut body = RequestBody::new(body, self.policy.body_size)?;
+        self.enter(session.as_ref(), &mut head, &mut body).await?;
+
+        // upstream
+        let switch = Switch::asked(&mut head);
+        self.tell(&mut head, switch.as_ref());
+        let request = Request::from_parts(head, body);
+        let (mut connection, response) = self.forward(request).await?;
+
+        // response, and the release
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return self.switch(switch, connection, response).await;
+        }
+        let (mut head, body) = response.into_parts();
+        let promised = headers::keep_alive(&head.headers);
+        self.prepare(&mut head.headers, switch.as_ref());
+        let delivered = self.deliver(&mut connection, head, body).await;
+        if delivered == Delivered::Whole {
+            self.gateway.upstream.give_back(connection, promised, now());
+        }
+        Ok(delivered)
+    }
+}

@@ -4,87 +4,208 @@
 //! default terms; what cannot be normalized safely, or overrides its method, is a write.
 //! Does not do: change the request; the raw path is what is forwarded.
 
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::lane::Limits;
+use http::request::Parts;
 
-/// What a request does to its session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Access {
-    /// Has no lane at all: static files, session-less pages.
-    None,
-    /// Reads the session; how it meets writers is decided by [`Reads`].
-    Read,
-    /// Takes the lane exclusively.
-    Write,
-}
+use crate::session::path::normalize;
+use crate::session::query;
 
-/// How a read meets the writers of its session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reads {
-    /// Waits its turn, then holds a shared permit until the response headers or `follow_hold`, whichever is first:
-    /// ASP.NET's ReadOnly without the polling.
-    Follow,
-    /// Never waits and holds nothing.
-    Overtake,
-    /// Waits its turn and holds a shared permit to the end: the strict reader/writer lock.
-    Share,
-}
+mod coverage;
+mod criteria;
+mod explain;
+mod pattern;
+pub mod preset;
+mod terms;
 
-/// When the application has finished with the session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Release {
-    /// At the end of the response body (default: `{after: body}` with no grace); some time after it, for applications that commit
-    /// later, when `grace` is not zero.
-    Body {
-        /// How long the permit outlives the body.
-        grace: Duration,
-    },
-    /// At the response headers.
-    Headers,
-}
-
-/// What happens to a waiting request whose client has left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum OnClientGone {
-    /// It leaves the lane at once; the application never sees it.
-    Leave,
-    /// It keeps its place and is forwarded.
-    Stay,
-}
-
-/// Whether lanes are enforced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// Requests wait, and may be refused.
-    Enforce,
-    /// Nobody waits and nobody is refused; a shadow lane records what would have happened.
-    Observe,
-}
-
-/// Everything a route decides, complete: nothing is looked up elsewhere on the request path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Terms {
-    /// What the request does to its session.
-    pub access: Access,
-    /// How it meets writers, when `access` is `read`.
-    pub reads: Reads,
-    /// Whether its lane is enforced.
-    pub mode: Mode,
-    /// The bounds of its stay in the lane.
-    pub limits: Limits,
-    /// When its permit ends.
-    pub release: Release,
-    /// The longest shared hold of a read that follows.
-    pub follow_hold: Duration,
-    /// What happens when its client leaves while it waits.
-    pub on_client_gone: OnClientGone,
-}
+pub use crate::session::{PathCase, Unsafe};
+pub use coverage::{Never, NeverMatches};
+pub use criteria::{Criteria, ExtensionMiss, Extensions, HeaderMatch, Mismatch, QueryMatch};
+pub use explain::{Explanation, Outcome, Step};
+pub use pattern::{HostPattern, PathPattern, PatternError, ValuePattern};
+pub use terms::{Access, Mode, OnClientGone, Reads, Release, Terms};
 
 /// A route's label in metrics, logs and `explain`: its name, or what it matches. Cheap to clone.
 pub type Label = Arc<str>;
 
+/// One rule of the table.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Its name, or what it matches.
+    pub label: Label,
+    /// Who wrote it.
+    pub origin: Origin,
+    /// Which requests it is for.
+    pub criteria: Criteria,
+    /// What it decides.
+    pub terms: Arc<Terms>,
+}
+
+/// Who wrote a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The operator, under `routes:`.
+    Operator,
+    /// The preset brought it.
+    Preset,
+}
+
 /// The routes in matching order, compiled.
 #[derive(Debug)]
-pub struct RouteTable {}
+pub struct RouteTable {
+    routes: Vec<Route>,
+    case: PathCase,
+    default: Arc<Terms>,
+    default_label: Label,
+    /// The default terms as a write, for requests in doubt.
+    write: Arc<Terms>,
+    unsafe_label: Label,
+    override_label: Label,
+}
+
+/// What the table decides about a request.
+#[derive(Clone, Debug)]
+pub struct Decision<'t> {
+    /// The terms it is served on.
+    pub terms: &'t Arc<Terms>,
+    /// The route's label; `default`, `unsafe_path` or `method_override` when no route decided.
+    pub label: &'t Label,
+    /// The route's place in the table; None when no route decided.
+    pub route: Option<usize>,
+}
+
+/// Why no route is asked, and the request is a write on the default terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Doubt {
+    /// A header or query parameter tells the application to take another method than the request's.
+    #[error("a header or query parameter overrides its method")]
+    MethodOverride,
+    /// Its path cannot be normalized safely.
+    #[error("its path cannot be normalized safely: {0}")]
+    Path(#[from] Unsafe),
+}
+
+impl RouteTable {
+    /// Puts routes in order, the operator's first; `default` are the terms of what matches none. `case` must be the one
+    /// that the path patterns were compiled with.
+    #[must_use]
+    pub fn new(routes: Vec<Route>, default: Arc<Terms>, case: PathCase) -> Self {
+        let (operators, presets): (Vec<_>, Vec<_>) = routes
+            .into_iter()
+            .partition(|route| route.origin == Origin::Operator);
+        Self {
+            routes: operators.into_iter().chain(presets).collect(),
+            case,
+            write: Arc::new(Terms {
+                access: Access::Write,
+                ..Terms::clone(&default)
+            }),
+            default,
+            default_label: Arc::from("default"),
+            unsafe_label: Arc::from("unsafe_path"),
+            override_label: Arc::from("method_override"),
+        }
+    }
+
+    /// The terms of a request. Allocates only when its path is not in normal form.
+    #[must_use]
+    pub fn decide(&self, request: &Parts) -> Decision<'_> {
+        let path = match self.read(request) {
+            Ok(path) => path,
+            Err(doubt) => return self.doubted(doubt),
+        };
+        let route = self
+            .routes
+            .iter()
+            .position(|route| route.criteria.mismatch(request, &path).is_none());
+        self.decided(route)
+    }
+
+    /// The routes in matching order.
+    #[must_use]
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// Each label that [`RouteTable::decide`] can give: the closed set for metrics.
+    pub fn labels(&self) -> impl Iterator<Item = &Label> {
+        let own = [
+            &self.default_label,
+            &self.unsafe_label,
+            &self.override_label,
+        ];
+        self.routes.iter().map(|route| &route.label).chain(own)
+    }
+
+    /// The normalized path, when the request is what it looks like.
+    fn read<'r>(&self, request: &'r Parts) -> Result<Cow<'r, str>, Doubt> {
+        let path = normalize(request.uri.path(), self.case)?;
+        if overrides_method(request) {
+            Err(Doubt::MethodOverride)
+        } else {
+            Ok(path)
+        }
+    }
+
+    fn decided(&self, route: Option<usize>) -> Decision<'_> {
+        let (terms, label) = match route {
+            Some(index) => (&self.routes[index].terms, &self.routes[index].label),
+            None => (&self.default, &self.default_label),
+        };
+        Decision {
+            terms,
+            label,
+            route,
+        }
+    }
+
+    fn doubted(&self, doubt: Doubt) -> Decision<'_> {
+        let label = match doubt {
+            Doubt::MethodOverride => &self.override_label,
+            Doubt::Path(_) => &self.unsafe_label,
+        };
+        Decision {
+            terms: &self.write,
+            label,
+            route: None,
+        }
+    }
+}
+
+/// Whether a request asks for another method than its own: in a header (read by ASP.NET MVC, Rails, Laravel, Symfony), or
+/// in a query parameter of the header's name (ASP.NET MVC's GetHttpMethodOverride) or `_method`. One in a body cannot be
+/// seen here; such a request is a POST.
+fn overrides_method(request: &Parts) -> bool {
+    let query = request.uri.query().unwrap_or_default();
+    request
+        .headers
+        .keys()
+        .any(|name| is_override(name.as_str().as_bytes()))
+        || query::pairs(query).any(|(name, _)| is_override(&name))
+}
+
+/// Whether a name is one of [`OVERRIDES`]; applications behind CGI or PHP cannot tell `-`, `_`, `.` and space apart.
+fn is_override(name: &[u8]) -> bool {
+    let plain = |byte: u8| match byte {
+        b'_' | b'.' | b' ' => b'-',
+        other => other.to_ascii_lowercase(),
+    };
+    OVERRIDES.iter().any(|known| {
+        known.len() == name.len()
+            && name
+                .iter()
+                .zip(known.bytes())
+                .all(|(byte, other)| plain(*byte) == other)
+    })
+}
+
+const OVERRIDES: [&str; 4] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "-method",
+];
+
+#[cfg(test)]
+mod tests;

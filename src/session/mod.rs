@@ -1,22 +1,197 @@
 //! From a request to its session's key.
+//!
+//! Guarantees: an id leaves this module only as a keyed digest ([`SessionKey`]); what does not match its pattern is no
+//! session, reported with the reason and never with the value; no input makes it panic, and a request without
+//! transforms costs no allocation.
+//! Does not do: know whether a session exists in the application; learn ids from responses; keep anything between
+//! requests.
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+
+use http::request::Parts;
+
+mod cookie;
+mod cookieless;
+mod mask;
+pub mod path;
+mod preset;
+pub(crate) mod query;
+mod scope;
+mod source;
+
+pub use cookie::{CookieName, Spelling, without_cookie, without_set_cookie};
+pub use mask::mask_path;
+pub use path::{PathCase, Unsafe};
+pub use preset::Preset;
+pub(crate) use scope::host_of;
+pub use scope::{HostScope, Scope};
+pub use source::{DEFAULT_MAX_LENGTH, Duplicates, IdPattern, OddReason, Place, Source, Transform};
 
 /// A session, as a keyed digest of its id; the id itself never leaves this module.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionKey([u8; 16]);
 
-impl std::fmt::Debug for SessionKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SessionKey({self})")
-    }
-}
-
-impl std::fmt::Display for SessionKey {
-    /// Six hex digits: enough to tell sessions apart in a log.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:02x}{:02x}{:02x}", self.0[0], self.0[1], self.0[2])
-    }
+/// The rules of the session key (`session:` in the configuration), validated.
+#[derive(Clone)]
+pub struct Settings {
+    /// Where the id is looked for, in order; the first source with a valid id wins. Empty: no request has a session.
+    pub sources: Vec<Source>,
+    /// What else belongs to the key.
+    pub scope: Scope,
+    /// What the digest is keyed with; None draws one for the life of the process, so that keys mean nothing elsewhere.
+    pub secret: Option<String>,
 }
 
 /// The rules of the session key, compiled.
 #[derive(Debug)]
-pub struct Sessions {}
+pub struct Sessions {
+    sources: Vec<Source>,
+    scope: Scope,
+    secret: Secret,
+}
+
+/// What a request says about its session.
+#[derive(Clone, Debug)]
+pub enum Found<'s> {
+    /// It belongs to this one.
+    Session(Session<'s>),
+    /// It carries a session cookie or id, but none that an application would accept.
+    Odd(Odd<'s>),
+    /// It carries none.
+    None,
+}
+
+/// The session of a request.
+#[derive(Clone, Debug)]
+pub struct Session<'s> {
+    /// Which lane it has.
+    pub key: SessionKey,
+    /// The cookie that carried the id; None when it came from the URL or a header. What [`without_cookie`] takes.
+    pub cookie: Option<&'s Arc<CookieName>>,
+}
+
+/// A session cookie or id that is present but is no session: it would silently mean no lane.
+#[derive(Clone, Copy, Debug)]
+pub struct Odd<'s> {
+    /// The label of its source.
+    pub source: &'s Arc<str>,
+    /// What is wrong with it.
+    pub reason: OddReason,
+}
+
+/// The key of the digest; cannot be printed.
+struct Secret([u8; 32]);
+
+impl SessionKey {
+    /// A key without a session behind it.
+    #[cfg(test)]
+    pub(crate) fn for_test(n: u64) -> Self {
+        let mut key = [0; 16];
+        key[..8].copy_from_slice(&n.to_le_bytes());
+        key[8..].copy_from_slice(&n.to_le_bytes());
+        Self(key)
+    }
+}
+
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionKey({self})")
+    }
+}
+
+impl fmt::Display for SessionKey {
+    /// Six hex digits: enough to tell sessions apart in a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02x}{:02x}{:02x}", self.0[0], self.0[1], self.0[2])
+    }
+}
+
+impl fmt::Debug for Settings {
+    /// Without the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("sources", &self.sources)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sessions {
+    /// Compiles the rules; an empty secret counts as none.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let secret = settings.secret.filter(|secret| !secret.is_empty());
+        Self {
+            sources: settings.sources,
+            scope: settings.scope,
+            secret: secret.map_or_else(Secret::random, |secret| Secret::derive(secret.as_bytes())),
+        }
+    }
+
+    /// The session a request belongs to. The first source with a valid id wins; a source whose id is not valid is
+    /// reported only when no other has one.
+    #[must_use]
+    pub fn find(&self, request: &Parts) -> Found<'_> {
+        let mut odd = None;
+        for source in &self.sources {
+            match source.find(request) {
+                Some(Ok(id)) => {
+                    let key = self.key(&id, request);
+                    return Found::Session(Session {
+                        key,
+                        cookie: source.place.cookie(),
+                    });
+                }
+                Some(Err(reason)) => {
+                    odd = odd.or(Some(Odd {
+                        source: &source.label,
+                        reason,
+                    }))
+                }
+                None => {}
+            }
+        }
+        odd.map_or(Found::None, Found::Odd)
+    }
+
+    /// The digest of an id in its scope. The source is not part of it: ASP.NET's cookie and its URL segment with one
+    /// id are one session.
+    fn key(&self, id: &[u8], request: &Parts) -> SessionKey {
+        let mut hasher = blake3::Hasher::new_keyed(&self.secret.0);
+        hasher.update(&(id.len() as u64).to_le_bytes()).update(id);
+        self.scope.add_to(&mut hasher, request);
+        let mut key = [0; 16];
+        hasher.finalize_xof().fill(&mut key);
+        SessionKey(key)
+    }
+}
+
+impl Secret {
+    fn derive(from: &[u8]) -> Self {
+        Self(blake3::derive_key("onelane 2026-11-21 session key", from))
+    }
+
+    /// From the operating system's randomness, by way of the keys that std draws for its hash tables (128 bits).
+    fn random() -> Self {
+        let seed: Vec<u8> = (0_u8..4)
+            .flat_map(|n| {
+                let mut hasher = RandomState::new().build_hasher();
+                hasher.write_u8(n);
+                hasher.finish().to_le_bytes()
+            })
+            .collect();
+        Self::derive(&seed)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! The door of the lane: read ahead, join, wait, or step aside.
+//!
+//! Guarantees: a request that leaves here with an [`Entry`] may be forwarded; one whose client left while it waited is
+//! never seen by the application. In observe mode nobody waits and nobody is refused.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use http::{Method, request};
+
+use super::Visit;
+use super::alarm::{OnLeave, Woke, now};
+use super::entry::{Entry, Place};
+use super::exchange::Ended;
+use super::refusal::{Reason, Refusal};
+use super::upload::{Bounds, RequestBody};
+use crate::lane::{Full, Hold, Joined, OnFull, Permit, WaitEnded, Waiting};
+use crate::metrics::Exception;
+use crate::route::{Access, Mode, OnClientGone, Reads, Terms};
+use crate::session::{self, Session};
+
+impl Visit<'_> {
+    /// Gives the request its place in the application.
+    ///
+    /// # Errors
+    /// [`Ended`]: refused, or the client left.
+    pub(super) async fn enter(
+        &mut self,
+        session: Option<&Session<'_>>,
+        head: &mut request::Parts,
+        body: &mut RequestBody,
+    ) -> Result<(), Ended> {
+        let (terms, lanes) = (self.terms, &self.gateway.lanes);
+        let (Some(hold), Some(session)) = (hold(terms), session) else { return Ok(()) };
+        if terms.mode == Mode::Observe {
+            let shadow = lanes.observe(session.key, hold, &terms.limits);
+            self.entry = Entry::beside(Place::Shadow(shadow), now());
+            return Ok(());
+        }
+        body.read_ahead(&self.bounds(), &self.gateway.budget).await?;
+        match lanes.join(session.key, hold, &terms.limits, self.policy.max_waiting) {
+            Ok(Joined::Granted(permit)) => self.entry = self.held(permit),
+            Ok(Joined::Waiting(waiting)) => match self.wait(waiting, session).await? {
+                Ok(permit) => self.entry = self.held(permit),
+                Err(WaitEnded::Closed) => return Err(Reason::Draining.into()),
+                Err(WaitEnded::TimedOut) => {
+                    let action = terms.limits.on_wait_timeout;
+                    self.step_aside(action, Reason::WaitTimeout, session, head)?;
+                }
+            },
+            Err(Full::AllLanes) => return Err(self.full(Reason::WaitersFull, session)),
+            Err(Full::Lane { .. } | Full::Passed) => {
+                self.step_aside(terms.limits.on_overflow, Reason::QueueFull, session, head)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the turn, unless the client leaves.
+    async fn wait(
+        &mut self,
+        waiting: Waiting,
+        session: &Session<'_>,
+    ) -> Result<Result<Permit, WaitEnded>, Ended> {
+        let (network, share) = (self.client.ip.network(), self.policy.max_waiting_per_client);
+        let place = self.gateway.waiters.admit(network, share);
+        let _place = place.map_err(|_| self.full(Reason::TooManyWaiting, session))?;
+        self.notes.position = waiting.position();
+        let joined = now();
+        let turn = pin!(waiting.turn());
+        let outcome = match self.terms.on_client_gone {
+            OnClientGone::Stay => Some(turn.await),
+            OnClientGone::Leave => {
+                // hyper sees most clients leave; the socket is watched for those that it cannot see.
+                let first = select(turn, pin!(self.client.socket.left()));
+                match self.alarm.wait(pin!(first), || None, &self.client.presence, OnLeave::End).await {
+                    Woke::Done(Either::Left((turn, _))) => Some(turn),
+                    Woke::Done(Either::Right(_)) | Woke::Left | Woke::Due => None,
+                }
+            }
+        };
+        self.notes.waited = Some(now().saturating_duration_since(joined));
+        outcome.ok_or(Ended::ClientLeft)
+    }
+
+    /// What a full lane, or the end of the wait timeout, does with the request.
+    fn step_aside(
+        &mut self,
+        action: OnFull,
+        reason: Reason,
+        session: &Session<'_>,
+        head: &mut request::Parts,
+    ) -> Result<(), Ended> {
+        let harmless = matches!(head.method, Method::GET | Method::HEAD);
+        let without = match (action, session.cookie) {
+            (OnFull::Pass, _) => None,
+            (OnFull::PassWithoutSession, Some(cookie)) if harmless => Some(cookie),
+            (OnFull::PassWithoutSession | OnFull::Refuse, _) => return Err(self.full(reason, session)),
+        };
+        let Ok(pass) = self.gateway.lanes.pass(session.key, &self.terms.limits) else {
+            return Err(self.full(reason, session));
+        };
+        self.entry = Entry::beside(Place::Passed(pass), now());
+        self.notes.passed = Some(reason);
+        self.gateway.metrics.exception(match without {
+            None => Exception::Pass,
+            Some(_) => Exception::PassWithoutSession,
+        });
+        if let Some(cookie) = without {
+            session::without_cookie(&mut head.headers, cookie);
+            self.without = Some(Arc::clone(cookie));
+        }
+        Ok(())
+    }
+
+    fn held(&self, permit: Permit) -> Entry {
+        let follows = self.terms.access == Access::Read && self.terms.reads == Reads::Follow;
+        Entry::held(permit, follows.then_some(self.terms.follow_hold))
+    }
+
+    fn bounds(&self) -> Bounds {
+        let policy = self.policy;
+        Bounds { ahead: policy.buffers.request, idle: policy.body_idle_timeout }
+    }
+
+    fn full(&self, reason: Reason, session: &Session) -> Ended {
+        let wait = self.gateway.lanes.estimate(session.key).unwrap_or(RETRY_MIN).max(RETRY_MIN);
+        Ended::Refused(Refusal::new(reason).retry_after(wait))
+    }
+}
+
+/// How a request on these terms holds a lane, if it takes one.
+fn hold(terms: &Terms) -> Option<Hold> {
+    match (terms.access, terms.reads) {
+        (Access::Write, _) => Some(Hold::Exclusive),
+        (Access::Read, Reads::Follow | Reads::Share) => Some(Hold::Shared),
+        (Access::Read, Reads::Overtake) | (Access::None, _) => None,
+    }
+}
+
+/// The least that a client is asked to wait before it tries again.
+const RETRY_MIN: Duration = Duration::from_secs(1);

@@ -1,0 +1,121 @@
+//! A request's stay in its lane, from the door to the release.
+//!
+//! Guarantees: an [`Entry`] ends once, on every path, by `end` or by being dropped; what it held is then free.
+
+use std::time::{Duration, Instant};
+
+use crate::lane::{Observed, Overdue, Pass, Permit};
+
+/// How a request is in the application.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// It has no lane, or its stay has ended.
+    Free,
+    /// It holds its lane.
+    Held(Permit),
+    /// It has passed its lane.
+    Passed(Pass),
+    /// It is in the shadow of its lane.
+    Shadow(Observed),
+}
+
+/// A request's stay in its lane.
+#[derive(Debug)]
+pub(super) struct Entry {
+    place: Place,
+    since: Instant,
+    /// When the next thing happens to it by itself.
+    deadline: Option<Due>,
+    held: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    at: Instant,
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    /// A read that follows has had its time to load the session.
+    Follow,
+    /// The hold limit.
+    Limit,
+}
+
+/// What happened at the deadline of a stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ring {
+    /// The request is to be aborted.
+    Abort,
+    /// The request goes on.
+    GoOn,
+}
+
+impl Entry {
+    /// Outside of any lane.
+    pub(super) fn free(now: Instant) -> Self {
+        Self { place: Place::Free, since: now, deadline: None, held: None }
+    }
+
+    /// Holding a lane; a read that follows for `follow_hold` at most.
+    pub(super) fn held(permit: Permit, follow_hold: Option<Duration>) -> Self {
+        let since = permit.granted_at();
+        let limit = Due { at: permit.hold_deadline(), what: What::Limit };
+        let follow = follow_hold.map(|hold| Due { at: since + hold, what: What::Follow });
+        let deadline = match follow {
+            Some(follow) if follow.at < limit.at => follow,
+            Some(_) | None => limit,
+        };
+        Self { place: Place::Held(permit), since, deadline: Some(deadline), held: None }
+    }
+
+    /// In the application without holding its lane.
+    pub(super) fn beside(place: Place, now: Instant) -> Self {
+        Self { place, since: now, deadline: None, held: None }
+    }
+
+    /// When [`Entry::ring`] is to be called.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline.map(|due| due.at)
+    }
+
+    /// Does what is due at the deadline.
+    pub(super) fn ring(&mut self, now: Instant) -> Ring {
+        let Some(due) = self.deadline.filter(|due| due.at <= now) else { return Ring::GoOn };
+        self.deadline = None;
+        let Place::Held(permit) = &mut self.place else { return Ring::GoOn };
+        match due.what {
+            What::Follow => self.end(now),
+            What::Limit => match permit.overdue() {
+                Overdue::NotYet => self.deadline = Some(due),
+                Overdue::Kept => {}
+                Overdue::Released => self.end(now),
+                Overdue::Aborted => {
+                    self.end(now);
+                    return Ring::Abort;
+                }
+            },
+        }
+        Ring::GoOn
+    }
+
+    /// Ends the stay; the next in line goes. Does nothing the second time.
+    pub(super) fn end(&mut self, now: Instant) {
+        if !matches!(self.place, Place::Free) {
+            self.held = Some(now.saturating_duration_since(self.since));
+            self.place = Place::Free;
+        }
+        self.deadline = None;
+    }
+
+    /// Whether the stay has ended, or never was.
+    pub(super) fn is_free(&self) -> bool {
+        matches!(self.place, Place::Free)
+    }
+
+    /// How long the stay was, once it has ended.
+    pub(super) fn hold(&self) -> Option<Duration> {
+        self.held
+    }
+}

@@ -1,0 +1,210 @@
+//! In the application: from a permit to the response's headers.
+//!
+//! Guarantees: what may have been sent is never sent again; a write whose client left, or whose answer is late, keeps
+//! its permit until the application answers, closes, or the hold limit; a read is given up.
+
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use super::alarm::{OnLeave, Woke, earlier, now};
+use super::entry::Ring;
+use super::refusal::{Reason, Refusal};
+use super::upload::{BodyFault, Progress, RequestBody, WaitsFor};
+use super::{Gateway, Visit};
+use crate::route::Access;
+use crate::upstream::{ConnectError, Connection, Reuse, Sent};
+
+/// Why there is no response to deliver.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The client was answered while the application was still at work.
+    Answered,
+    /// The client has left.
+    ClientLeft,
+    /// The client is to be answered with a refusal.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Ended {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Reason> for Ended {
+    fn from(reason: Reason) -> Self {
+        Self::Refused(Refusal::new(reason))
+    }
+}
+
+impl Visit<'_> {
+    /// Sends the request, on a connection that is certainly open, and waits for the response's headers.
+    ///
+    /// # Errors
+    /// [`Ended`].
+    pub(super) async fn forward(
+        &mut self,
+        mut request: Request<RequestBody>,
+    ) -> Result<(Connection<RequestBody>, Response<Incoming>), Ended> {
+        let progress = request.body().progress();
+        self.notes.sent = Some(now());
+        let mut reuse = match self.terms.access {
+            Access::Write => Reuse::Fresh,
+            Access::Read | Access::None => Reuse::Any,
+        };
+        loop {
+            let mut connection = self.connection(reuse).await?;
+            match self.head(&mut connection, request, &progress).await? {
+                Sent::Answered(response) => {
+                    self.notes.answered = Some(now());
+                    return Ok((connection, response));
+                }
+                Sent::Failed(error) => return Err(self.failed(&error, &progress)),
+                Sent::Unsent(back) => {
+                    request = *back;
+                    reuse = Reuse::Never;
+                }
+            }
+        }
+    }
+
+    async fn connection(&mut self, reuse: Reuse) -> Result<Connection<RequestBody>, Ended> {
+        let Gateway { upstream, metrics, .. } = self.gateway;
+        if let Some(connection) = upstream.reuse(reuse, now()) {
+            metrics.connection_reused();
+            return Ok(connection);
+        }
+        let mut connecting = pin!(upstream.connect());
+        loop {
+            let due = self.entry.deadline();
+            // Nothing was sent yet: a client that leaves now takes its request along, whatever it was.
+            match self.alarm.wait(connecting.as_mut(), || due, &self.client.presence, OnLeave::End).await {
+                Woke::Done(Ok(connection)) => {
+                    metrics.connection_opened();
+                    return Ok(connection);
+                }
+                Woke::Done(Err(ConnectError::Busy)) => return Err(Reason::UpstreamBusy.into()),
+                Woke::Done(Err(ConnectError::TimedOut | ConnectError::Unreachable(_))) => {
+                    return Err(Reason::UpstreamUnreachable.into());
+                }
+                Woke::Left => return Err(Ended::ClientLeft),
+                Woke::Due => self.ring()?,
+            }
+        }
+    }
+
+    async fn head(
+        &mut self,
+        connection: &mut Connection<RequestBody>,
+        request: Request<RequestBody>,
+        progress: &Progress,
+    ) -> Result<Sent<RequestBody>, Ended> {
+        let mut sent = pin!(connection.send(request));
+        loop {
+            let (lane, on_leave) = (self.entry.deadline(), self.on_leave());
+            let patience = (!self.reply.is_given()).then(|| self.patience(progress));
+            let due = || earlier(lane, patience.as_ref().map(Patience::deadline));
+            match self.alarm.wait(sent.as_mut(), due, &self.client.presence, on_leave).await {
+                Woke::Done(sent) => return Ok(sent),
+                Woke::Left => return Err(Ended::ClientLeft),
+                Woke::Due => {}
+            }
+            self.ring()?;
+            if let Some(late) = patience.and_then(|patience| patience.late(now())) {
+                self.late(late)?;
+            }
+            if self.reply.is_given() && self.entry.is_free() {
+                return Err(Ended::Answered); // nobody waits for it any more
+            }
+        }
+    }
+
+    /// A stage took too long. A write that has been sent keeps its lane, since the application works on.
+    fn late(&mut self, late: Reason) -> Result<(), Ended> {
+        let works_on = late == Reason::UpstreamTimeout && self.terms.access == Access::Write;
+        if !works_on || self.entry.is_free() {
+            return Err(late.into());
+        }
+        self.reply.refuse(Refusal::new(late));
+        Ok(())
+    }
+
+    /// Does what is due in the lane.
+    fn ring(&mut self) -> Result<(), Ended> {
+        match self.entry.ring(now()) {
+            Ring::GoOn => Ok(()),
+            Ring::Abort => Err(Reason::HoldLimit.into()),
+        }
+    }
+
+    fn failed(&self, error: &hyper::Error, progress: &Progress) -> Ended {
+        if self.reply.is_given() {
+            return Ended::Answered;
+        }
+        match progress.fault() {
+            Some(BodyFault::ClientLeft) => Ended::ClientLeft,
+            Some(fault) => fault.into(),
+            None if error.is_parse() || error.is_parse_too_large() => Reason::UpstreamInvalid.into(),
+            None => Reason::UpstreamReset.into(),
+        }
+    }
+
+    /// A write is heard to its end, since the application works on; a read is given up.
+    pub(super) fn on_leave(&self) -> OnLeave {
+        match self.terms.access {
+            Access::Write => OnLeave::GoOn,
+            Access::Read | Access::None => OnLeave::End,
+        }
+    }
+
+    fn patience<'p>(&self, progress: &'p Progress) -> Patience<'p> {
+        let settings = self.gateway.upstream.settings();
+        Patience {
+            progress,
+            client: self.policy.body_idle_timeout,
+            body: settings.body_timeout,
+            response: settings.response_timeout,
+        }
+    }
+}
+
+impl From<BodyFault> for Ended {
+    fn from(fault: BodyFault) -> Self {
+        match fault {
+            BodyFault::ClientLeft => Self::ClientLeft,
+            BodyFault::Framing => Reason::BadRequest.into(),
+            BodyFault::Idle => Reason::RequestTimeout.into(),
+            BodyFault::TooLarge => Reason::BodyTooLarge.into(),
+        }
+    }
+}
+
+/// How long is waited for whom, while a request is sent and its response awaited.
+struct Patience<'p> {
+    progress: &'p Progress,
+    client: Duration,
+    body: Duration,
+    response: Duration,
+}
+
+impl Patience<'_> {
+    fn deadline(&self) -> Instant {
+        let (waits_for, since) = self.progress.state();
+        since.into_std()
+            + match waits_for {
+                WaitsFor::Application => self.body,
+                WaitsFor::Client => self.client,
+                WaitsFor::Nobody => self.response,
+            }
+    }
+
+    fn late(&self, now: Instant) -> Option<Reason> {
+        (self.deadline() <= now).then(|| match self.progress.state().0 {
+            WaitsFor::Client => Reason::RequestTimeout,
+            WaitsFor::Application | WaitsFor::Nobody => Reason::UpstreamTimeout,
+        })
+    }
+}

@@ -1,0 +1,281 @@
+//! Header fields on their way: what is taken off, what is put on, in both directions.
+//!
+//! Guarantees: hop-by-hop fields and those that `Connection` nominates go no further (RFC 9110 7.6.1); a client can
+//! neither inject nor strip a field that Onelane sets; an underscore twin of such a field (`X_Forwarded_For`) is
+//! dropped, since IIS and CGI cannot tell it from the real one. Host is kept. Does not do: `Via`.
+
+use std::time::Duration;
+
+use http::header::{
+    self, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use smallvec::SmallVec;
+
+use crate::client::ClientIp;
+use crate::route::Access;
+
+/// What Onelane tells the application about a request.
+#[derive(Debug)]
+pub(super) struct Told<'a> {
+    pub(super) client: ClientIp,
+    pub(super) request_id: &'a HeaderValue,
+    /// None in observe mode, which changes nothing.
+    pub(super) access: Option<Access>,
+    pub(super) secret: Option<&'a HeaderValue>,
+    /// The protocol to change to, when the client asked for one.
+    pub(super) upgrade: Option<&'a HeaderValue>,
+}
+
+/// Makes a client's header the one that the application gets.
+pub(super) fn to_application(headers: &mut HeaderMap, told: &Told<'_>) {
+    remove_nominated(headers);
+    for name in HOP_BY_HOP.iter().chain(NEVER_FROM_CLIENTS) {
+        headers.remove(name);
+    }
+    remove_underscore_twins(headers);
+    if let Some(host) = headers.get(HOST).cloned() {
+        headers.insert(X_FORWARDED_HOST, host);
+    }
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+    headers.insert(X_FORWARDED_FOR, address(told.client));
+    headers.insert(X_REQUEST_ID, told.request_id.clone());
+    if let Some(access) = told.access {
+        headers.insert(X_ONELANE_ACCESS, HeaderValue::from_static(access.label()));
+        if let Some(secret) = told.secret {
+            headers.insert(X_ONELANE_SECRET, secret.clone());
+        }
+    }
+    if let Some(upgrade) = told.upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, upgrade.clone());
+    }
+}
+
+/// Makes the application's header the one that the client gets.
+pub(super) fn to_client(headers: &mut HeaderMap, request_id: &HeaderValue, waited: Option<Duration>) {
+    remove_nominated(headers);
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+    headers.insert(X_REQUEST_ID, request_id.clone());
+    if let Some(waited) = waited {
+        let timing = format!("onelane;dur={}", waited.as_millis());
+        if let Ok(timing) = HeaderValue::try_from(timing) {
+            headers.append(HeaderName::from_static("server-timing"), timing);
+        }
+    }
+}
+
+/// The protocol that a request asks to change to, if it may: a GET of HTTP/1.1 without a body, and not to h2c, which
+/// would take the connection out of our sight.
+pub(super) fn upgrade(head: &http::request::Parts) -> Option<HeaderValue> {
+    let wanted = head.headers.get(UPGRADE)?;
+    let asked = head.headers.get_all(CONNECTION).iter().any(|value| tokens(value).any(|t| t.eq_ignore_ascii_case(b"upgrade")));
+    let bare = !head.headers.contains_key(CONTENT_LENGTH) && !head.headers.contains_key(TRANSFER_ENCODING);
+    let h2c = tokens(wanted).any(|token| token.eq_ignore_ascii_case(b"h2c"));
+    let fits = asked && bare && !h2c && head.method == http::Method::GET && head.version == http::Version::HTTP_11;
+    fits.then(|| wanted.clone())
+}
+
+/// The `timeout` of a `Keep-Alive` field: how long the application promises to keep an idle connection.
+pub(super) fn keep_alive(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(KEEP_ALIVE)?.to_str().ok()?;
+    value.split(',').find_map(|parameter| {
+        let (name, seconds) = parameter.split_once('=')?;
+        if !name.trim().eq_ignore_ascii_case("timeout") {
+            return None;
+        }
+        seconds.trim().parse().ok().map(Duration::from_secs)
+    })
+}
+
+/// Removes the fields that `Connection` nominates, but not those that the request cannot be understood without: a
+/// client that nominates `Cookie` would otherwise leave its lane (CVE-2026-105299 is of this kind).
+fn remove_nominated(headers: &mut HeaderMap) {
+    let nominated: SmallVec<[HeaderName; 4]> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(tokens)
+        .filter_map(|token| HeaderName::from_bytes(token).ok())
+        .filter(|name| !KEPT.contains(name))
+        .collect();
+    for name in nominated {
+        headers.remove(name);
+    }
+}
+
+fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
+}
+
+fn remove_underscore_twins(headers: &mut HeaderMap) {
+    let twins: SmallVec<[HeaderName; 2]> = headers
+        .keys()
+        .filter(|name| name.as_str().contains('_'))
+        .filter(|name| {
+            let twin = name.as_str().replace('_', "-");
+            NEVER_FROM_CLIENTS.iter().any(|own| own.as_str() == twin)
+        })
+        .cloned()
+        .collect();
+    for name in twins {
+        headers.remove(name);
+    }
+}
+
+fn address(client: ClientIp) -> HeaderValue {
+    HeaderValue::try_from(client.to_string()).expect("an address is visible ASCII")
+}
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_ONELANE_ACCESS: HeaderName = HeaderName::from_static("x-onelane-access");
+const X_ONELANE_SECRET: HeaderName = HeaderName::from_static("x-onelane-secret");
+/// The id of a request, in requests, responses, refusals and logs alike.
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// RFC 9110 7.6.1, and `Trailer`, since trailers are dropped.
+const HOP_BY_HOP: &[HeaderName] = &[
+    CONNECTION,
+    KEEP_ALIVE,
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Fields that only Onelane, or the server itself, may set.
+const NEVER_FROM_CLIENTS: &[HeaderName] = &[
+    EXPECT, // answered here: hyper sends 100 when the body is first read
+    header::FORWARDED,
+    HeaderName::from_static("aspfiltersessionid"), // ASP.NET would take it for the cookieless session id
+    HeaderName::from_static("http2-settings"),
+    HeaderName::from_static("x-real-ip"),
+    X_FORWARDED_FOR,
+    X_FORWARDED_HOST,
+    X_FORWARDED_PROTO,
+    X_ONELANE_ACCESS,
+    X_ONELANE_SECRET,
+    HeaderName::from_static("x-onelane-ticket"),
+    HeaderName::from_static("x-onelane-wrote"),
+    X_REQUEST_ID,
+];
+
+/// Fields that `Connection` cannot nominate.
+const KEPT: &[HeaderName] = &[
+    CONTENT_LENGTH,
+    COOKIE,
+    HOST,
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    header::SET_COOKIE,
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::client::PeerAddr;
+
+    fn forwarded(fields: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = map(fields);
+        let id = HeaderValue::from_static("id-1");
+        let told = Told {
+            client: PeerAddr::new(SocketAddr::from(([192, 0, 2, 1], 5))).client(),
+            request_id: &id,
+            access: Some(Access::Write),
+            secret: None,
+            upgrade: None,
+        };
+        to_application(&mut headers, &told);
+        headers
+    }
+
+    fn map(fields: &[(&str, &str)]) -> HeaderMap {
+        fields
+            .iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn hop_by_hop_and_nominated_fields_go_no_further() {
+        let headers = forwarded(&[
+            ("host", "site"),
+            ("connection", "keep-alive, X-Private"),
+            ("x-private", "1"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("proxy-connection", "close"),
+            ("accept", "*/*"),
+        ]);
+        for gone in ["connection", "x-private", "keep-alive", "te", "proxy-connection"] {
+            assert!(!headers.contains_key(gone), "{gone}");
+        }
+        assert_eq!(headers["accept"], "*/*");
+    }
+
+    #[test]
+    fn a_client_cannot_nominate_away_its_cookie_or_our_fields() {
+        let headers = forwarded(&[
+            ("host", "site"),
+            ("connection", "cookie, host, x-forwarded-for, x-onelane-access"),
+            ("cookie", "a=b"),
+        ]);
+        assert_eq!(headers["cookie"], "a=b");
+        assert_eq!(headers["host"], "site");
+        assert_eq!(headers["x-forwarded-for"], "192.0.2.1");
+        assert_eq!(headers["x-onelane-access"], "write");
+    }
+
+    #[test]
+    fn forged_fields_and_their_underscore_twins_are_replaced() {
+        let headers = forwarded(&[
+            ("host", "site"),
+            ("x-forwarded-for", "6.6.6.6"),
+            ("x_forwarded_for", "6.6.6.6"),
+            ("X-Forwarded_For", "6.6.6.6"),
+            ("x-onelane-access", "none"),
+            ("x_onelane_secret", "guess"),
+            ("x-onelane-secret", "guess"),
+            ("aspfiltersessionid", "a"),
+            ("x_own_name", "kept"),
+        ]);
+        assert_eq!(headers.get_all("x-forwarded-for").iter().collect::<Vec<_>>(), ["192.0.2.1"]);
+        assert_eq!(headers["x-onelane-access"], "write");
+        for gone in ["x_forwarded_for", "x-forwarded_for", "x_onelane_secret", "x-onelane-secret", "aspfiltersessionid"] {
+            assert!(!headers.contains_key(gone), "{gone}");
+        }
+        assert_eq!(headers["x_own_name"], "kept");
+    }
+
+    #[test]
+    fn an_upgrade_is_a_bare_get_that_asks_for_it() {
+        let ask = |fields: &[(&str, &str)]| {
+            let (mut head, ()) = http::Request::get("/").body(()).unwrap().into_parts();
+            head.headers = map(fields);
+            upgrade(&head)
+        };
+        let plain = [("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")];
+        assert_eq!(ask(&plain).unwrap(), "websocket");
+        assert_eq!(ask(&[plain[0], ("upgrade", "h2c")]), None);
+        assert_eq!(ask(&[plain[1]]), None);
+        assert_eq!(ask(&[plain[0], plain[1], ("content-length", "3")]), None);
+    }
+
+    #[test]
+    fn the_application_promises_its_keep_alive() {
+        let promised = |value| keep_alive(&map(&[("keep-alive", value)]));
+        assert_eq!(promised("max=100, timeout=5"), Some(Duration::from_secs(5)));
+        assert_eq!(promised("timeout=soon"), None);
+    }
+}

@@ -1,0 +1,93 @@
+//! The short steps of a request, between the long ones.
+
+use std::time::{Duration, Instant};
+
+use http::header::{ALLOW, CONNECTION, HeaderMap, HeaderValue};
+use http::{Response, StatusCode, request};
+
+use super::alarm::now;
+use super::delivery::Delivered;
+use super::headers::{self, Told};
+use super::pipe::ClientBody;
+use super::policy::ServerTiming;
+use super::tunnel::Switch;
+use super::{Outcome, Visit};
+use crate::route::Mode;
+use crate::session::{self, Found, Session};
+
+impl<'g> Visit<'g> {
+    /// `OPTIONS *` asks the server, not the application (RFC 9110 9.3.7), and the server is us.
+    pub(super) fn answer_for_the_server(&mut self) -> Outcome {
+        let mut response = Response::new(ClientBody::Whole(None));
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(METHODS));
+        self.reply.give(response);
+        Ok(Delivered::Whole)
+    }
+
+    /// The session of the request; a cookie that does not match is counted, and warned of now and then, since it
+    /// silently means no lane.
+    pub(super) fn session(&mut self, head: &request::Parts) -> Option<Session<'g>> {
+        match self.policy.sessions.find(head) {
+            Found::Session(session) => {
+                self.notes.session = Some(session.key);
+                Some(session)
+            }
+            Found::None => None,
+            Found::Odd(odd) => {
+                self.gateway.metrics.odd_session(odd.reason as usize);
+                if self.gateway.may_warn(now()) {
+                    tracing::warn!(
+                        source = &**odd.source,
+                        reason = %odd.reason,
+                        route = &*self.route,
+                        "a session cookie does not match its pattern: the request has no lane; \
+                         check `session:` in the configuration (warned once a minute)"
+                    );
+                }
+                None
+            }
+        }
+    }
+
+    /// Brings the header into the form that the application gets.
+    pub(super) fn tell(&self, head: &mut request::Parts, switch: Option<&Switch>) {
+        let told = Told {
+            client: self.client.ip,
+            request_id: &self.request_id,
+            access: (self.terms.mode == Mode::Enforce).then_some(self.terms.access),
+            secret: self.policy.application_secret.as_ref(),
+            upgrade: switch.map(|switch| &switch.protocol),
+        };
+        headers::to_application(&mut head.headers, &told);
+        head.version = http::Version::HTTP_11;
+    }
+
+    /// Brings the header into the form that the client gets.
+    pub(super) fn prepare(&self, headers: &mut HeaderMap, refused: Option<&Switch>) {
+        let shown = self.policy.server_timing == ServerTiming::Show;
+        headers::to_client(headers, &self.request_id, self.notes.waited.filter(|_| shown));
+        if let Some(cookie) = &self.without {
+            session::without_set_cookie(headers, cookie);
+        }
+        // After an upgrade that was not granted, hyper would take the client's next bytes for a request.
+        if refused.is_some() || self.gateway.draining.is_draining() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+}
+
+impl super::Gateway {
+    fn may_warn(&self, now: Instant) -> bool {
+        let may = self.warned.get().is_none_or(|last| now.saturating_duration_since(last) >= WARN_EVERY);
+        if may {
+            self.warned.set(Some(now));
+        }
+        may
+    }
+}
+
+/// How often one core warns of the same thing.
+const WARN_EVERY: Duration = Duration::from_secs(60);
+/// What the proxy passes on.
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";

@@ -1,0 +1,153 @@
+//! One client connection: hyper's, and beside it the exchange of its current request, in one task.
+//!
+//! hyper stops polling a response body while its client is slow, and drops a service when its client leaves; an exchange
+//! must go on in both cases, until the application has finished. The service therefore only passes the request over
+//! and awaits the answer. Guarantees: when the client leaves, hyper's half is dropped and the exchange is told, and
+//! finishes or ends as its access demands. This is the one place that knows HTTP/1.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::spawn_local;
+
+use super::Limits;
+use super::core::Open;
+use crate::client::PeerAddr;
+use crate::gateway::{Client, ClientBody, Gateway, Reply};
+use crate::shutdown::Draining;
+use crate::socket::{Socket, SocketIo};
+
+/// A request that hyper has read and the exchange has not begun.
+type Handoff = Rc<RefCell<Option<(Request<Incoming>, Reply)>>>;
+
+/// The exchange of one request.
+type Exchange = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Whether hyper has been told to end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Drained {
+    NotYet,
+    Told,
+}
+
+/// hyper's side of the hand-over.
+struct Passing(Handoff);
+
+/// What hyper awaits.
+struct Answer(oneshot::Receiver<Response<ClientBody>>);
+
+/// There will be no answer: the client has left.
+#[derive(Debug, thiserror::Error)]
+#[error("the request ended without an answer")]
+struct NoAnswer;
+
+/// Serves one connection to its end, and the exchange of its last request to its own.
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: PeerAddr,
+    open: Open,
+    gateway: Rc<Gateway>,
+    limits: Limits,
+    draining: Draining,
+) {
+    let socket = Socket::tcp(stream);
+    let handoff = Handoff::default();
+    let mut hyper = pin!(Some(
+        builder(limits)
+            .serve_connection(
+                TokioIo::new(SocketIo::new(Arc::clone(&socket))),
+                Passing(Rc::clone(&handoff))
+            )
+            .with_upgrades()
+    ));
+    let client = Client::new(peer, socket);
+    let mut exchange: Option<Exchange> = None;
+    let mut closed = pin!(draining.closed());
+    let mut state = Drained::NotYet;
+    std::future::poll_fn(|cx| {
+        if state == Drained::NotYet && closed.as_mut().poll(cx).is_ready() {
+            // Everybody has been answered: what is written is written, and an idle connection is closed.
+            if let Some(connection) = hyper.as_mut().as_pin_mut() {
+                connection.graceful_shutdown();
+            }
+            state = Drained::Told;
+        }
+        if let Some(connection) = hyper.as_mut().as_pin_mut()
+            && connection.poll(cx).is_ready()
+        {
+            // Closed, broken or upgraded; an exchange that is still under way has lost its client, or is a tunnel.
+            hyper.set(None);
+            client.presence.leave();
+        }
+        if let Some((request, reply)) = handoff.take() {
+            let next = begin(&gateway, &client, request, reply);
+            if let Some(last) = exchange.replace(next) {
+                drop(spawn_local(last)); // its client has its answer; the application is not done with it
+            }
+        }
+        poll_exchange(&mut exchange, cx);
+        if hyper.is_none() && exchange.is_none() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    drop(open);
+}
+
+fn builder(limits: Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .half_close(false)
+        .header_read_timeout(limits.header_timeout)
+        .max_buf_size(limits.header_size.max(BUFFER_MIN))
+        .max_headers(HEADERS_MAX)
+        .timer(TokioTimer::new());
+    builder
+}
+
+fn begin(gateway: &Rc<Gateway>, client: &Client, request: Request<Incoming>, reply: Reply) -> Exchange {
+    let (gateway, client) = (Rc::clone(gateway), client.clone());
+    Box::pin(async move { gateway.serve(request, client, reply).await })
+}
+
+fn poll_exchange(exchange: &mut Option<Exchange>, cx: &mut Context<'_>) {
+    if let Some(running) = exchange
+        && running.as_mut().poll(cx).is_ready()
+    {
+        *exchange = None;
+    }
+}
+
+impl Service<Request<Incoming>> for Passing {
+    type Response = Response<ClientBody>;
+    type Error = NoAnswer;
+    type Future = Answer;
+
+    fn call(&self, request: Request<Incoming>) -> Answer {
+        let (reply, answer) = Reply::new();
+        self.0.replace(Some((request, reply)));
+        Answer(answer)
+    }
+}
+
+impl Future for Answer {
+    type Output = Result<Response<ClientBody>, NoAnswer>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map_err(|_| NoAnswer)
+    }
+}
+
+/// hyper's own minimum.
+const BUFFER_MIN: usize = 8 * 1024;
+/// Request header lines; more are answered with 431.
+const HEADERS_MAX: usize = 100;

@@ -1,0 +1,75 @@
+//! Paths without the session ids in them, for logs.
+//!
+//! Guarantees: no value of a cookieless segment and no value of a path parameter is left, however it is escaped.
+//! Does not do: read queries; those do not belong in a log.
+
+use std::borrow::Cow;
+
+/// A raw path with `(S(…))` as `(*)` and `;jsessionid=…` as `;jsessionid=*`. Other cookieless values (`F(…)` is a login)
+/// and other path parameters are masked too, since any may be an id. No allocation when there is nothing to mask.
+#[must_use]
+pub fn mask_path(raw: &str) -> Cow<'_, str> {
+    let bytes = raw.as_bytes();
+    let mut masked = String::new();
+    let mut copied = 0;
+    let mut in_parameter = false;
+    let mut at = 0;
+    while at < bytes.len() {
+        let (byte, next) = decoded(bytes, at);
+        let hidden = match byte {
+            b'(' if opens_value(bytes, next) => Some(("(*)", end(bytes, next, b"/\\"))),
+            b'=' if in_parameter => Some(("=*", end(bytes, next, b"/\\;"))),
+            _ => None,
+        };
+        in_parameter = byte == b';' || (in_parameter && !matches!(byte, b'/' | b'\\'));
+        if let Some((mask, end)) = hidden {
+            masked.push_str(&raw[copied..at]);
+            masked.push_str(mask);
+            copied = end;
+            at = end;
+        } else {
+            at = next;
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(raw);
+    }
+    masked.push_str(&raw[copied..]);
+    Cow::Owned(masked)
+}
+
+/// The byte that stands at a position, `%XX` decoded, and the position behind it.
+fn decoded(bytes: &[u8], at: usize) -> (u8, usize) {
+    let hex = |at: usize| {
+        bytes
+            .get(at)
+            .and_then(|b| char::from(*b).to_digit(16))
+            .and_then(|d| u8::try_from(d).ok())
+    };
+    match (bytes[at], hex(at + 1), hex(at + 2)) {
+        (b'%', Some(high), Some(low)) => (high << 4 | low, at + 3),
+        (byte, _, _) => (byte, at + 1),
+    }
+}
+
+/// Whether a letter and a parenthesis follow: `S(`.
+fn opens_value(bytes: &[u8], at: usize) -> bool {
+    if at >= bytes.len() {
+        return false;
+    }
+    let (tag, next) = decoded(bytes, at);
+    tag.is_ascii_alphabetic() && next < bytes.len() && decoded(bytes, next).0 == b'('
+}
+
+/// The position of the first of these bytes, escaped or not, or the end.
+fn end(bytes: &[u8], from: usize, marks: &[u8]) -> usize {
+    let mut at = from;
+    while at < bytes.len() {
+        let (byte, next) = decoded(bytes, at);
+        if marks.contains(&byte) {
+            return at;
+        }
+        at = next;
+    }
+    bytes.len()
+}
