@@ -14,12 +14,16 @@ enum Leave {
 }
 
 /// A request that will wait, as bytes; `request_buffer` is 1 KiB.
-fn waiting_requests() -> [(&'static str, Vec<u8>); 5] {
+fn waiting_requests() -> [(&'static str, Vec<u8>); 6] {
     let pipelined = [get().bytes(), get().bytes()].concat();
     [
         ("GET", get().bytes()),
         ("POST that was read", post(100).bytes()),
         ("small body unread", post(8 * 1024).bytes()),
+        (
+            "body unread that fills the read-ahead",
+            post(40 * 1024).bytes(),
+        ),
         (
             "chunked body unread",
             Request::post_chunked("/leaver", &["x".repeat(4096).as_str(); 3])
@@ -94,7 +98,7 @@ fn a_waiter_that_leaves_is_gone_within_100_ms_and_never_served() {
         proxy
             .metrics()
             .labelled("onelane_clients_gone_total", "where", "waiting"),
-        50
+        60
     );
     proxy.until_nothing_is_left();
 }

@@ -1,5 +1,6 @@
 //! Clients as browsers, scripts and attackers are: bytes onto a socket, bytes from it, and every way to leave.
 
+use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -196,7 +197,7 @@ impl Client {
     #[track_caller]
     pub(crate) fn rest(&mut self) -> (Vec<u8>, Closed) {
         let mut rest = Vec::new();
-        match self.wire.to_end(&mut rest) {
+        match self.wire.until_end(&mut rest) {
             Ok(()) => (rest, Closed::Fin),
             Err(error)
                 if matches!(
@@ -263,8 +264,8 @@ impl Request {
         request
     }
 
-    pub(crate) fn header(mut self, name: &str, value: impl ToString) -> Self {
-        self.headers.push(format!("{name}: {}", value.to_string()));
+    pub(crate) fn header(mut self, name: &str, value: impl Display) -> Self {
+        self.headers.push(format!("{name}: {value}"));
         self
     }
 

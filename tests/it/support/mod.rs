@@ -13,9 +13,9 @@ use std::time::Duration;
 
 pub(crate) use client::{Client, Closed, Exchange, Request, Response, Session};
 pub(crate) use eventually::{eventually, median};
-pub(crate) use proxy::{Metrics, Proxy};
+pub(crate) use proxy::Proxy;
 pub(crate) use upstream::{
-    Arrived, OnAccept, Reserved, Seen, Step, Upstream, answer, chunked, held, in_halves,
+    Arrived, OnAccept, Seen, Step, Upstream, answer, chunked, held, in_halves,
 };
 pub(crate) use wire::Wire;
 

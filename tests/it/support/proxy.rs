@@ -39,7 +39,7 @@ impl Proxy {
     #[track_caller]
     pub(crate) fn start(yaml: &str) -> Self {
         let config = Config::parse(yaml, &|_| None)
-            .unwrap_or_else(|problems| panic!("{problems:?}\nin:\n{yaml}"));
+            .unwrap_or_else(|problems| panic!("{problems}\nin:\n{yaml}"));
         let listeners = bind(&config.startup).unwrap();
         let running = Running::start(config, listeners).unwrap();
         let address = running.addresses()[0];

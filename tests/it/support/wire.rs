@@ -72,7 +72,7 @@ where
             Framing::Chunked => return self.chunks(body),
             Framing::Fixed(length) => self.exactly(length, body)?,
             Framing::Nothing => {}
-            Framing::UntilClose => self.to_end(body)?,
+            Framing::UntilClose => self.until_end(body)?,
         }
         Ok(Head::default())
     }
@@ -94,7 +94,7 @@ where
     }
 
     /// Everything until the other side closes.
-    pub(crate) fn to_end(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
+    pub(crate) fn until_end(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
         into.append(&mut self.unread);
         while self.more()? > 0 {
             into.append(&mut self.unread);
