@@ -94,12 +94,7 @@ fn a_waiter_that_leaves_is_gone_within_100_ms_and_never_served() {
         }
     }
     assert!(!app.targets().contains(&"/leaver".to_owned()));
-    assert_eq!(
-        proxy
-            .metrics()
-            .labelled("onelane_clients_gone_total", "where", "waiting"),
-        60
-    );
+    proxy.until_counted("onelane_clients_gone_total", ("where", "waiting"), 60);
     proxy.until_nothing_is_left();
 }
 

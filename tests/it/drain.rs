@@ -59,7 +59,8 @@ fn a_kept_connection_is_closed_after_its_response() {
     let app = Upstream::start();
     app.on("/hold", held());
     let proxy = Proxy::in_front_of(&app, "drain_timeout: 60s");
-    let mut first = proxy.session("a").post("/hold");
+    let mut first = proxy.connect();
+    first.send(Request::post("/hold", "").session("a").bytes());
     let inside = app.arrival();
     let draining = proxy.begin_drain();
     inside.release();
@@ -70,7 +71,7 @@ fn a_kept_connection_is_closed_after_its_response() {
         Some("close"),
         "the client knows not to send more"
     );
-    first.client().closed();
+    first.closed();
     assert_eq!(draining.ended().cut_off, 0);
 }
 

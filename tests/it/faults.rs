@@ -31,16 +31,10 @@ fn faulty(steps: &[Step], yaml: &str) -> (Response, Upstream, Proxy) {
     (response, app, proxy)
 }
 
+/// The status of a refusal, which is counted once for `reason`.
+#[track_caller]
 fn refused(response: &Response, proxy: &Proxy, reason: &str) -> u16 {
-    let counted = proxy
-        .metrics()
-        .labelled("onelane_refusals_total", "reason", reason);
-    assert_eq!(
-        counted,
-        1,
-        "refusals for {reason}; {response:?}\n{}",
-        proxy.admin("/metrics").text()
-    );
+    proxy.until_counted("onelane_refusals_total", ("reason", reason), 1);
     response.status
 }
 

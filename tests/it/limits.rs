@@ -43,15 +43,7 @@ fn assert_refused(response: &Response, status: u16, reason: &str, proxy: &Proxy)
     );
     assert!(response.header("x-request-id").is_some(), "{response:?}");
     assert!(!response.text().contains("secret-session"), "{response:?}");
-    let counted = proxy
-        .metrics()
-        .labelled("onelane_refusals_total", "reason", reason);
-    assert_eq!(
-        counted,
-        1,
-        "refusals for {reason}: {}",
-        proxy.admin("/metrics").text()
-    );
+    proxy.until_counted("onelane_refusals_total", ("reason", reason), 1);
 }
 
 #[track_caller]
@@ -64,8 +56,11 @@ fn assert_retry_after(response: &Response) {
     assert!(seconds >= 1);
 }
 
-fn exceptions(proxy: &Proxy) -> usize {
-    proxy.metrics().count("onelane_exclusion_exceptions_total")
+/// Waits until one exception to exclusion is counted.
+fn until_one_exception(proxy: &Proxy) {
+    eventually("one exception to exclusion is counted", || {
+        proxy.metrics().count("onelane_exclusion_exceptions_total") == 1
+    });
 }
 
 /// A writer of the session inside, held.
@@ -164,6 +159,7 @@ fn one_client_may_hold_a_quarter_of_all_waiting_places_and_all_together_the_whol
     for client in &mut waiting {
         assert_eq!(client.response().status, 200);
     }
+    drop(waiting);
     proxy.until_nothing_is_left();
 }
 
@@ -197,7 +193,7 @@ fn the_hold_limit_releases_the_lane_and_the_old_request_goes_on_without_disturbi
     let mut second = session.post("/next");
     let next = app.arrival();
     assert_eq!(next.seen.with, [old.seen.number]);
-    assert_eq!(exceptions(&proxy), 1);
+    until_one_exception(&proxy);
     let mut third = session.post("/third");
     proxy.until_waiting(1);
     old.release();
@@ -222,7 +218,7 @@ fn the_hold_limit_aborts() {
     let mut second = session.post("/next");
     assert_refused(&first.response(), 504, "hold_limit", &proxy);
     assert_eq!(second.status(), 200);
-    assert_eq!(exceptions(&proxy), 1);
+    until_one_exception(&proxy);
     old.release();
     proxy.until_nothing_is_left();
 }
@@ -277,7 +273,7 @@ fn overflow_passes_so_many_requests_and_counts_them() {
         Some("a"),
         "the cookie stays"
     );
-    assert_eq!(exceptions(&proxy), 1);
+    until_one_exception(&proxy);
     assert_refused(
         &session.post("/third").response(),
         503,
@@ -301,7 +297,7 @@ fn a_wait_timeout_passes() {
     let (inside, mut first) = enter(&app, &session);
     assert_eq!(session.post("/impatient").status(), 200);
     assert_eq!(app.seen()[1].with, [inside.seen.number]);
-    assert_eq!(exceptions(&proxy), 1);
+    until_one_exception(&proxy);
     inside.release();
     assert_eq!(first.status(), 200);
     proxy.until_nothing_is_left();
@@ -349,12 +345,7 @@ fn connections_above_the_limit_are_closed_at_accept_and_counted() {
         assert_eq!(client.call(&Request::get("/x")).status, 200);
     }
     proxy.connect().closed();
-    assert_eq!(
-        proxy
-            .metrics()
-            .labelled("onelane_refusals_total", "reason", "connections_full"),
-        1
-    );
+    proxy.until_counted("onelane_refusals_total", ("reason", "connections_full"), 1);
     let [one, mut other] = kept;
     drop(one);
     assert_eq!(other.call(&Request::get("/x")).status, 200);

@@ -63,7 +63,8 @@ pub(crate) struct Session {
 /// A request that was sent; dropping it leaves by FIN.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    client: Client,
+    /// None once its response was read.
+    client: Option<Client>,
     method: String,
 }
 
@@ -90,11 +91,6 @@ impl Client {
         Self {
             wire: Wire::new(stream),
         }
-    }
-
-    /// Another connection to the same place.
-    pub(crate) fn again(&self) -> Self {
-        Self::connect(self.wire.stream().peer_addr().unwrap())
     }
 
     /// Sends exactly these bytes.
@@ -329,17 +325,21 @@ impl Session {
         let mut client = Client::connect(self.to);
         client.send(request.bytes());
         Exchange {
-            client,
+            client: Some(client),
             method: request.method,
         }
     }
 }
 
 impl Exchange {
-    /// Reads the response.
+    /// Reads the response, and closes the connection.
     #[track_caller]
     pub(crate) fn response(&mut self) -> Response {
-        self.client.response_to(&self.method)
+        let mut client = self
+            .client
+            .take()
+            .expect("the response was not read before");
+        client.response_to(&self.method)
     }
 
     #[track_caller]
@@ -348,7 +348,7 @@ impl Exchange {
     }
 
     pub(crate) fn client(&mut self) -> &mut Client {
-        &mut self.client
+        self.client.as_mut().expect("the response was not read")
     }
 
     /// Leaves by FIN.
@@ -358,6 +358,6 @@ impl Exchange {
 
     /// Leaves by RST.
     pub(crate) fn reset(self) {
-        self.client.reset();
+        self.client.expect("the response was not read").reset();
     }
 }

@@ -126,6 +126,14 @@ impl Proxy {
         })
     }
 
+    /// Waits until the counter `name` with this label is `count`.
+    #[track_caller]
+    pub(crate) fn until_counted(&self, name: &str, (label, value): (&str, &str), count: usize) {
+        eventually(&format!("{count} of {name}{{{label}={value}}}"), || {
+            self.metrics().labelled(name, label, value) == count
+        });
+    }
+
     /// Waits until `count` requests hold a permit.
     #[track_caller]
     pub(crate) fn until_holding(&self, count: usize) {
