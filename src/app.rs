@@ -15,12 +15,14 @@ use tokio::time::timeout;
 use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 
 use crate::config::{self, Config, Startup};
-use crate::gateway::record::AccessLog;
-use crate::gateway::{Policy, Shared};
+use crate::gateway::record::{ACCESS_LABELS, AccessLog, LineFormat, Outcome};
+use crate::gateway::refusal::Reason;
+use crate::gateway::{Fault, Policy, Shared};
 use crate::lane::Lanes;
 use crate::memory::Budget;
-use crate::metrics::Metrics;
+use crate::metrics::{Labels, Metrics};
 use crate::server::{self, Core, Handle};
+use crate::session::OddReason;
 use crate::shutdown::{Drain, Draining};
 use crate::{admin, upstream};
 
@@ -89,10 +91,10 @@ impl Running {
         let admin_address = listeners.admin.as_ref().map(TcpListener::local_addr).transpose()?;
         let drain = Drain::new();
         let count = thread::available_parallelism().map_or(1, usize::from);
-        let metrics = Arc::new(Metrics::new(count));
+        let metrics = Arc::new(Metrics::new(count, labels(&policy)));
         let shared = share(&startup, policy, drain.listen());
         let (writer, log) = tracing_appender::non_blocking(io::stdout());
-        let (cores, mut threads) = start_cores(&startup, &shared, &metrics, &writer)?;
+        let (cores, mut threads) = start_cores(&startup, &shared, &metrics, count, &writer)?;
         let sources = admin::Sources::new(Arc::clone(&metrics), &shared, cores.clone());
         threads.push(start_edge(&startup, listeners, cores, sources, drain.listen())?);
         let (lanes, drain_timeout) = (shared.lanes, startup.drain_timeout);
@@ -143,10 +145,23 @@ fn share(startup: &Startup, policy: Policy, draining: Draining) -> Shared {
     }
 }
 
+/// The labels that the metrics, which know none of our types, are given.
+fn labels(policy: &Policy) -> Labels {
+    Labels {
+        access: &ACCESS_LABELS,
+        outcomes: &Outcome::LABELS,
+        refusals: &Reason::LABELS,
+        upstream_errors: &Fault::LABELS,
+        odd_cookies: &OddReason::LABELS,
+        routes: policy.routes.labels().map(ToString::to_string).collect(),
+    }
+}
+
 fn start_cores(
     startup: &Startup,
     shared: &Shared,
     metrics: &Metrics,
+    count: usize,
     writer: &NonBlocking,
 ) -> io::Result<(Vec<Handle>, Vec<JoinHandle<()>>)> {
     let limits = server::Limits {
@@ -154,14 +169,11 @@ fn start_cores(
         header_size: startup.edge.header_size,
         header_timeout: startup.edge.header_timeout,
     };
-    metrics
-        .cores()
-        .iter()
-        .enumerate()
-        .map(|(number, metrics)| {
+    (0..count)
+        .map(|number| {
             let core = Core {
                 shared: shared.clone(),
-                metrics: Arc::clone(metrics),
+                metrics: metrics.core(number),
                 log: access_log(startup.log, writer),
                 limits,
             };
@@ -174,8 +186,12 @@ fn start_cores(
 fn access_log(log: config::Log, writer: &NonBlocking) -> AccessLog {
     match (log.access, log.format) {
         (config::AccessLog::Off, _) => AccessLog::off(),
-        (config::AccessLog::On, config::LogFormat::Json) => AccessLog::json(writer.clone()),
-        (config::AccessLog::On, config::LogFormat::Text) => AccessLog::text(writer.clone()),
+        (config::AccessLog::On, config::LogFormat::Json) => {
+            AccessLog::new(LineFormat::Json, writer.clone())
+        }
+        (config::AccessLog::On, config::LogFormat::Text) => {
+            AccessLog::new(LineFormat::Text, writer.clone())
+        }
     }
 }
 

@@ -1,3 +1,1 @@
 //! stub
-
-pub mod demo;

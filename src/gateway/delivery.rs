@@ -4,7 +4,6 @@
 //! write is read to its end though its client has left; a cut response never looks whole.
 
 use std::pin::{Pin, pin};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -34,6 +33,8 @@ pub(super) enum Delivered {
     Aborted,
     /// The application broke off in the middle.
     Broken,
+    /// The application was heard to its end, but its client had left.
+    Unheard,
     /// To the end, as far as the application is concerned.
     Whole,
 }
@@ -69,7 +70,7 @@ impl Visit<'_> {
         self.finished();
         self.reply.give(Response::from_parts(head, ClientBody::Whole(body)));
         self.grace().await;
-        Delivered::Whole
+        if self.client.presence.has_left() { Delivered::Unheard } else { Delivered::Whole }
     }
 
     async fn pump(
@@ -110,9 +111,10 @@ impl Visit<'_> {
             }
         }
         self.finished();
+        let unheard = writer.flow() == Flow::Closed;
         writer.finish();
         self.grace().await;
-        Delivered::Whole
+        if unheard { Delivered::Unheard } else { Delivered::Whole }
     }
 
     /// The next piece of the body, within `body_timeout`.
@@ -161,9 +163,9 @@ impl Visit<'_> {
 
     /// Does what is due in the lane.
     fn ring_late(&mut self) -> Result<(), Delivered> {
-        match self.entry.ring(now()) {
-            Ring::GoOn => Ok(()),
+        match self.due() {
             Ring::Abort => Err(Delivered::Aborted),
+            Ring::GoOn | Ring::Release => Ok(()),
         }
     }
 

@@ -11,12 +11,13 @@ use futures_util::future::{Either, select};
 use http::{Method, request};
 
 use super::Visit;
+use super::account::Passed;
 use super::alarm::{OnLeave, Woke, now};
 use super::entry::{Entry, Place};
 use super::exchange::Ended;
 use super::refusal::{Reason, Refusal};
 use super::upload::{Bounds, RequestBody};
-use crate::lane::{Full, Hold, Joined, OnFull, Permit, WaitEnded, Waiting};
+use crate::lane::{Arrival, Full, Hold, Joined, OnFull, Permit, WaitEnded, Waiting};
 use crate::metrics::Exception;
 use crate::route::{Access, Mode, OnClientGone, Reads, Terms};
 use crate::session::{self, Session};
@@ -36,6 +37,11 @@ impl Visit<'_> {
         let (Some(hold), Some(session)) = (hold(terms), session) else { return Ok(()) };
         if terms.mode == Mode::Observe {
             let shadow = lanes.observe(session.key, hold, &terms.limits);
+            match shadow.arrival() {
+                Arrival::Free => {}
+                Arrival::WouldWait => self.gateway.metrics.would_wait(),
+                Arrival::WouldBeRefused => self.gateway.metrics.would_refuse(),
+            }
             self.entry = Entry::beside(Place::Shadow(shadow), now());
             return Ok(());
         }
@@ -74,8 +80,9 @@ impl Visit<'_> {
             OnClientGone::Stay => Some(turn.await),
             OnClientGone::Leave => {
                 // hyper sees most clients leave; the socket is watched for those that it cannot see.
-                let first = select(turn, pin!(self.client.socket.left()));
-                match self.alarm.wait(pin!(first), || None, &self.client.presence, OnLeave::End).await {
+                let left = pin!(self.client.socket.left());
+                let first = pin!(select(turn, left));
+                match self.alarm.wait(first, || None, &self.client.presence, OnLeave::End).await {
                     Woke::Done(Either::Left((turn, _))) => Some(turn),
                     Woke::Done(Either::Right(_)) | Woke::Left | Woke::Due => None,
                 }
@@ -103,14 +110,15 @@ impl Visit<'_> {
             return Err(self.full(reason, session));
         };
         self.entry = Entry::beside(Place::Passed(pass), now());
-        self.notes.passed = Some(reason);
-        self.gateway.metrics.exception(match without {
-            None => Exception::Pass,
-            Some(_) => Exception::PassWithoutSession,
-        });
+        let metrics = &self.gateway.metrics;
+        self.notes.passed = Passed::WithSession;
         if let Some(cookie) = without {
             session::without_cookie(&mut head.headers, cookie);
             self.without = Some(Arc::clone(cookie));
+            self.notes.passed = Passed::WithoutSession;
+            metrics.exception(Exception::PassWithoutSession);
+        } else {
+            metrics.exception(Exception::Pass);
         }
         Ok(())
     }
@@ -127,7 +135,7 @@ impl Visit<'_> {
 
     fn full(&self, reason: Reason, session: &Session) -> Ended {
         let wait = self.gateway.lanes.estimate(session.key).unwrap_or(RETRY_MIN).max(RETRY_MIN);
-        Ended::Refused(Refusal::new(reason).retry_after(wait))
+        Ended::Refused(Refusal::new(reason).retry_after(Some(wait)))
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::lane::{Observed, Overdue, Pass, Permit};
+use crate::lane::{Observed, Overdue, Pass, Permit, Stay};
 
 /// How a request is in the application.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub(super) struct Entry {
     /// When the next thing happens to it by itself.
     deadline: Option<Due>,
     held: Option<Duration>,
+    stay: Stay,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,16 +47,18 @@ enum What {
 /// What happened at the deadline of a stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ring {
-    /// The request is to be aborted.
+    /// The lane has moved on, and the request is to be aborted.
     Abort,
     /// The request goes on.
     GoOn,
+    /// The lane has moved on; the request goes on without it.
+    Release,
 }
 
 impl Entry {
     /// Outside of any lane.
     pub(super) fn free(now: Instant) -> Self {
-        Self { place: Place::Free, since: now, deadline: None, held: None }
+        Self { place: Place::Free, since: now, deadline: None, held: None, stay: Stay::Ordinary }
     }
 
     /// Holding a lane; a read that follows for `follow_hold` at most.
@@ -67,12 +70,12 @@ impl Entry {
             Some(follow) if follow.at < limit.at => follow,
             Some(_) | None => limit,
         };
-        Self { place: Place::Held(permit), since, deadline: Some(deadline), held: None }
+        Self { place: Place::Held(permit), since, deadline: Some(deadline), held: None, stay: Stay::Ordinary }
     }
 
     /// In the application without holding its lane.
     pub(super) fn beside(place: Place, now: Instant) -> Self {
-        Self { place, since: now, deadline: None, held: None }
+        Self { place, since: now, deadline: None, held: None, stay: Stay::Ordinary }
     }
 
     /// When [`Entry::ring`] is to be called.
@@ -90,7 +93,10 @@ impl Entry {
             What::Limit => match permit.overdue() {
                 Overdue::NotYet => self.deadline = Some(due),
                 Overdue::Kept => {}
-                Overdue::Released => self.end(now),
+                Overdue::Released => {
+                    self.end(now);
+                    return Ring::Release;
+                }
                 Overdue::Aborted => {
                     self.end(now);
                     return Ring::Abort;
@@ -102,11 +108,14 @@ impl Entry {
 
     /// Ends the stay; the next in line goes. Does nothing the second time.
     pub(super) fn end(&mut self, now: Instant) {
-        if !matches!(self.place, Place::Free) {
-            self.held = Some(now.saturating_duration_since(self.since));
-            self.place = Place::Free;
-        }
         self.deadline = None;
+        match std::mem::replace(&mut self.place, Place::Free) {
+            Place::Free => return,
+            Place::Held(permit) => drop(permit),
+            Place::Passed(pass) => drop(pass),
+            Place::Shadow(observed) => self.stay = observed.end(),
+        }
+        self.held = Some(now.saturating_duration_since(self.since));
     }
 
     /// Whether the stay has ended, or never was.
@@ -117,5 +126,10 @@ impl Entry {
     /// How long the stay was, once it has ended.
     pub(super) fn hold(&self) -> Option<Duration> {
         self.held
+    }
+
+    /// How an observed stay was, once it has ended.
+    pub(super) fn stay(&self) -> Stay {
+        self.stay
     }
 }

@@ -14,6 +14,7 @@ use super::entry::Ring;
 use super::refusal::{Reason, Refusal};
 use super::upload::{BodyFault, Progress, RequestBody, WaitsFor};
 use super::{Gateway, Visit};
+use crate::metrics::Exception;
 use crate::route::Access;
 use crate::upstream::{ConnectError, Connection, Reuse, Sent};
 
@@ -58,10 +59,7 @@ impl Visit<'_> {
         loop {
             let mut connection = self.connection(reuse).await?;
             match self.head(&mut connection, request, &progress).await? {
-                Sent::Answered(response) => {
-                    self.notes.answered = Some(now());
-                    return Ok((connection, response));
-                }
+                Sent::Answered(response) => return Ok((connection, response)),
                 Sent::Failed(error) => return Err(self.failed(&error, &progress)),
                 Sent::Unsent(back) => {
                     request = *back;
@@ -74,7 +72,7 @@ impl Visit<'_> {
     async fn connection(&mut self, reuse: Reuse) -> Result<Connection<RequestBody>, Ended> {
         let Gateway { upstream, metrics, .. } = self.gateway;
         if let Some(connection) = upstream.reuse(reuse, now()) {
-            metrics.connection_reused();
+            metrics.upstream_reused();
             return Ok(connection);
         }
         let mut connecting = pin!(upstream.connect());
@@ -83,7 +81,7 @@ impl Visit<'_> {
             // Nothing was sent yet: a client that leaves now takes its request along, whatever it was.
             match self.alarm.wait(connecting.as_mut(), || due, &self.client.presence, OnLeave::End).await {
                 Woke::Done(Ok(connection)) => {
-                    metrics.connection_opened();
+                    metrics.upstream_opened();
                     return Ok(connection);
                 }
                 Woke::Done(Err(ConnectError::Busy)) => return Err(Reason::UpstreamBusy.into()),
@@ -134,10 +132,21 @@ impl Visit<'_> {
 
     /// Does what is due in the lane.
     fn ring(&mut self) -> Result<(), Ended> {
-        match self.entry.ring(now()) {
-            Ring::GoOn => Ok(()),
+        match self.due() {
             Ring::Abort => Err(Reason::HoldLimit.into()),
+            Ring::GoOn | Ring::Release => Ok(()),
         }
+    }
+
+    /// What was due in the lane, counted if it is an exception to exclusion.
+    pub(super) fn due(&mut self) -> Ring {
+        let ring = self.entry.ring(now());
+        match ring {
+            Ring::Abort => self.gateway.metrics.exception(Exception::HoldLimitAbort),
+            Ring::Release => self.gateway.metrics.exception(Exception::HoldLimitRelease),
+            Ring::GoOn => {}
+        }
+        ring
     }
 
     fn failed(&self, error: &hyper::Error, progress: &Progress) -> Ended {

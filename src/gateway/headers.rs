@@ -30,7 +30,7 @@ pub(super) struct Told<'a> {
 /// Makes a client's header the one that the application gets.
 pub(super) fn to_application(headers: &mut HeaderMap, told: &Told<'_>) {
     remove_nominated(headers);
-    for name in HOP_BY_HOP.iter().chain(NEVER_FROM_CLIENTS) {
+    for name in HOP_BY_HOP.iter().chain(&NEVER_FROM_CLIENTS) {
         headers.remove(name);
     }
     remove_underscore_twins(headers);
@@ -55,7 +55,7 @@ pub(super) fn to_application(headers: &mut HeaderMap, told: &Told<'_>) {
 /// Makes the application's header the one that the client gets.
 pub(super) fn to_client(headers: &mut HeaderMap, request_id: &HeaderValue, waited: Option<Duration>) {
     remove_nominated(headers);
-    for name in HOP_BY_HOP {
+    for name in &HOP_BY_HOP {
         headers.remove(name);
     }
     headers.insert(X_REQUEST_ID, request_id.clone());
@@ -138,7 +138,7 @@ const X_ONELANE_SECRET: HeaderName = HeaderName::from_static("x-onelane-secret")
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// RFC 9110 7.6.1, and `Trailer`, since trailers are dropped.
-const HOP_BY_HOP: &[HeaderName] = &[
+static HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     KEEP_ALIVE,
     HeaderName::from_static("proxy-connection"),
@@ -151,7 +151,7 @@ const HOP_BY_HOP: &[HeaderName] = &[
 ];
 
 /// Fields that only Onelane, or the server itself, may set.
-const NEVER_FROM_CLIENTS: &[HeaderName] = &[
+static NEVER_FROM_CLIENTS: [HeaderName; 13] = [
     EXPECT, // answered here: hyper sends 100 when the body is first read
     header::FORWARDED,
     HeaderName::from_static("aspfiltersessionid"), // ASP.NET would take it for the cookieless session id
@@ -168,7 +168,7 @@ const NEVER_FROM_CLIENTS: &[HeaderName] = &[
 ];
 
 /// Fields that `Connection` cannot nominate.
-const KEPT: &[HeaderName] = &[
+static KEPT: [HeaderName; 8] = [
     CONTENT_LENGTH,
     COOKIE,
     HOST,

@@ -3,6 +3,7 @@
 //! Guarantees: every request ends in exactly one answer, or its client has left; every permit is released exactly
 //! once; one policy snapshot decides a whole request. Does not do: sockets, listeners, HTTP parsing, configuration.
 
+mod account;
 mod alarm;
 mod delivery;
 mod entrance;
@@ -20,39 +21,41 @@ mod tunnel;
 mod upload;
 
 use std::cell::Cell;
-use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use http::header::{CONNECTION, HeaderValue, UPGRADE};
-use http::{Request, Response, StatusCode, request};
+use http::header::HeaderValue;
+use http::{Request, StatusCode, request};
 use hyper::body::Incoming;
 
+pub use account::Fault;
 pub use alarm::Presence;
 pub use pipe::{ClientBody, Cut};
 pub use policy::{Buffers, Policy, RefusalPage, ServerTiming};
-pub use reply::Reply;
+pub use reply::Answers;
 pub use upload::{BodyFault, RequestBody};
 
+use account::Notes;
 use alarm::{Alarm, now};
 use delivery::Delivered;
 use entry::Entry;
 use exchange::Ended;
 use tunnel::Switch;
 use record::AccessLog;
-use refusal::{Format, Reason};
+use refusal::Format;
+use reply::Reply;
 
 use crate::client::{ClientIp, PeerAddr};
 use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics;
-use crate::route::{Decision, Mode, Terms};
-use crate::session::{CookieName, Found, SessionKey};
+use crate::route::{Decision, Label, Terms};
+use crate::session::CookieName;
 use crate::shutdown::{Draining, InFlight};
 use crate::socket::Socket;
 use crate::throttle::Waiters;
-use crate::upstream::{Connection, Upstream};
+use crate::upstream::Upstream;
 
 /// One core's gateway; the parts that are shared between cores are behind `Arc`.
 pub struct Gateway {
@@ -101,6 +104,7 @@ struct Visit<'g> {
     gateway: &'g Gateway,
     policy: &'g Policy,
     terms: &'g Terms,
+    route: &'g Label,
     client: &'g Client,
     request_id: HeaderValue,
     reply: Reply,
@@ -113,23 +117,7 @@ struct Visit<'g> {
     notes: Notes,
 }
 
-/// What is noted of a request, for the log and the metrics.
-#[derive(Debug)]
-struct Notes {
-    started: Instant,
-    session: Option<SessionKey>,
-    /// Requests ahead at arrival; 0 when nobody was.
-    position: usize,
-    waited: Option<Duration>,
-    /// Why it went on without a permit.
-    passed: Option<Reason>,
-    sent: Option<Instant>,
-    answered: Option<Instant>,
-    /// Bytes of the response body.
-    length: u64,
-}
-
-/// How a request's way ended.
+/// How a request's way ended: the application was heard, or it was not.
 type Outcome = Result<Delivered, Ended>;
 
 impl Client {
@@ -155,37 +143,38 @@ impl Gateway {
     /// Answers one request, and finishes it in the application. To be polled by the task of the client's connection.
     ///
     /// Dropping the future cancels the request: its permit is released, its connection to the application closed.
-    pub async fn serve(&self, request: Request<Incoming>, client: Client, reply: Reply) {
+    pub async fn serve(&self, request: Request<Incoming>, client: Client, answers: Answers) {
         let policy = self.policy.load_full();
-        let (mut head, body) = request.into_parts();
-        let noted = self.log.note(&head);
+        let (head, body) = request.into_parts();
         let decision = policy.routes.decide(&head);
-        let mut visit = self.visit(&policy, &decision, &client, reply);
-        visit.reply.form(Format::accepted(&head.headers), visit.request_id.clone(), Arc::clone(&policy));
+        let mut visit = self.visit(&policy, &decision, &client, &head, answers);
         let outcome = visit.steps(head, body).await;
-        visit.close(outcome, noted, &decision);
+        visit.close(outcome);
     }
 
     fn visit<'g>(
         &'g self,
-        policy: &'g Policy,
-        decision: &'g Decision,
+        policy: &'g Arc<Policy>,
+        decision: &Decision<'g>,
         client: &'g Client,
-        reply: Reply,
+        head: &request::Parts,
+        answers: Answers,
     ) -> Visit<'g> {
-        let started = now();
+        let (started, request_id) = (now(), steps::request_id());
+        let format = Format::accepted(&head.headers);
         Visit {
             gateway: self,
             policy,
-            terms: &decision.terms,
+            terms: decision.terms,
+            route: decision.label,
             client,
-            request_id: record::request_id(),
-            reply,
+            reply: Reply::new(answers, format, request_id.clone(), Arc::clone(policy)),
+            request_id,
             entry: Entry::free(started),
             alarm: Alarm::default(),
             without: None,
             in_flight: Some(self.draining.enter()),
-            notes: Notes::new(started),
+            notes: Notes::new(started, head, &self.log),
         }
     }
 }
@@ -219,7 +208,7 @@ impl Visit<'_> {
         let promised = headers::keep_alive(&head.headers);
         self.prepare(&mut head.headers, switch.as_ref());
         let delivered = self.deliver(&mut connection, head, body).await;
-        if delivered == Delivered::Whole {
+        if matches!(delivered, Delivered::Unheard | Delivered::Whole) {
             self.gateway.upstream.give_back(connection, promised, now());
         }
         Ok(delivered)

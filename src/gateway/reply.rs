@@ -2,7 +2,6 @@
 //!
 //! Guarantees: a request is answered at most once; a client that left is no error.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::header::{CONNECTION, HeaderValue};
@@ -14,16 +13,14 @@ use super::policy::Policy;
 use super::refusal::{Format, Reason, Refusal};
 
 /// Where the answer to one request goes; made beside the future that hyper awaits.
-#[derive(Debug)]
-pub struct Reply {
-    sender: Option<oneshot::Sender<Response<ClientBody>>>,
-    given: Option<Given>,
-    form: Option<Form>,
-}
+pub type Answers = oneshot::Sender<Response<ClientBody>>;
 
-/// How refusals of this request look.
+/// The one answer of one request.
 #[derive(Debug)]
-struct Form {
+pub(super) struct Reply {
+    answers: Option<Answers>,
+    given: Option<Given>,
+    /// How a refusal looks.
     format: Format,
     request_id: HeaderValue,
     policy: Arc<Policy>,
@@ -38,15 +35,14 @@ pub(super) struct Given {
 }
 
 impl Reply {
-    /// Makes a reply and the answer it will give.
-    pub fn new() -> (Self, oneshot::Receiver<Response<ClientBody>>) {
-        let (sender, answer) = oneshot::channel();
-        (Self { sender: Some(sender), given: None, form: None }, answer)
-    }
-
-    /// Prepares for refusals of the request with this `Accept` and id.
-    pub(super) fn form(&mut self, format: Format, request_id: HeaderValue, policy: Arc<Policy>) {
-        self.form = Some(Form { format, request_id, policy });
+    /// An answer for a client that takes refusals in `format`.
+    pub(super) fn new(
+        answers: Answers,
+        format: Format,
+        request_id: HeaderValue,
+        policy: Arc<Policy>,
+    ) -> Self {
+        Self { answers: Some(answers), given: None, format, request_id, policy }
     }
 
     /// Answers with the application's response.
@@ -56,15 +52,10 @@ impl Reply {
 
     /// Answers with a refusal, unless there was an answer.
     pub(super) fn refuse(&mut self, refusal: Refusal) {
-        let reason = refusal.reason();
-        let none = HashMap::new();
-        let response = match &self.form {
-            Some(form) => {
-                refusal.into_response(form.format, &form.request_id, &form.policy.refusals)
-            }
-            None => refusal.into_response(Format::Problem, &HeaderValue::from_static("-"), &none),
-        };
-        let mut response = response.map(|body| ClientBody::Whole(Some(body).filter(|b| !b.is_empty())));
+        let reason = refusal.reason;
+        let request_id = self.request_id.to_str().unwrap_or_default();
+        let response = refusal.into_response(self.format, request_id, &self.policy.refusals);
+        let mut response = response.map(|body| ClientBody::Whole(Some(body)));
         if closes(reason) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -82,9 +73,9 @@ impl Reply {
     }
 
     fn send(&mut self, response: Response<ClientBody>, refused: Option<Reason>) {
-        if let Some(sender) = self.sender.take() {
+        if let Some(answers) = self.answers.take() {
             self.given = Some(Given { status: response.status(), refused });
-            drop(sender.send(response)); // a client that has left needs none
+            drop(answers.send(response)); // a client that has left needs none
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use http::header::{ALLOW, CONNECTION, HeaderMap, HeaderValue};
+use http::header::{ALLOW, CONNECTION, HOST, HeaderMap, HeaderValue};
 use http::{Response, StatusCode, request};
 
 use super::alarm::now;
@@ -10,17 +10,18 @@ use super::delivery::Delivered;
 use super::headers::{self, Told};
 use super::pipe::ClientBody;
 use super::policy::ServerTiming;
+use super::refusal::Refusal;
 use super::tunnel::Switch;
 use super::{Outcome, Visit};
 use crate::route::Mode;
-use crate::session::{self, Found, Session};
+use crate::session::{self, Found, OddReason, Session};
 
 impl<'g> Visit<'g> {
     /// `OPTIONS *` asks the server, not the application (RFC 9110 9.3.7), and the server is us.
     pub(super) fn answer_for_the_server(&mut self) -> Outcome {
         let mut response = Response::new(ClientBody::Whole(None));
         *response.status_mut() = StatusCode::NO_CONTENT;
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static(METHODS));
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(Refusal::METHODS));
         self.reply.give(response);
         Ok(Delivered::Whole)
     }
@@ -35,12 +36,13 @@ impl<'g> Visit<'g> {
             }
             Found::None => None,
             Found::Odd(odd) => {
-                self.gateway.metrics.odd_session(odd.reason as usize);
-                if self.gateway.may_warn(now()) {
+                self.gateway.metrics.odd_cookie(odd.reason as usize);
+                // Applications empty the cookie at logout: that is no sign of a wrong pattern.
+                if odd.reason != OddReason::Empty && self.gateway.may_warn(now()) {
                     tracing::warn!(
-                        source = &**odd.source,
+                        source = %odd.source,
                         reason = %odd.reason,
-                        route = &*self.route,
+                        route = %self.route,
                         "a session cookie does not match its pattern: the request has no lane; \
                          check `session:` in the configuration (warned once a minute)"
                     );
@@ -59,6 +61,9 @@ impl<'g> Visit<'g> {
             secret: self.policy.application_secret.as_ref(),
             upgrade: switch.map(|switch| &switch.protocol),
         };
+        if !head.headers.contains_key(HOST) {
+            head.headers.insert(HOST, self.gateway.upstream.settings().target.host());
+        }
         headers::to_application(&mut head.headers, &told);
         head.version = http::Version::HTTP_11;
     }
@@ -89,5 +94,8 @@ impl super::Gateway {
 
 /// How often one core warns of the same thing.
 const WARN_EVERY: Duration = Duration::from_secs(60);
-/// What the proxy passes on.
-const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+/// A new request id: 128 random bits in hex.
+pub(super) fn request_id() -> HeaderValue {
+    HeaderValue::try_from(format!("{:032x}", fastrand::u128(..))).expect("hex digits are visible ASCII")
+}

@@ -4,14 +4,27 @@
 //! permit is released exactly once, on every path, by being dropped; everything is bounded. The exceptions to
 //! exclusion (a hold limit that released or aborted, a pass) are counted.
 //! Does not do: know HTTP, routes or sockets; reorder; retry.
+//!
+//! Inside, from the rules outwards: [`queue`] decides, with time as an argument, by its `holders`, and in observe mode by
+//! its `shadow`; `table` keeps one queue per session, only while it is used; `local` adds wake-ups and deadlines;
+//! `waiters` caps the waiters of all lanes together; `counts` counts.
 
+mod counts;
+mod holders;
 mod local;
 pub mod queue;
+mod shadow;
+mod table;
+#[cfg(test)]
+mod tests;
+mod waiters;
 
 use std::time::Duration;
 
-pub use local::{Counts, Joined, Lanes, Observed, Overdue, Pass, Permit, WaitEnded, Waiting};
-pub use queue::Full;
+pub use counts::Counts;
+pub use local::{Joined, Lanes, Observed, Overdue, Pass, Permit, Waiting};
+pub use queue::{Full, Ticket, WaitEnded};
+pub use shadow::{Arrival, Stay};
 
 /// How a request holds its lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

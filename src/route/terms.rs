@@ -79,3 +79,14 @@ pub struct Terms {
     /// What happens when its client leaves while it waits.
     pub on_client_gone: OnClientGone,
 }
+
+impl Access {
+    /// The word for it in configuration, headers, metrics and logs.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+}

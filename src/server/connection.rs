@@ -24,12 +24,12 @@ use tokio::task::spawn_local;
 use super::Limits;
 use super::core::Open;
 use crate::client::PeerAddr;
-use crate::gateway::{Client, ClientBody, Gateway, Reply};
+use crate::gateway::{Answers, Client, ClientBody, Gateway};
 use crate::shutdown::Draining;
 use crate::socket::{Socket, SocketIo};
 
 /// A request that hyper has read and the exchange has not begun.
-type Handoff = Rc<RefCell<Option<(Request<Incoming>, Reply)>>>;
+type Handoff = Rc<RefCell<Option<(Request<Incoming>, Answers)>>>;
 
 /// The exchange of one request.
 type Exchange = Pin<Box<dyn Future<Output = ()>>>;
@@ -90,8 +90,8 @@ pub(super) async fn serve(
             hyper.set(None);
             client.presence.leave();
         }
-        if let Some((request, reply)) = handoff.take() {
-            let next = begin(&gateway, &client, request, reply);
+        if let Some((request, answers)) = handoff.take() {
+            let next = begin(&gateway, &client, request, answers);
             if let Some(last) = exchange.replace(next) {
                 drop(spawn_local(last)); // its client has its answer; the application is not done with it
             }
@@ -114,9 +114,9 @@ fn builder(limits: Limits) -> http1::Builder {
     builder
 }
 
-fn begin(gateway: &Rc<Gateway>, client: &Client, request: Request<Incoming>, reply: Reply) -> Exchange {
+fn begin(gateway: &Rc<Gateway>, client: &Client, request: Request<Incoming>, answers: Answers) -> Exchange {
     let (gateway, client) = (Rc::clone(gateway), client.clone());
-    Box::pin(async move { gateway.serve(request, client, reply).await })
+    Box::pin(async move { gateway.serve(request, client, answers).await })
 }
 
 fn poll_exchange(exchange: &mut Option<Exchange>, cx: &mut Context<'_>) {
@@ -133,8 +133,8 @@ impl Service<Request<Incoming>> for Passing {
     type Future = Answer;
 
     fn call(&self, request: Request<Incoming>) -> Answer {
-        let (reply, answer) = Reply::new();
-        self.0.replace(Some((request, reply)));
+        let (answers, answer) = oneshot::channel();
+        self.0.replace(Some((request, answers)));
         Answer(answer)
     }
 }

@@ -17,6 +17,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::{Limits, connection};
 use crate::client::PeerAddr;
 use crate::gateway::record::AccessLog;
+use crate::gateway::refusal::Reason;
 use crate::gateway::{Gateway, Shared};
 use crate::metrics;
 use crate::shutdown::Draining;
@@ -139,7 +140,7 @@ impl Handle {
 
     /// Counts a connection that was closed because there are too many.
     pub(super) fn connections_full(&self) {
-        self.metrics.connections_full();
+        self.metrics.refusal(Reason::ConnectionsFull as usize);
     }
 }
 

@@ -112,6 +112,11 @@ pub enum OddReason {
     TooLong,
 }
 
+impl OddReason {
+    /// The labels, in the order of declaration.
+    pub const LABELS: [&'static str; 4] = ["empty", "encoding", "pattern", "too_long"];
+}
+
 impl Source {
     /// The id this source finds in a request; None when it has no candidate there.
     pub(super) fn find<'r>(&self, request: &'r Parts) -> Option<Result<Cow<'r, [u8]>, OddReason>> {

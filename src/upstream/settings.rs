@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderValue;
+
 /// Where the application listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -32,4 +34,29 @@ pub struct Settings {
     pub keep_alive: Duration,
     /// Connections to the application at a time, over all cores.
     pub max_connections: Option<usize>,
+}
+
+impl Target {
+    /// The `Host` for a request that came without one, as HTTP/1.0 allows.
+    pub fn host(&self) -> HeaderValue {
+        let host = match self {
+            Self::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
+            Self::Tcp { host, port } => format!("{host}:{port}"),
+            Self::Unix(_) => "localhost".to_owned(),
+        };
+        HeaderValue::try_from(host).unwrap_or_else(|_| HeaderValue::from_static("localhost"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_without_host_gets_the_applications() {
+        let tcp = |host: &str| Target::Tcp { host: host.to_owned(), port: 81 }.host();
+        assert_eq!(tcp("app"), "app:81");
+        assert_eq!(tcp("::1"), "[::1]:81");
+        assert_eq!(Target::Unix("/run/app".into()).host(), "localhost");
+    }
 }

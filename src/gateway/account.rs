@@ -1,0 +1,194 @@
+//! What is noted of a request on its way, and what becomes of it in the metrics and the log.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use http::header::{HOST, HeaderValue};
+use http::{Method, Uri, request};
+
+use super::alarm::now;
+use super::delivery::Delivered;
+use super::exchange::Ended;
+use super::record::{AccessLog, Outcome as Label, Record};
+use super::refusal::Reason;
+use super::{Outcome, Visit};
+use crate::lane::Stay;
+use crate::metrics::Gone;
+use crate::route::Mode;
+use crate::session::{self, SessionKey};
+
+/// What is noted of a request, for the log and the metrics.
+#[derive(Debug)]
+pub(super) struct Notes {
+    pub(super) started: Instant,
+    pub(super) session: Option<SessionKey>,
+    /// Requests ahead at arrival; 0 when nobody was.
+    pub(super) position: usize,
+    pub(super) waited: Option<Duration>,
+    /// When it was forwarded.
+    pub(super) sent: Option<Instant>,
+    /// Bytes of the response body.
+    pub(super) length: u64,
+    /// Whether it went on without a permit.
+    pub(super) passed: Passed,
+    /// None when there is no log.
+    asked: Option<Asked>,
+}
+
+/// Whether a request went on without a permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Passed {
+    No,
+    WithSession,
+    WithoutSession,
+}
+
+/// What the client asked for; the request itself goes to the application.
+#[derive(Debug)]
+struct Asked {
+    method: Method,
+    uri: Uri,
+    host: Option<HeaderValue>,
+}
+
+impl Notes {
+    pub(super) fn new(started: Instant, head: &request::Parts, log: &AccessLog) -> Self {
+        let asked = log.is_on().then(|| Asked {
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            host: head.headers.get(HOST).cloned(),
+        });
+        Self {
+            started,
+            session: None,
+            position: 0,
+            waited: None,
+            sent: None,
+            length: 0,
+            passed: Passed::No,
+            asked,
+        }
+    }
+}
+
+impl Visit<'_> {
+    /// Ends the request: what it held is free, it has its answer, and it is counted and logged.
+    pub(super) fn close(mut self, outcome: Outcome) {
+        let ended = now();
+        self.entry.end(ended);
+        if let Err(Ended::Refused(refusal)) = &outcome {
+            self.reply.refuse(refusal.clone());
+        }
+        let label = self.label(&outcome);
+        let metrics = &self.gateway.metrics;
+        metrics.request(self.terms.access as usize, label.index());
+        if let Label::Refused(reason) = label {
+            metrics.refusal(reason as usize);
+        }
+        if let Some(hold) = self.entry.hold() {
+            metrics.waited(self.notes.waited.unwrap_or_default());
+            metrics.held(hold);
+        } else if let Some(waited) = self.notes.waited {
+            metrics.waited(waited);
+        }
+        match label {
+            Label::ClientGoneInside => metrics.client_gone(Gone::Inside),
+            Label::ClientGoneWaiting => metrics.client_gone(Gone::Waiting),
+            _ => {}
+        }
+        if self.entry.stay() == Stay::Nested {
+            let mut labels = self.policy.routes.labels();
+            metrics.nested(labels.position(|label| label == self.route).unwrap_or_default());
+        }
+        if let Some(fault) = fault(&outcome) {
+            metrics.upstream_error(fault as usize);
+        }
+        if let Some(asked) = &self.notes.asked {
+            self.gateway.log.write(|| self.record(asked, label, ended));
+        }
+    }
+
+    fn label(&self, outcome: &Outcome) -> Label {
+        match outcome {
+            Err(Ended::ClientLeft) if self.notes.sent.is_none() => Label::ClientGoneWaiting,
+            Err(Ended::ClientLeft) | Ok(Delivered::Abandoned) => Label::ClientGoneInside,
+            Err(Ended::Refused(refusal)) => Label::Refused(refusal.reason),
+            Err(Ended::Answered) => {
+                let reason = self.reply.given().and_then(|given| given.refused);
+                Label::Refused(reason.unwrap_or(Reason::UpstreamTimeout))
+            }
+            Ok(Delivered::Aborted | Delivered::Broken | Delivered::Late) => Label::BrokenOff,
+            // A write was heard to its end, but its client was not there any more.
+            Ok(Delivered::Unheard) => Label::ClientGoneInside,
+            Ok(Delivered::Whole) => match self.notes.passed {
+                Passed::WithSession => Label::Passed,
+                Passed::WithoutSession => Label::PassedWithoutSession,
+                Passed::No if self.terms.mode == Mode::Observe => Label::Observed,
+                Passed::No => Label::Forwarded,
+            },
+        }
+    }
+
+    fn record<'r>(&'r self, asked: &'r Asked, outcome: Label, ended: Instant) -> Record<'r> {
+        Record {
+            at: SystemTime::now(),
+            request_id: self.request_id.to_str().unwrap_or_default(),
+            client: self.client.ip,
+            method: &asked.method,
+            host: asked.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default(),
+            path: session::mask_path(asked.uri.path()),
+            status: self.reply.given().map(|given| given.status),
+            outcome,
+            route: self.route,
+            access: self.terms.access,
+            session: self.notes.session,
+            position: self.notes.position,
+            wait: self.notes.waited.unwrap_or_default(),
+            hold: self.entry.hold(),
+            upstream: self.notes.sent.map(|sent| ended.saturating_duration_since(sent)),
+            total: ended.saturating_duration_since(self.notes.started),
+            bytes_out: self.notes.length,
+        }
+    }
+}
+
+/// What the application did wrong; a label of the metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Its response broke off.
+    BrokenOff,
+    /// All connections to it were in use.
+    Busy,
+    /// It did not speak HTTP.
+    Invalid,
+    /// Its response stopped coming.
+    Late,
+    /// It closed the connection instead of answering.
+    Reset,
+    /// It did not answer in time.
+    TimedOut,
+    /// It could not be reached.
+    Unreachable,
+}
+
+impl Fault {
+    /// The labels, in the order of declaration.
+    pub const LABELS: [&'static str; 7] =
+        ["broken_off", "busy", "invalid", "late", "reset", "timed_out", "unreachable"];
+}
+
+fn fault(outcome: &Outcome) -> Option<Fault> {
+    match outcome {
+        Ok(Delivered::Broken) => Some(Fault::BrokenOff),
+        Ok(Delivered::Late) => Some(Fault::Late),
+        Ok(_) | Err(Ended::ClientLeft) => None,
+        Err(Ended::Answered) => Some(Fault::TimedOut),
+        Err(Ended::Refused(refusal)) => match refusal.reason {
+            Reason::UpstreamBusy => Some(Fault::Busy),
+            Reason::UpstreamInvalid => Some(Fault::Invalid),
+            Reason::UpstreamReset => Some(Fault::Reset),
+            Reason::UpstreamTimeout => Some(Fault::TimedOut),
+            Reason::UpstreamUnreachable => Some(Fault::Unreachable),
+            _ => None,
+        },
+    }
+}

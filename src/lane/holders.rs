@@ -1,0 +1,197 @@
+//! Those who hold a lane: one exclusive holder, or any number of shared ones. PURE, as the queue.
+//!
+//! Guarantees: who is here is known by its ticket alone; once a hold limit has moved the lane on, the ticket is unknown
+//! here and can release nothing.
+//! Does not do: order, waiting; whether a holder may be added is for the queue to ask first.
+
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+use super::queue::Ticket;
+use super::{Hold, Limits, OnHoldLimit};
+
+/// From when, and until when, a lane may be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The moment of the grant.
+    pub at: Instant,
+    /// When the hold limit will have passed.
+    pub deadline: Instant,
+}
+
+/// How a holder stands to its hold limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Within it.
+    InTime,
+    /// Beyond it, and kept ([`OnHoldLimit::Wait`]).
+    Overdue,
+}
+
+/// Holders whose hold limit passed, and what that did.
+pub type OverdueHolders = SmallVec<[(Ticket, OnHoldLimit); 1]>;
+
+/// What a request takes along from the line to the lane.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    pub(super) ticket: Ticket,
+    pub(super) hold: Hold,
+    hold_limit: Duration,
+    on_hold_limit: OnHoldLimit,
+}
+
+/// The holders of one lane, and how long a hold takes there.
+#[derive(Debug, Default)]
+pub(super) struct Holders {
+    holders: SmallVec<[Holder; 1]>,
+    /// A moving average of exclusive holds in which the last one weighs a quarter.
+    usual_hold: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct Holder {
+    request: Request,
+    grant: Grant,
+    standing: Standing,
+}
+
+impl Request {
+    pub(super) fn new(ticket: Ticket, hold: Hold, limits: &Limits) -> Self {
+        let Limits {
+            hold_limit,
+            on_hold_limit,
+            ..
+        } = *limits;
+        Self {
+            ticket,
+            hold,
+            hold_limit,
+            on_hold_limit,
+        }
+    }
+}
+
+impl Holders {
+    /// Whether nobody is in the way of one more.
+    pub(super) fn admit(&self, hold: Hold) -> bool {
+        match hold {
+            Hold::Exclusive => self.is_empty(),
+            Hold::Shared => self
+                .holders
+                .iter()
+                .all(|other| other.request.hold == Hold::Shared),
+        }
+    }
+
+    /// Adds a holder.
+    pub(super) fn add(&mut self, request: Request, now: Instant) -> Grant {
+        let grant = Grant {
+            at: now,
+            deadline: after(now, request.hold_limit),
+        };
+        self.holders.push(Holder {
+            request,
+            grant,
+            standing: Standing::InTime,
+        });
+        grant
+    }
+
+    /// Removes the holder of `ticket`, if there is one, and returns how long it held.
+    pub(super) fn remove(&mut self, ticket: Ticket, now: Instant) -> Option<Duration> {
+        let at = self
+            .holders
+            .iter()
+            .position(|holder| holder.request.ticket == ticket)?;
+        let holder = self.holders.remove(at);
+        self.learn(&holder, now);
+        Some(holder.held(now))
+    }
+
+    /// Applies the hold limits that passed by `due`, each once, and adds to `overdue` what they did.
+    pub(super) fn limit(&mut self, due: Instant, now: Instant, overdue: &mut OverdueHolders) {
+        let is_due = |holder: &Holder| holder.due().is_some_and(|deadline| deadline <= due);
+        while let Some(at) = self.holders.iter().position(is_due) {
+            let holder = &mut self.holders[at];
+            holder.standing = Standing::Overdue;
+            let Request {
+                ticket,
+                on_hold_limit,
+                ..
+            } = holder.request;
+            overdue.push((ticket, on_hold_limit));
+            match on_hold_limit {
+                OnHoldLimit::Abort | OnHoldLimit::Release => {
+                    self.remove(ticket, now);
+                }
+                OnHoldLimit::Wait => {}
+            }
+        }
+    }
+
+    /// When [`Holders::limit`] will next have something to do.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.holders.iter().filter_map(Holder::due).min()
+    }
+
+    /// How the holder of `ticket` stands, if there is one.
+    pub(super) fn standing(&self, ticket: Ticket) -> Option<Standing> {
+        let holder = self
+            .holders
+            .iter()
+            .find(|holder| holder.request.ticket == ticket)?;
+        Some(holder.standing)
+    }
+
+    /// When one that arrives now behind `writers` waiting writers might have its turn. Each of those takes as long as
+    /// is usual; the hold under way takes the rest of that or, when it is the longer one, as long again.
+    pub(super) fn estimate(&self, writers: usize, now: Instant) -> Duration {
+        let Some(lasted) = self.holders.iter().map(|holder| holder.held(now)).max() else {
+            return Duration::ZERO;
+        };
+        let usual = self.usual_hold.unwrap_or(lasted);
+        let left = if lasted < usual {
+            usual - lasted
+        } else {
+            lasted
+        };
+        let turns = u32::try_from(writers).unwrap_or(u32::MAX);
+        left.saturating_add(usual.saturating_mul(turns))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.holders.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.holders.is_empty()
+    }
+
+    fn learn(&mut self, holder: &Holder, now: Instant) {
+        if holder.request.hold == Hold::Exclusive {
+            let held = holder.held(now);
+            let usual = self.usual_hold.unwrap_or(held);
+            self.usual_hold = Some(usual.saturating_mul(3).saturating_add(held) / 4);
+        }
+    }
+}
+
+impl Holder {
+    /// When its hold limit has to be applied; `None` when it has been.
+    fn due(&self) -> Option<Instant> {
+        (self.standing == Standing::InTime).then_some(self.grant.deadline)
+    }
+
+    fn held(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.grant.at)
+    }
+}
+
+/// `now + wait`, whatever was configured: a sum that the clock cannot express is as good as never.
+pub(super) fn after(now: Instant, wait: Duration) -> Instant {
+    now + wait.min(FOREVER)
+}
+
+/// 30 years.
+const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);

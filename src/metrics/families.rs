@@ -1,0 +1,232 @@
+//! Every metric, declared once: name, unit, meaning.
+//!
+//! Prometheus naming: base units, `_total` on counters (added when they are written). Labels are closed lists, never a
+//! session, an address or a path.
+
+use prometheus_client::registry::Unit;
+
+use super::{Exception, Gauges, Gone};
+
+/// What is counted on the request path; `family as usize` is its place in [`FAMILIES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    Requests,
+    Refusals,
+    Wait,
+    Hold,
+    UpstreamOpened,
+    UpstreamReused,
+    UpstreamErrors,
+    OddCookies,
+    ClientsGone,
+    Exceptions,
+    WouldWait,
+    WouldRefuse,
+    Nested,
+}
+
+/// A counted family.
+pub(super) struct Declared {
+    pub(super) family: Family,
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) kind: Kind,
+}
+
+/// What a family's cells hold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Kind {
+    /// One number for each combination of label values.
+    Counter(&'static [Label]),
+    /// One number for each bucket, then the sum in nanoseconds; seconds when written.
+    Durations(&'static [f64]),
+}
+
+/// A label, whose values are known at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Label {
+    Access,
+    Exception,
+    Gone,
+    OddCookie,
+    Outcome,
+    Refusal,
+    Route,
+    UpstreamError,
+}
+
+/// A number that is read at the scrape.
+pub(super) struct DeclaredGauge {
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) unit: Option<Unit>,
+    pub(super) read: fn(&Gauges) -> usize,
+}
+
+impl Label {
+    /// Its name in the text.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Exception => "kind",
+            Self::Gone => "where",
+            Self::OddCookie | Self::Refusal | Self::UpstreamError => "reason",
+            Self::Outcome => "outcome",
+            Self::Route => "route",
+        }
+    }
+}
+
+impl Exception {
+    pub(super) const LABELS: &'static [&'static str] = &[
+        "hold_limit_abort",
+        "hold_limit_release",
+        "pass",
+        "pass_without_session",
+        "slow_client",
+    ];
+}
+
+impl Gone {
+    pub(super) const LABELS: &'static [&'static str] = &["inside", "waiting"];
+}
+
+/// Upper bounds in seconds. The bucket at 0 holds the requests that did not wait at all, so that the share of those
+/// that did can be read off; the last is the default wait timeout.
+pub(super) const WAIT_BOUNDS: [f64; 16] = [
+    0.0, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
+];
+
+/// Upper bounds in seconds; above the last are the holds that ran into the default hold limit.
+pub(super) const HOLD_BOUNDS: [f64; 15] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
+];
+
+pub(super) const FAMILIES: [Declared; 13] = [
+    counter(
+        Family::Requests,
+        "requests",
+        "Requests that have ended, by what they do to their session and how they ended.",
+        &[Label::Access, Label::Outcome],
+    ),
+    counter(
+        Family::Refusals,
+        "refusals",
+        "Requests and connections that Onelane refused, by reason.",
+        &[Label::Refusal],
+    ),
+    Declared {
+        family: Family::Wait,
+        name: "wait",
+        help: "Time from joining a lane to the permit or to giving up; 0 for who did not have to wait.",
+        kind: Kind::Durations(&WAIT_BOUNDS),
+    },
+    Declared {
+        family: Family::Hold,
+        name: "hold",
+        help: "Time that a permit was held.",
+        kind: Kind::Durations(&HOLD_BOUNDS),
+    },
+    counter(
+        Family::UpstreamOpened,
+        "upstream_connections_opened",
+        "Connections to the application that were established.",
+        &[],
+    ),
+    counter(
+        Family::UpstreamReused,
+        "upstream_connections_reused",
+        "Requests that went to the application on a kept connection.",
+        &[],
+    ),
+    counter(
+        Family::UpstreamErrors,
+        "upstream_errors",
+        "Exchanges with the application that failed, by reason, whatever the client was answered.",
+        &[Label::UpstreamError],
+    ),
+    counter(
+        Family::OddCookies,
+        "session_cookies_odd",
+        "Session cookies that are not what the application issues, so that their requests had no lane.",
+        &[Label::OddCookie],
+    ),
+    counter(
+        Family::ClientsGone,
+        "clients_gone",
+        "Clients that left before their answer, by where their request was.",
+        &[Label::Gone],
+    ),
+    counter(
+        Family::Exceptions,
+        "exclusion_exceptions",
+        "Times that a session may have had two writers in the application, by cause.",
+        &[Label::Exception],
+    ),
+    counter(
+        Family::WouldWait,
+        "would_wait",
+        "Observed requests that met another writer of their session inside.",
+        &[],
+    ),
+    counter(
+        Family::WouldRefuse,
+        "would_refuse",
+        "Observed requests that would have found their lane full.",
+        &[],
+    ),
+    counter(
+        Family::Nested,
+        "nested",
+        "Observed requests that came and went while another of their session was inside, so that their route \
+         takes no lock.",
+        &[Label::Route],
+    ),
+];
+
+pub(super) const GAUGES: [DeclaredGauge; 5] = [
+    DeclaredGauge {
+        name: "lanes",
+        help: "Lanes that exist: somebody holds or waits.",
+        unit: None,
+        read: |gauges| gauges.lanes,
+    },
+    DeclaredGauge {
+        name: "holders",
+        help: "Requests that hold a permit.",
+        unit: None,
+        read: |gauges| gauges.holders,
+    },
+    DeclaredGauge {
+        name: "waiters",
+        help: "Requests that wait for a permit.",
+        unit: None,
+        read: |gauges| gauges.waiters,
+    },
+    DeclaredGauge {
+        name: "connections",
+        help: "Open connections of clients.",
+        unit: None,
+        read: |gauges| gauges.connections,
+    },
+    DeclaredGauge {
+        name: "buffer_memory",
+        help: "Memory reserved by request and response buffers.",
+        unit: Some(Unit::Bytes),
+        read: |gauges| gauges.buffer_memory,
+    },
+];
+
+const fn counter(
+    family: Family,
+    name: &'static str,
+    help: &'static str,
+    labels: &'static [Label],
+) -> Declared {
+    Declared {
+        family,
+        name,
+        help,
+        kind: Kind::Counter(labels),
+    }
+}

@@ -1,0 +1,313 @@
+//! Numbers for operators, counted per core and summed at the scrape.
+//!
+//! Guarantees: recording is one relaxed add (two for a duration) to memory that no other core writes: no lock, no
+//! hash, no allocation. The number of series is fixed at the start. Layer 0: it knows none of the stages'
+//! types; label values come as lists, recording takes their indices.
+//! Does not do: serve the text (`admin` does), keep history.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use prometheus_client::encoding::text;
+use prometheus_client::registry::Registry;
+
+mod families;
+mod scrape;
+
+use families::{FAMILIES, Family, Kind, Label};
+use scrape::Scrape;
+
+/// The media type of [`Metrics::encode`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The values of the labels, in the order of the indices that recording takes. Each list is closed and small.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// `access` of `onelane_requests_total`.
+    pub access: &'static [&'static str],
+    /// `outcome` of `onelane_requests_total`.
+    pub outcomes: &'static [&'static str],
+    /// `reason` of `onelane_refusals_total`.
+    pub refusals: &'static [&'static str],
+    /// `reason` of `onelane_upstream_errors_total`.
+    pub upstream_errors: &'static [&'static str],
+    /// `reason` of `onelane_session_cookies_odd_total`.
+    pub odd_cookies: &'static [&'static str],
+    /// `route` of `onelane_nested_total`, in the order of the table; routes with one label share one series.
+    pub routes: Vec<String>,
+}
+
+/// All metrics; `app` makes one.
+#[derive(Debug)]
+pub struct Metrics {
+    shape: Arc<Shape>,
+    cores: Box<[Arc<Core>]>,
+}
+
+/// What one core counts. Any thread may record; it is cheap as long as one thread does.
+#[derive(Debug)]
+pub struct Core {
+    shape: Arc<Shape>,
+    cells: Box<[CacheLine]>,
+}
+
+/// What is known only at the moment of the scrape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// Lanes that exist.
+    pub lanes: usize,
+    /// Requests that hold a permit.
+    pub holders: usize,
+    /// Requests that wait for a permit.
+    pub waiters: usize,
+    /// Open connections of clients.
+    pub connections: usize,
+    /// Bytes reserved by buffers.
+    pub buffer_memory: usize,
+}
+
+/// How a session came to have, possibly, two writers in the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Exception {
+    /// The hold limit passed and the exchange was aborted; the application may go on.
+    HoldLimitAbort,
+    /// The hold limit passed and the lane moved on.
+    HoldLimitRelease,
+    /// A request entered without a permit.
+    Pass,
+    /// A request entered without a permit and without its session.
+    PassWithoutSession,
+    /// A client took its response so slowly that its permit ended before the application did.
+    SlowClient,
+}
+
+/// Where a request was when its client left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Gone {
+    /// In the application.
+    Inside,
+    /// In its lane.
+    Waiting,
+}
+
+/// Where each family's cells are, the same for all cores.
+#[derive(Debug)]
+struct Shape {
+    /// The first cell of each family, then the number of all.
+    starts: [usize; FAMILIES.len() + 1],
+    labels: Labels,
+    /// The distinct labels of routes.
+    routes: Vec<String>,
+    /// From a route's index to its place in `routes`.
+    route_series: Vec<usize>,
+}
+
+/// Cells by eight on a line of their own, so that two cores never write to the same one.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct CacheLine([AtomicU64; CELLS]);
+
+const CELLS: usize = 8;
+
+impl Metrics {
+    /// All zero. `cores` is the number of recording threads, at least 1.
+    pub fn new(cores: usize, labels: Labels) -> Self {
+        let shape = Arc::new(Shape::new(labels));
+        let core = || Arc::new(Core::new(Arc::clone(&shape)));
+        let cores = (0..cores.max(1)).map(|_| core()).collect();
+        Self { shape, cores }
+    }
+
+    /// The counters of core `index`, modulo their number.
+    pub fn core(&self, index: usize) -> Arc<Core> {
+        Arc::clone(&self.cores[index % self.cores.len()])
+    }
+
+    /// All of it, in the OpenMetrics text format ([`CONTENT_TYPE`]).
+    pub fn encode(&self, gauges: Gauges) -> String {
+        let mut cells = vec![0; self.shape.cells()];
+        for core in &self.cores {
+            for (sum, cell) in cells
+                .iter_mut()
+                .zip(core.cells.iter().flat_map(|line| &line.0))
+            {
+                *sum += cell.load(Ordering::Relaxed);
+            }
+        }
+        let mut registry = Registry::with_prefix("onelane");
+        registry.register_collector(Box::new(Scrape {
+            shape: Arc::clone(&self.shape),
+            cells,
+            gauges,
+        }));
+        let mut written = String::new();
+        text::encode(&mut written, &registry).expect("a String takes all that is written to it");
+        written
+    }
+}
+
+impl Core {
+    fn new(shape: Arc<Shape>) -> Self {
+        let lines = shape.cells().div_ceil(CELLS);
+        Self {
+            shape,
+            cells: (0..lines).map(|_| CacheLine::default()).collect(),
+        }
+    }
+
+    /// A request has ended. Takes indices into [`Labels::access`] and [`Labels::outcomes`].
+    pub fn request(&self, access: usize, outcome: usize) {
+        let Labels {
+            access: accesses,
+            outcomes,
+            ..
+        } = &self.shape.labels;
+        if access < accesses.len() && outcome < outcomes.len() {
+            self.add(Family::Requests, access * outcomes.len() + outcome, 1);
+        }
+    }
+
+    /// A request or a connection was refused. Takes an index into [`Labels::refusals`].
+    pub fn refusal(&self, reason: usize) {
+        self.add(Family::Refusals, reason, 1);
+    }
+
+    /// A request got its permit or gave up after `wait`; zero when it did not have to wait.
+    pub fn waited(&self, wait: Duration) {
+        self.observe(Family::Wait, &families::WAIT_BOUNDS, wait);
+    }
+
+    /// A permit ended after `hold`.
+    pub fn held(&self, hold: Duration) {
+        self.observe(Family::Hold, &families::HOLD_BOUNDS, hold);
+    }
+
+    /// A connection to the application was established.
+    pub fn upstream_opened(&self) {
+        self.add(Family::UpstreamOpened, 0, 1);
+    }
+
+    /// A request went to the application on a kept connection.
+    pub fn upstream_reused(&self) {
+        self.add(Family::UpstreamReused, 0, 1);
+    }
+
+    /// An exchange with the application failed. Takes an index into [`Labels::upstream_errors`].
+    pub fn upstream_error(&self, reason: usize) {
+        self.add(Family::UpstreamErrors, reason, 1);
+    }
+
+    /// A session cookie was not what the application issues. Takes an index into [`Labels::odd_cookies`].
+    pub fn odd_cookie(&self, reason: usize) {
+        self.add(Family::OddCookies, reason, 1);
+    }
+
+    /// A client left before its answer.
+    pub fn client_gone(&self, from: Gone) {
+        self.add(Family::ClientsGone, from as usize, 1);
+    }
+
+    /// A session may have had two writers in the application.
+    pub fn exception(&self, cause: Exception) {
+        self.add(Family::Exceptions, cause as usize, 1);
+    }
+
+    /// An observed request met another writer inside.
+    pub fn would_wait(&self) {
+        self.add(Family::WouldWait, 0, 1);
+    }
+
+    /// An observed request would have found its lane full.
+    pub fn would_refuse(&self) {
+        self.add(Family::WouldRefuse, 0, 1);
+    }
+
+    /// An observed request came and went while another of its session was inside. Takes an index into
+    /// [`Labels::routes`].
+    pub fn nested(&self, route: usize) {
+        if let Some(series) = self.shape.route_series.get(route) {
+            self.add(Family::Nested, *series, 1);
+        }
+    }
+
+    fn observe(&self, family: Family, bounds: &[f64], duration: Duration) {
+        let seconds = duration.as_secs_f64();
+        let bucket = bounds.partition_point(|bound| *bound < seconds);
+        self.add(family, bucket, 1);
+        self.add(
+            family,
+            bounds.len() + 1,
+            u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX),
+        );
+    }
+
+    /// An index that the family does not have fails a test (a debug build); elsewhere it is passed over, since a
+    /// wrong number is better than a request that ends.
+    fn add(&self, family: Family, index: usize, amount: u64) {
+        let cells = self.shape.cells_of(family);
+        debug_assert!(index < cells.len(), "{family:?} has no index {index}");
+        if index < cells.len() {
+            let cell = cells.start + index;
+            self.cells[cell / CELLS].0[cell % CELLS].fetch_add(amount, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Shape {
+    fn new(labels: Labels) -> Self {
+        let mut routes: Vec<String> = Vec::new();
+        let route_series = labels.routes.iter().map(|route| {
+            routes
+                .iter()
+                .position(|known| known == route)
+                .unwrap_or_else(|| {
+                    routes.push(route.clone());
+                    routes.len() - 1
+                })
+        });
+        let route_series = route_series.collect();
+        let mut shape = Self {
+            starts: [0; FAMILIES.len() + 1],
+            labels,
+            routes,
+            route_series,
+        };
+        for (index, declared) in FAMILIES.iter().enumerate() {
+            let cells = match declared.kind {
+                Kind::Counter(labels) => labels
+                    .iter()
+                    .map(|label| shape.values(*label).len())
+                    .product(),
+                // The last bucket has no bound; behind it is the sum.
+                Kind::Durations(bounds) => bounds.len() + 2,
+            };
+            shape.starts[index + 1] = shape.starts[index] + cells;
+        }
+        shape
+    }
+
+    fn cells(&self) -> usize {
+        self.starts[FAMILIES.len()]
+    }
+
+    fn cells_of(&self, family: Family) -> std::ops::Range<usize> {
+        self.starts[family as usize]..self.starts[family as usize + 1]
+    }
+
+    fn values(&self, label: Label) -> Vec<&str> {
+        match label {
+            Label::Access => self.labels.access.to_vec(),
+            Label::Exception => Exception::LABELS.to_vec(),
+            Label::Gone => Gone::LABELS.to_vec(),
+            Label::OddCookie => self.labels.odd_cookies.to_vec(),
+            Label::Outcome => self.labels.outcomes.to_vec(),
+            Label::Refusal => self.labels.refusals.to_vec(),
+            Label::Route => self.routes.iter().map(String::as_str).collect(),
+            Label::UpstreamError => self.labels.upstream_errors.to_vec(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

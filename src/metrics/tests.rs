@@ -1,0 +1,276 @@
+//! What is counted is what an operator reads.
+
+use std::thread;
+
+use super::*;
+
+fn metrics(cores: usize) -> Metrics {
+    let labels = Labels {
+        access: &["none", "read", "write"],
+        outcomes: &["forwarded", "refused"],
+        refusals: &["queue_full", "draining"],
+        upstream_errors: &["reset"],
+        odd_cookies: &["length"],
+        routes: vec!["/a".to_owned(), "say \"hi\"\\".to_owned(), "/a".to_owned()],
+    };
+    Metrics::new(cores, labels)
+}
+
+/// The value of the series that is written exactly so.
+fn value(text: &str, series: &str) -> f64 {
+    let values = text
+        .lines()
+        .filter_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    let values: Vec<f64> = values.map(|value| value.parse().unwrap()).collect();
+    assert_eq!(values.len(), 1, "{series} in {text}");
+    values[0]
+}
+
+#[test]
+fn every_family_is_declared_once_in_its_place() {
+    for (index, declared) in FAMILIES.iter().enumerate() {
+        assert_eq!(declared.family as usize, index, "{}", declared.name);
+    }
+    let text = metrics(1).encode(Gauges::default());
+    let names: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "onelane_requests counter",
+            "onelane_refusals counter",
+            "onelane_wait_seconds histogram",
+            "onelane_hold_seconds histogram",
+            "onelane_upstream_connections_opened counter",
+            "onelane_upstream_connections_reused counter",
+            "onelane_upstream_errors counter",
+            "onelane_session_cookies_odd counter",
+            "onelane_clients_gone counter",
+            "onelane_exclusion_exceptions counter",
+            "onelane_would_wait counter",
+            "onelane_would_refuse counter",
+            "onelane_nested counter",
+            "onelane_lanes gauge",
+            "onelane_holders gauge",
+            "onelane_waiters gauge",
+            "onelane_connections gauge",
+            "onelane_buffer_memory_bytes gauge",
+            "onelane_build info",
+        ]
+    );
+    assert_eq!(text.matches("# HELP ").count(), names.len());
+    assert!(
+        text.contains("# UNIT onelane_wait_seconds seconds\n"),
+        "{text}"
+    );
+    assert!(text.ends_with("# EOF\n"), "{text}");
+}
+
+#[test]
+fn no_series_is_written_twice() {
+    let text = metrics(2).encode(Gauges::default());
+    let mut series: Vec<_> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.rsplit_once(' '))
+        .collect();
+    let all = series.len();
+    series.sort_unstable();
+    series.dedup_by_key(|(series, _)| *series);
+    assert_eq!(series.len(), all);
+}
+
+/// Records on fresh metrics, and expects `series` to be 1 and all others 0.
+#[track_caller]
+fn assert_counts(record: impl FnOnce(&Core), series: &str) {
+    let metrics = metrics(1);
+    record(&metrics.core(0));
+    let text = metrics.encode(Gauges::default());
+    let counted = |line: &&str| {
+        !line.starts_with('#') && line.ends_with(" 1") && !line.contains("build_info")
+    };
+    let counted: Vec<_> = text.lines().filter(counted).collect();
+    assert_eq!(counted, [format!("{series} 1")]);
+}
+
+#[test]
+fn each_recording_counts_its_own_series_and_no_other() {
+    assert_counts(
+        |core| core.request(2, 0),
+        r#"onelane_requests_total{access="write",outcome="forwarded"}"#,
+    );
+    assert_counts(
+        |core| core.request(0, 1),
+        r#"onelane_requests_total{access="none",outcome="refused"}"#,
+    );
+    assert_counts(
+        |core| core.refusal(1),
+        r#"onelane_refusals_total{reason="draining"}"#,
+    );
+    assert_counts(
+        Core::upstream_opened,
+        "onelane_upstream_connections_opened_total",
+    );
+    assert_counts(
+        Core::upstream_reused,
+        "onelane_upstream_connections_reused_total",
+    );
+    assert_counts(
+        |core| core.upstream_error(0),
+        r#"onelane_upstream_errors_total{reason="reset"}"#,
+    );
+    assert_counts(
+        |core| core.odd_cookie(0),
+        r#"onelane_session_cookies_odd_total{reason="length"}"#,
+    );
+    assert_counts(
+        |core| core.client_gone(Gone::Waiting),
+        r#"onelane_clients_gone_total{where="waiting"}"#,
+    );
+    assert_counts(
+        |core| core.client_gone(Gone::Inside),
+        r#"onelane_clients_gone_total{where="inside"}"#,
+    );
+    assert_counts(Core::would_wait, "onelane_would_wait_total");
+    assert_counts(Core::would_refuse, "onelane_would_refuse_total");
+    assert_counts(
+        |core| core.nested(1),
+        r#"onelane_nested_total{route="say \"hi\"\\"}"#,
+    );
+}
+
+#[test]
+fn all_exceptions_have_their_label() {
+    use Exception::*;
+    let metrics = metrics(1);
+    let labelled = [
+        (HoldLimitAbort, "hold_limit_abort"),
+        (HoldLimitRelease, "hold_limit_release"),
+        (Pass, "pass"),
+        (PassWithoutSession, "pass_without_session"),
+        (SlowClient, "slow_client"),
+    ];
+    for (times, (exception, _)) in labelled.iter().enumerate() {
+        (0..=times).for_each(|_| metrics.core(0).exception(*exception));
+    }
+    let text = metrics.encode(Gauges::default());
+    for (times, (_, label)) in labelled.iter().enumerate() {
+        let series = format!(r#"onelane_exclusion_exceptions_total{{kind="{label}"}}"#);
+        assert_eq!(value(&text, &series), (times + 1) as f64);
+    }
+}
+
+#[test]
+fn what_the_cores_counted_is_summed() {
+    let metrics = metrics(3);
+    thread::scope(|scope| {
+        for index in 0..3 {
+            let core = metrics.core(index);
+            scope.spawn(move || {
+                for _ in 0..1000 {
+                    core.request(1, 0);
+                    core.held(Duration::from_millis(500));
+                }
+            });
+        }
+    });
+    let text = metrics.encode(Gauges::default());
+    assert_eq!(
+        value(
+            &text,
+            r#"onelane_requests_total{access="read",outcome="forwarded"}"#
+        ),
+        3000.0
+    );
+    assert_eq!(value(&text, "onelane_hold_seconds_count"), 3000.0);
+    assert_eq!(value(&text, "onelane_hold_seconds_sum"), 1500.0);
+}
+
+#[test]
+fn buckets_hold_their_bound_and_all_below() {
+    let metrics = metrics(1);
+    let core = metrics.core(0);
+    let waits = [
+        0,
+        1,
+        999_999,
+        1_000_000,
+        1_000_001,
+        120_000_000_000,
+        120_000_000_001,
+    ];
+    waits
+        .into_iter()
+        .map(Duration::from_nanos)
+        .for_each(|wait| core.waited(wait));
+    let text = metrics.encode(Gauges::default());
+    let below = |bound: &str| {
+        value(
+            &text,
+            &format!(r#"onelane_wait_seconds_bucket{{le="{bound}"}}"#),
+        )
+    };
+    assert_eq!(below("0.0"), 1.0);
+    assert_eq!(below("0.001"), 4.0);
+    assert_eq!(below("0.0025"), 5.0);
+    assert_eq!(below("30.0"), 5.0);
+    assert_eq!(below("120.0"), 6.0);
+    assert_eq!(below("+Inf"), 7.0);
+    assert_eq!(value(&text, "onelane_wait_seconds_count"), 7.0);
+}
+
+#[test]
+fn bounds_rise() {
+    assert!(families::WAIT_BOUNDS.is_sorted_by(|a, b| a < b));
+    assert!(families::HOLD_BOUNDS.is_sorted_by(|a, b| a < b));
+}
+
+#[test]
+fn routes_with_one_label_share_one_series() {
+    let metrics = metrics(1);
+    metrics.core(0).nested(0);
+    metrics.core(0).nested(2);
+    metrics.core(0).nested(9);
+    let text = metrics.encode(Gauges::default());
+    assert_eq!(value(&text, r#"onelane_nested_total{route="/a"}"#), 2.0);
+}
+
+#[test]
+fn gauges_are_those_of_the_scrape() {
+    let gauges = Gauges {
+        lanes: 1,
+        holders: 2,
+        waiters: 3,
+        connections: 4,
+        buffer_memory: 5,
+    };
+    let text = metrics(1).encode(gauges);
+    assert_eq!(value(&text, "onelane_lanes"), 1.0);
+    assert_eq!(value(&text, "onelane_holders"), 2.0);
+    assert_eq!(value(&text, "onelane_waiters"), 3.0);
+    assert_eq!(value(&text, "onelane_connections"), 4.0);
+    assert_eq!(value(&text, "onelane_buffer_memory_bytes"), 5.0);
+    assert_eq!(
+        value(
+            &text,
+            concat!(
+                "onelane_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"}"
+            )
+        ),
+        1.0
+    );
+}
+
+#[test]
+fn empty_lists_of_labels_are_families_without_series() {
+    let metrics = Metrics::new(0, Labels::default());
+    metrics.core(5).request(0, 0);
+    metrics.core(5).would_wait();
+    let text = metrics.encode(Gauges::default());
+    assert!(!text.contains("onelane_requests_total"), "{text}");
+    assert_eq!(value(&text, "onelane_would_wait_total"), 1.0);
+}

@@ -1,0 +1,95 @@
+//! Taking a cookie out of a request, and its Set-Cookie out of a response.
+
+use http::header::{COOKIE, SET_COOKIE};
+use proptest::prelude::*;
+
+use super::*;
+
+type Lines = &'static [&'static [u8]];
+
+#[test]
+fn removing_a_cookie_leaves_the_rest_byte_for_byte() {
+    let table: &[(Lines, Lines)] = &[
+        (&[b"a=1; S=x; b=2"], &[b"a=1; b=2"]),
+        (&[b"S=x; a=1"], &[b"a=1"]),
+        (&[b"a=1; S=x"], &[b"a=1"]),
+        (&[b"a=1;S=x;  b = \"2\"; "], &[b"a=1;  b = \"2\"; "]),
+        (&[b"S=x"], &[]),
+        (&[b"S=x; ", b"a=1"], &[b"a=1"]),
+        (&[b"s=x; a=1", b"b=2; S=y"], &[b"a=1", b"b=2"]),
+        (&[b"a=\xff\xfe; S=x"], &[b"a=\xff\xfe"]),
+        (
+            &[b"$Version=1; a=1; $Path=/; S=x; $Path=/s; $Domain=d; b=2"],
+            &[b"$Version=1; a=1; $Path=/; b=2"],
+        ),
+        (&[b"SS=x; a=S=1"], &[b"SS=x; a=S=1"]),
+    ];
+    let name = CookieName::exact("S", Spelling::IgnoreCase);
+    for (before, after) in table {
+        let mut headers = with_cookies(before).headers;
+        without_cookie(&mut headers, &name);
+        let left: Vec<&[u8]> = headers
+            .get_all(COOKIE)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect();
+        assert_eq!(&left, after, "{before:?}");
+    }
+}
+
+#[test]
+fn removing_a_set_cookie_leaves_the_others_in_their_order() {
+    let lines: [(&str, &[u8]); 5] = [
+        ("set-cookie", b"a=1; Path=/"),
+        (
+            "set-cookie",
+            b"ASP.NET_SessionId=lit3py55t21z5v55vlm25s55; path=/; HttpOnly",
+        ),
+        ("set-cookie", b"b=ASP.NET_SessionId=2"),
+        (
+            "set-cookie",
+            b"asp.net_sessionid=; expires=Thu, 01 Jan 1970 00:00:00 GMT",
+        ),
+        ("set-cookie", b"\xff"),
+    ];
+    let mut headers = request("/", &lines).headers;
+    without_set_cookie(
+        &mut headers,
+        &CookieName::exact("ASP.NET_SessionId", Spelling::IgnoreCase),
+    );
+    let left: Vec<&[u8]> = headers
+        .get_all(SET_COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    assert_eq!(
+        left,
+        [&b"a=1; Path=/"[..], b"b=ASP.NET_SessionId=2", b"\xff"]
+    );
+}
+
+const PIECES: &str = "(PHPSESSID|JSESSIONID|ASP.NET_SessionId|asp.net_sessionid|a|\\$Path)? ?=? ?\
+    (\"?[a-z0-5]{24}\"?|[ -~]{0,30})";
+
+proptest! {
+    #[test]
+    fn no_cookie_line_makes_it_panic_and_a_removed_cookie_is_gone(
+        noise in prop::collection::vec(any::<u8>(), 0..80),
+        lines in prop::collection::vec(prop::collection::vec(PIECES, 0..5), 0..3),
+    ) {
+        let mut lines: Vec<Vec<u8>> = lines.into_iter().map(|pieces| pieces.join(";").into_bytes()).collect();
+        lines.insert(0, noise);
+        lines.retain(|line| HeaderValue::from_bytes(line).is_ok());
+        let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
+        for stack in [Preset::AspNet, Preset::Java, Preset::Php] {
+            let sessions = preset(stack);
+            let mut request = with_cookies(&lines);
+            let cookie = match sessions.find(&request) {
+                Found::Session(session) => Arc::clone(session.cookie.unwrap()),
+                Found::Odd(_) | Found::None => continue,
+            };
+            without_cookie(&mut request.headers, &cookie);
+            prop_assert!(matches!(sessions.find(&request), Found::None));
+        }
+    }
+}
