@@ -1,10 +1,40 @@
 //! YAML to valid values; the only module that knows how settings are spelled.
+//!
+//! Guarantees: a [`Config`] has been checked whole; all errors of a file are reported together; an unknown key, a
+//! duplicate and a key of a later version are errors, never ignored; a variable of the environment changes one value
+//! and nothing else; what a file may contain is bounded before it is read.
+//! Does not do: bind, connect or resolve; read the environment or the file name by itself.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
-use crate::gateway::Policy;
-use crate::upstream;
+use crate::gateway::{Policy, ServerTiming};
+use crate::upstream as application;
+
+mod defaults;
+mod env;
+mod file;
+mod limits;
+mod listen;
+mod problem;
+mod reader;
+mod refusals;
+mod routes;
+mod session;
+mod terms;
+#[cfg(test)]
+mod tests;
+mod upstream;
+mod values;
+mod yaml;
+
+pub use env::Environment;
+pub use problem::{ConfigError, Errors};
+
+use problem::Problems;
+use reader::{Keys, Refused, Section, Value};
+use yaml::Kind;
 
 /// A whole configuration: what a reload may replace, and what it may not.
 #[derive(Debug)]
@@ -23,7 +53,7 @@ pub struct Startup {
     /// Where clients connect.
     pub listen: Vec<SocketAddr>,
     /// The application.
-    pub upstream: upstream::Settings,
+    pub upstream: application::Settings,
     /// The edge towards clients.
     pub edge: Edge,
     /// The edge towards operators.
@@ -91,3 +121,210 @@ pub struct Warning {
     /// What is doubtful, and what to do.
     pub message: String,
 }
+
+impl Config {
+    /// Reads a configuration from `text`; `environment` gives the values of `${VAR}`. The paths of refusal pages are
+    /// taken from the current folder.
+    ///
+    /// # Errors
+    /// All that is wrong with it; a syntax error stands alone.
+    pub fn parse(text: &str, environment: Environment<'_>) -> Result<Self, Errors> {
+        parse(text, "configuration", Path::new(""), environment)
+    }
+
+    /// Reads the configuration file at `path`; `environment` gives the values of `${VAR}`. The paths of refusal pages
+    /// are taken from the file's folder.
+    ///
+    /// # Errors
+    /// As [`Config::parse`], or why the file cannot be read.
+    pub fn load(path: &Path, environment: Environment<'_>) -> Result<Self, Errors> {
+        let name = path.display().to_string();
+        let text = file::read(path).map_err(|problem| {
+            Errors::of_file(
+                &name,
+                problem.to_string(),
+                "give the path of a YAML file; config/minimal.yaml is one to begin with",
+            )
+        })?;
+        parse(
+            &text,
+            &name,
+            path.parent().unwrap_or(Path::new("")),
+            environment,
+        )
+    }
+}
+
+fn parse(
+    text: &str,
+    name: &str,
+    folder: &Path,
+    environment: Environment<'_>,
+) -> Result<Config, Errors> {
+    let mut document = yaml::parse(text).map_err(|error| Errors::new(name, vec![error]))?;
+    if document.kind == Kind::Null {
+        return Err(Errors::of_file(name, "there is nothing in it", SMALLEST));
+    }
+    let problems = Problems::default();
+    env::expand(&mut document, "", environment, &problems);
+    let config = Value::document(&document, &problems)
+        .section(&TOP)
+        .map(|top| read(&top, folder));
+    let warnings = problems
+        .into_warnings()
+        .map_err(|errors| Errors::new(name, errors))?;
+    match config {
+        Some((startup, policy)) => Ok(Config {
+            startup,
+            policy,
+            warnings,
+        }),
+        None => Err(Errors::of_file(name, "not a configuration", SMALLEST)),
+    }
+}
+
+/// Reads all sections; what is wrong is reported, and a default stands in its place.
+fn read(top: &Section<'_>, folder: &Path) -> (Startup, Policy) {
+    top.read("store", memory_alone);
+    let listen = listen::clients(top);
+    let limits = limits::read(top);
+    let startup = Startup {
+        upstream: upstream::read(top, &listen),
+        edge: limits.edge,
+        admin: listen::operators(top, &listen),
+        log: log(top),
+        buffer_memory: limits.buffer_memory,
+        drain_timeout: top
+            .read("drain_timeout", |value| value.duration(Duration::ZERO))
+            .unwrap_or(defaults::DRAIN_TIMEOUT),
+        listen,
+    };
+    let session = session::read(top);
+    let terms = terms::of_top(top, session.preset);
+    let max_waiting = terms::max_waiting(top);
+    if let Some(at) = timeout_said(top) {
+        routes::warn_of_timeout(&at, startup.upstream.response_timeout, terms.limits.hold_limit);
+    }
+    let policy = Policy {
+        routes: routes::read(top, &terms, &session, startup.upstream.response_timeout),
+        sessions: session.sessions,
+        max_waiting,
+        max_waiting_per_client: (max_waiting / defaults::CLIENT_SHARE).max(1),
+        buffers: limits.buffers,
+        body_size: limits.body_size,
+        body_idle_timeout: limits.body_idle_timeout,
+        application_secret: refusals::application_secret(top),
+        server_timing: match top.read("server_timing", Value::truth) {
+            Some(true) => ServerTiming::Show,
+            Some(false) => ServerTiming::Hide,
+            None => defaults::SERVER_TIMING,
+        },
+        refusals: refusals::pages(top, folder),
+    };
+    (startup, policy)
+}
+
+/// Which of the two keys was written that decide whether the client or the lane gives up first.
+fn timeout_said<'a>(top: &Section<'a>) -> Option<Value<'a>> {
+    let response_timeout = top.get("upstream").and_then(|upstream| upstream.key("response_timeout"));
+    response_timeout.or_else(|| top.get("queue").and_then(|queue| queue.key("hold_limit")))
+}
+
+fn log(top: &Section<'_>) -> Log {
+    let default = Log {
+        format: defaults::LOG_FORMAT,
+        access: defaults::ACCESS_LOG,
+    };
+    let Some(section) = top.read("log", |value| value.section(&LOG)) else {
+        return default;
+    };
+    let access = section
+        .read("access", Value::truth)
+        .map(|on| if on { AccessLog::On } else { AccessLog::Off });
+    Log {
+        format: section
+            .read("format", |value| {
+                value.choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)])
+            })
+            .unwrap_or(default.format),
+        access: access.unwrap_or(default.access),
+    }
+}
+
+fn memory_alone(value: &Value<'_>) -> Option<()> {
+    if value.is_word("memory") {
+        return Some(());
+    }
+    let redis = value.is_word("redis") || value.key("redis").is_some();
+    if redis {
+        value.refuse_later(
+            "store: redis",
+            "write memory; route each session to one machine (sticky routing)",
+        )
+    } else {
+        value.refuse("there is no such store", "write memory, or remove the key")
+    }
+}
+
+const TOP: Keys = Keys {
+    known: &[
+        "listen",
+        "upstream",
+        "mode",
+        "session",
+        "routes",
+        "preset_routes",
+        "reads",
+        "default_access",
+        "queue",
+        "release",
+        "follow_hold",
+        "on_client_gone",
+        "limits",
+        "application",
+        "refusals",
+        "admin",
+        "store",
+        "log",
+        "server_timing",
+        "drain_timeout",
+    ],
+    refused: &[
+        Refused::later(
+            "upstreams",
+            "write upstream: with the URL of one application",
+        ),
+        Refused::later("affinity", "remove it; there is one upstream"),
+        Refused::later(
+            "throttle",
+            "remove it; queue.limit and queue.max_waiting bound what waits",
+        ),
+        Refused::later("client", "remove it; the client is the socket's other end"),
+        Refused::later(
+            "trusted_proxies",
+            "remove it; the client is the socket's other end",
+        ),
+        Refused::later("telemetry", "remove it; the admin listener has /metrics"),
+        Refused::later(
+            "opentelemetry",
+            "remove it; the admin listener has /metrics",
+        ),
+        Refused::later("ready_path", "remove it; the admin listener has /readyz"),
+        Refused::because(
+            "access",
+            "access belongs to a route",
+            "write default_access: for what no route names",
+        ),
+    ],
+};
+
+const LOG: Keys = Keys {
+    known: &["format", "access"],
+    refused: &[],
+};
+
+const SMALLEST: &str = "begin with
+
+listen: 0.0.0.0:8080
+upstream: http://127.0.0.1:8081
+session: { preset: aspnet }";

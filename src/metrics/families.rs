@@ -91,6 +91,20 @@ impl Gone {
     pub(super) const LABELS: &'static [&'static str] = &["inside", "waiting"];
 }
 
+const fn counter(
+    family: Family,
+    name: &'static str,
+    help: &'static str,
+    labels: &'static [Label],
+) -> Declared {
+    Declared {
+        family,
+        name,
+        help,
+        kind: Kind::Counter(labels),
+    }
+}
+
 /// Upper bounds in seconds. The bucket at 0 holds the requests that did not wait at all, so that the share of those
 /// that did can be read off; the last is the default wait timeout.
 pub(super) const WAIT_BOUNDS: [f64; 16] = [
@@ -216,17 +230,3 @@ pub(super) const GAUGES: [DeclaredGauge; 5] = [
         read: |gauges| gauges.buffer_memory,
     },
 ];
-
-const fn counter(
-    family: Family,
-    name: &'static str,
-    help: &'static str,
-    labels: &'static [Label],
-) -> Declared {
-    Declared {
-        family,
-        name,
-        help,
-        kind: Kind::Counter(labels),
-    }
-}

@@ -18,9 +18,6 @@ mod scrape;
 use families::{FAMILIES, Family, Kind, Label};
 use scrape::Scrape;
 
-/// The media type of [`Metrics::encode`].
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
 /// The values of the labels, in the order of the indices that recording takes. Each list is closed and small.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels {
@@ -107,8 +104,6 @@ struct Shape {
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct CacheLine([AtomicU64; CELLS]);
-
-const CELLS: usize = 8;
 
 impl Metrics {
     /// All zero. `cores` is the number of recording threads, at least 1.
@@ -308,6 +303,12 @@ impl Shape {
         }
     }
 }
+
+/// The media type of [`Metrics::encode`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Cells of one line: 64 bytes.
+const CELLS: usize = 8;
 
 #[cfg(test)]
 mod tests;

@@ -33,7 +33,7 @@ pub struct InFlight {
 
 /// How far the shutdown has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
+enum State {
     /// Connections are accepted.
     Running,
     /// No new connections; requests in flight finish.

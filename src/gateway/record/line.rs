@@ -50,6 +50,9 @@ struct Line<'a> {
 /// JSON in ASCII: serde_json leaves DEL, C1 controls and U+2028 as they are, which some readers take for a line's end.
 struct Ascii;
 
+/// A value of a text line: never empty, never with a space in it.
+struct Plain<'a>(&'a str);
+
 impl Formatter for Ascii {
     fn write_string_fragment<W: Write + ?Sized>(
         &mut self,
@@ -70,9 +73,6 @@ impl Formatter for Ascii {
         Ok(())
     }
 }
-
-/// A value of a text line: never empty, never with a space in it.
-struct Plain<'a>(&'a str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

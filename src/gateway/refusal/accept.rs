@@ -14,6 +14,26 @@ pub enum Format {
     Problem,
 }
 
+/// How well one media type is liked: by the most specific range that covers it.
+#[derive(Default)]
+struct Preference {
+    specificity: Specificity,
+    /// Thousandths.
+    weight: u16,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Specificity {
+    #[default]
+    NotCovered,
+    /// `*/*`
+    Anything,
+    /// `text/*`
+    Subtypes,
+    /// `text/html`
+    Exact,
+}
+
 impl Format {
     /// What the client prefers by its `Accept` lines (RFC 9110 12.5.1): HTML when it names it (as `text/html` or
     /// `text/*`, not just as `*/*`, which every program sends) and likes it no less than JSON; else a problem.
@@ -40,26 +60,6 @@ impl Format {
             Self::Problem
         }
     }
-}
-
-/// How well one media type is liked: by the most specific range that covers it.
-#[derive(Default)]
-struct Preference {
-    specificity: Specificity,
-    /// Thousandths.
-    weight: u16,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Specificity {
-    #[default]
-    NotCovered,
-    /// `*/*`
-    Anything,
-    /// `text/*`
-    Subtypes,
-    /// `text/html`
-    Exact,
 }
 
 impl Preference {

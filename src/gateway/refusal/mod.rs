@@ -37,6 +37,17 @@ pub struct Refusal {
     pub detail: Option<&'static str>,
 }
 
+/// The body of RFC 9457, with two members of our own.
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'static str,
+    reason: &'static str,
+    request_id: &'a str,
+}
+
 impl Refusal {
     /// The methods that `Allow` names: all common ones that a proxy can forward.
     pub const METHODS: &'static str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
@@ -158,17 +169,6 @@ impl Refusal {
             request_id = escape(request_id),
         ))
     }
-}
-
-/// The body of RFC 9457, with two members of our own.
-#[derive(Serialize)]
-struct Problem<'a> {
-    r#type: &'static str,
-    title: &'a str,
-    status: u16,
-    detail: &'static str,
-    reason: &'static str,
-    request_id: &'a str,
 }
 
 /// Rounded up, at least 1: "0" would invite an immediate retry.

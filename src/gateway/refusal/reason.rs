@@ -69,6 +69,21 @@ pub enum Fault {
     Operator,
 }
 
+/// What a page tells a person.
+pub(super) struct Advice {
+    pub(super) headline: &'static str,
+    pub(super) text: &'static str,
+}
+
+/// What is fixed for one reason.
+struct Row {
+    reason: Reason,
+    label: &'static str,
+    status: StatusCode,
+    proxy_error: &'static str,
+    cause: &'static str,
+}
+
 impl Reason {
     /// All reasons, in declaration order.
     pub const ALL: [Self; 23] = {
@@ -204,21 +219,6 @@ impl Reason {
     fn row(self) -> &'static Row {
         &TABLE[self as usize]
     }
-}
-
-/// What a page tells a person.
-pub(super) struct Advice {
-    pub(super) headline: &'static str,
-    pub(super) text: &'static str,
-}
-
-/// What is fixed for one reason.
-struct Row {
-    reason: Reason,
-    label: &'static str,
-    status: StatusCode,
-    proxy_error: &'static str,
-    cause: &'static str,
 }
 
 const fn row(

@@ -1,0 +1,43 @@
+//! `onelane check FILE`: all that is wrong or doubtful in a configuration.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::config::Config;
+
+/// Prints the errors of `file` and gives 64, or its warnings and gives 0.
+pub(super) fn check(file: &Path) -> ExitCode {
+    match super::load(file) {
+        Ok(config) => {
+            print!("{}", report(file, &config));
+            ExitCode::SUCCESS
+        }
+        Err(errors) => super::refuse(&errors),
+    }
+}
+
+/// What is said of a valid configuration.
+fn report(file: &Path, config: &Config) -> String {
+    let mut text = String::new();
+    for warning in &config.warnings {
+        let line = warning
+            .line
+            .map_or_else(String::new, |line| format!("{line}:"));
+        let at = if warning.at.is_empty() {
+            String::new()
+        } else {
+            format!(" {}", warning.at)
+        };
+        text += &format!(
+            "{}:{line} warning:{at}\n    {}\n\n",
+            file.display(),
+            warning.message
+        );
+    }
+    let count = match config.warnings.len() {
+        0 => "is valid.".to_owned(),
+        1 => "is valid, with 1 warning.".to_owned(),
+        many => format!("is valid, with {many} warnings."),
+    };
+    text + &format!("{} {count}\n", file.display())
+}

@@ -1,0 +1,197 @@
+//! `onelane explain METHOD URL`: which route a request hits and why, its session's digest and its limits.
+//!
+//! Guarantees: says what the running proxy would decide, by the same code; shows no session id, cookie or header value.
+//! Does not do: ask a running proxy; the digest is the same only where `session.secret` is set.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use http::header::HOST;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, Request, Uri};
+
+use crate::config::Config;
+use crate::lane::{Limits, OnFull, OnHoldLimit};
+use crate::route::{Access, Explanation, Mode, OnClientGone, Origin, Outcome, Reads, Release, Terms};
+use crate::session::{Found, OddReason, mask_path};
+
+/// What `explain` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The request's method, such as GET
+    method: Method,
+    /// The request's URL, or its path and query
+    #[arg(value_parser = target)]
+    url: Uri,
+    /// A header of the request; may be given several times
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    headers: Vec<(HeaderName, HeaderValue)>,
+    #[command(flatten)]
+    config: super::ConfigFile,
+}
+
+/// Prints what is decided about the request; gives 0, or 64 when the configuration is wrong.
+pub(super) fn explain(arguments: &Arguments) -> ExitCode {
+    match super::load(&arguments.config.path) {
+        Ok(config) => {
+            print!("{}", report(&config, &request(arguments), &arguments.config.path));
+            ExitCode::SUCCESS
+        }
+        Err(errors) => super::refuse(&errors),
+    }
+}
+
+/// The request as the proxy would receive it: path and query as target, the URL's host as Host.
+fn request(arguments: &Arguments) -> Parts {
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.method = arguments.method.clone();
+    let target = arguments.url.path_and_query().map_or("/", |target| target.as_str());
+    parts.uri = target.parse().expect("a part of a URL that was parsed");
+    for (name, value) in &arguments.headers {
+        parts.headers.append(name, value.clone());
+    }
+    let host = arguments.url.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+    if let Some(host) = host {
+        parts.headers.entry(HOST).or_insert(host);
+    }
+    parts
+}
+
+fn report(config: &Config, request: &Parts, file: &Path) -> String {
+    let explanation = config.policy.routes.explain(request);
+    let mut text = String::new();
+    line(&mut text, "request", &format!("{} {}", request.method, mask_path(request.uri.path())));
+    match &explanation.path {
+        Ok(path) => line(&mut text, "matched as", &mask_path(path)),
+        Err(doubt) => line(&mut text, "in doubt", &format!("no route is asked: {doubt}")),
+    }
+    routes(&mut text, &explanation);
+    let terms = &explanation.decision.terms;
+    line(&mut text, "decided by", explanation.decision.label);
+    line(&mut text, "access", &access(terms));
+    line(&mut text, "session", &session(config, request));
+    limits(&mut text, terms);
+    if terms.mode == Mode::Observe {
+        line(&mut text, "mode", "observe: nobody waits and nobody is refused; this is what enforce would do");
+    }
+    if !config.warnings.is_empty() {
+        line(&mut text, "doubtful", &format!("the file has warnings; onelane check {} says which", file.display()));
+    }
+    text
+}
+
+fn routes(text: &mut String, explanation: &Explanation<'_>) {
+    for (index, step) in explanation.steps.iter().enumerate() {
+        let title = if index == 0 { "routes" } else { "" };
+        let (mark, why) = match &step.outcome {
+            Outcome::Matched => ("*", "matched".to_owned()),
+            Outcome::Missed(why) => ("-", mask_path(why).into_owned()),
+        };
+        let name = match step.origin {
+            Origin::Operator => format!("routes[{index}] {}", step.label),
+            Origin::Preset => step.label.to_string(),
+        };
+        line(text, title, &format!("{mark} {name}: {why}"));
+    }
+    if explanation.path.is_ok() && explanation.decision.route.is_none() {
+        line(text, if explanation.steps.is_empty() { "routes" } else { "" }, "* no route matched: default_access");
+    }
+}
+
+fn access(terms: &Terms) -> String {
+    match (terms.access, terms.reads) {
+        (Access::None, _) => "none: no lane".to_owned(),
+        (Access::Write, _) => "write: alone in the lane".to_owned(),
+        (Access::Read, Reads::Overtake) => "read, overtake: waits for nobody, holds nothing".to_owned(),
+        (Access::Read, Reads::Follow) => format!(
+            "read, follow: waits for the writers ahead, then holds the lane until the response headers, {} at most",
+            time(terms.follow_hold)
+        ),
+        (Access::Read, Reads::Share) => {
+            "read, share: waits for the writers ahead, holds the lane together with other reads".to_owned()
+        }
+    }
+}
+
+fn session(config: &Config, request: &Parts) -> String {
+    match config.policy.sessions.find(request) {
+        Found::Session(session) => {
+            let from = session.cookie.map_or("the URL or a header", |cookie| cookie.as_str());
+            format!("{} (digest of {from})", session.key)
+        }
+        Found::Odd(odd) => {
+            let why = match odd.reason {
+                OddReason::Empty => "it is empty",
+                OddReason::Encoding => "it is not UTF-8",
+                OddReason::Pattern => "it does not match the pattern of an id",
+                OddReason::TooLong => "it is too long",
+            };
+            format!("none, so no lane: {} is there, but {why}", odd.source)
+        }
+        Found::None => "none, so no lane: the request carries no session id (give one with -H 'Cookie: …')".to_owned(),
+    }
+}
+
+fn limits(text: &mut String, terms: &Terms) {
+    let lane = match terms.access {
+        Access::None => return,
+        Access::Read if terms.reads == Reads::Overtake => return,
+        Access::Read | Access::Write => &terms.limits,
+    };
+    let Limits { waiters, wait_timeout, hold_limit, on_overflow, on_wait_timeout, on_hold_limit, max_passed } = lane;
+    line(text, "queue", &format!("at most {waiters} wait; one more: {}", full(*on_overflow, *max_passed)));
+    line(text, "wait", &format!("at most {}; then: {}", time(*wait_timeout), full(*on_wait_timeout, *max_passed)));
+    let overdue = match on_hold_limit {
+        OnHoldLimit::Abort => "abort, the client gets 504",
+        OnHoldLimit::Release => "release, the next one goes",
+        OnHoldLimit::Wait => "wait, with a warning",
+    };
+    line(text, "hold", &format!("at most {}; then: {overdue}", time(*hold_limit)));
+    let release = match terms.release {
+        Release::Headers => "at the response headers".to_owned(),
+        Release::Body { grace } if grace.is_zero() => "at the end of the response body".to_owned(),
+        Release::Body { grace } => format!("{} after the response body", time(grace)),
+    };
+    line(text, "release", &release);
+    let gone = match terms.on_client_gone {
+        OnClientGone::Leave => "leave the lane",
+        OnClientGone::Stay => "stay, and be forwarded",
+    };
+    line(text, "client gone", &format!("while waiting: {gone}"));
+}
+
+fn full(on_full: OnFull, max_passed: usize) -> String {
+    match on_full {
+        OnFull::Refuse => "refuse (503)".to_owned(),
+        OnFull::Pass => format!("pass beside the lane, {max_passed} at a time"),
+        OnFull::PassWithoutSession => format!("pass without the session, {max_passed} at a time (GET and HEAD)"),
+    }
+}
+
+fn line(text: &mut String, title: &str, what: &str) {
+    writeln!(text, "{title:<12} {what}").expect("a String takes all");
+}
+
+fn time(duration: Duration) -> humantime::FormattedDuration {
+    humantime::format_duration(duration)
+}
+
+/// A URL, or a path with a query.
+fn target(text: &str) -> Result<Uri, String> {
+    let uri: Uri = text.parse().map_err(|error| format!("{error}"))?;
+    match uri.scheme_str() {
+        Some("http" | "https") => Ok(uri),
+        None if text.starts_with('/') => Ok(uri),
+        _ => Err("begin it with / or http://".to_owned()),
+    }
+}
+
+/// `Name: value`.
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("write it as 'Name: value'")?;
+    let name = name.trim().parse::<HeaderName>().map_err(|error| error.to_string())?;
+    let value = HeaderValue::from_str(value.trim()).map_err(|error| error.to_string())?;
+    Ok((name, value))
+}

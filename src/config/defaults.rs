@@ -1,0 +1,102 @@
+//! Every default and every bound, with its reason. `config/onelane.yaml` shows the defaults; a test compares the two.
+//!
+//! Does not do: what follows from a preset; the preset says that.
+
+use std::time::Duration;
+
+use crate::gateway::ServerTiming;
+use crate::lane::{OnFull, OnHoldLimit};
+use crate::route::{Access, Mode, OnClientGone, Reads, Release};
+
+use super::{AccessLog, LogFormat};
+
+/// All interfaces: a sidecar is what clients reach. 8080 needs no privileges.
+pub(super) const LISTEN: &str = "0.0.0.0:8080";
+
+/// The application beside it; 8081 is where the guides move it to.
+pub(super) const UPSTREAM: &str = "http://127.0.0.1:8081";
+/// A recycle of the application takes seconds and must be a pause, not a burst of 502s.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longer than the hold limit, so that the lane's own limit decides first.
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(140);
+/// nginx's `proxy_read_timeout`.
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// Below the 5 s that Node.js keeps idle connections, the shortest of the usual servers: reuse must not meet a close.
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(4);
+
+/// A proxy that does not queue is not asked for.
+pub(super) const MODE: Mode = Mode::Enforce;
+/// What is unknown is serialized: it may only be slower, never wrong.
+pub(super) const DEFAULT_ACCESS: Access = Access::Write;
+/// Without a preset nothing is known of the application's own reader lock; what an operator calls a read should not wait.
+pub(super) const READS: Reads = Reads::Overtake;
+/// The application may write its session until its last byte.
+pub(super) const RELEASE: Release = Release::Body {
+    grace: Duration::ZERO,
+};
+/// The time to load a session from a store on the network.
+pub(super) const FOLLOW_HOLD: Duration = Duration::from_millis(50);
+/// Nobody reads the answer.
+pub(super) const ON_CLIENT_GONE: OnClientGone = OnClientGone::Leave;
+
+/// ASP.NET's RequestQueueLimitPerSession.
+pub(super) const QUEUE_LIMIT: usize = 50;
+/// Not shorter than a legal slow page: it would refuse a user's clicks behind it.
+pub(super) const WAIT_TIMEOUT: Duration = Duration::from_secs(120);
+/// ASP.NET ends a request at executionTimeout, 110 s, plus up to 15 s.
+pub(super) const HOLD_LIMIT: Duration = Duration::from_secs(130);
+/// To forward beside the lane loses updates; only the operator can know that it does not.
+pub(super) const ON_OVERFLOW: OnFull = OnFull::Refuse;
+/// As [`ON_OVERFLOW`].
+pub(super) const ON_WAIT_TIMEOUT: OnFull = OnFull::Refuse;
+/// What ASP.NET does with an old lock.
+pub(super) const ON_HOLD_LIMIT: OnHoldLimit = OnHoldLimit::Release;
+/// A bound of memory: 10,000 waiters and their buffers fit into a small container.
+pub(super) const MAX_WAITING: usize = 10_000;
+/// One client network's share of `max_waiting` is 1/4.
+pub(super) const CLIENT_SHARE: usize = 4;
+/// A few requests beside the lane, never a flood.
+pub(super) const MAX_PASSED: usize = 10;
+
+/// More than a site of one server has; the memory of 20,000 idle connections fits into a small container.
+pub(super) const CONNECTIONS: usize = 20_000;
+/// Four times what IIS takes: a request the application would accept is not refused here.
+pub(super) const HEADER_SIZE: usize = 64 << 10;
+/// Slow clients send a head within it; attackers that drip do not keep a connection.
+pub(super) const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The application's own limit decides.
+pub(super) const BODY_SIZE: Option<u64> = None;
+/// A mobile client's pause; nginx has 60 s.
+pub(super) const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// A pause on a good connection is shorter; longer than that, the client sets the pace.
+pub(super) const SLOW_CLIENT: Duration = Duration::from_secs(1);
+/// A form with its view state.
+pub(super) const REQUEST_BUFFER: usize = 64 << 10;
+/// An HTML page.
+pub(super) const RESPONSE_BUFFER: usize = 256 << 10;
+/// 2,000 requests with both buffers full.
+pub(super) const BUFFER_MEMORY: usize = 512 << 20;
+
+/// Loopback: metrics and lanes are nobody else's business.
+pub(super) const ADMIN_LISTEN: &str = "127.0.0.1:9180";
+/// For the person who has just started it.
+pub(super) const LOG_FORMAT: LogFormat = LogFormat::Text;
+/// Waits and outcomes are what the operator asks for first.
+pub(super) const ACCESS_LOG: AccessLog = AccessLog::On;
+/// A developer sees the wait in the browser.
+pub(super) const SERVER_TIMING: ServerTiming = ServerTiming::Show;
+/// Below what orchestrators give before they kill (Kubernetes: 30 s from SIGTERM).
+pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The largest file that is read: a thousand routes are a tenth of it.
+pub(super) const LARGEST_FILE: u64 = 1 << 20;
+/// The longest duration: more is a mistake of unit, and deadlines must stay within the clock's range.
+pub(super) const LONGEST_DURATION: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The most waiters, connections and the like: more do not fit into a machine.
+pub(super) const MOST: usize = 10_000_000;
+/// hyper's own smallest read buffer.
+pub(super) const SMALLEST_HEADER_SIZE: usize = 8 << 10;
+/// A head of this size is an attack.
+pub(super) const LARGEST_HEADER_SIZE: usize = 16 << 20;
+/// The largest buffer of one request.
+pub(super) const LARGEST_BUFFER: usize = 1 << 30;

@@ -1,0 +1,94 @@
+//! `refusals:` and `application:`: what Onelane says to clients and to the application.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use http::{HeaderValue, StatusCode};
+
+use super::file;
+use super::problem::nearest;
+use super::reader::{Keys, Refused, Section, Value};
+use crate::gateway::RefusalPage;
+use crate::gateway::refusal::Reason;
+
+/// `refusals`: `{<reason>: {status, page}}`; pages are relative to `folder`.
+pub(super) fn pages(top: &Section<'_>, folder: &Path) -> HashMap<Reason, RefusalPage> {
+    let Some(refusals) = top.get("refusals") else {
+        return HashMap::new();
+    };
+    let page = |(label, value): (&str, Value<'_>)| {
+        let Some(reason) = Reason::from_label(label) else {
+            let labels = Reason::ALL.iter().map(|reason| reason.label()).filter(|label| Reason::from_label(label).is_some());
+            let suggestion = match nearest(label, labels.clone()) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => format!("the reasons are {}", labels.collect::<Vec<_>>().join(", ")),
+            };
+            return value.refuse("there is no such reason", suggestion);
+        };
+        let section = value.section(&REFUSAL)?;
+        let page = section.read("page", |page| read_page(page, folder));
+        Some((
+            reason,
+            RefusalPage {
+                status: section.read("status", status),
+                page,
+            },
+        ))
+    };
+    refusals
+        .named_values()
+        .into_iter()
+        .filter_map(page)
+        .collect()
+}
+
+/// `application.secret`.
+pub(super) fn application_secret(top: &Section<'_>) -> Option<HeaderValue> {
+    let section = top.read("application", |value| value.section(&APPLICATION))?;
+    section.read("secret", |secret| {
+        let text = secret.text()?;
+        if text.is_empty() {
+            return None;
+        }
+        let Ok(mut header) = HeaderValue::from_str(text) else {
+            return secret.refuse(
+                "this cannot be sent in a header",
+                "use letters, digits and punctuation of ASCII only",
+            );
+        };
+        header.set_sensitive(true);
+        Some(header)
+    })
+}
+
+fn status(value: &Value<'_>) -> Option<StatusCode> {
+    let number = value.whole(400..=599)?;
+    u16::try_from(number)
+        .ok()
+        .and_then(|number| StatusCode::from_u16(number).ok())
+}
+
+fn read_page(value: &Value<'_>, folder: &Path) -> Option<Arc<str>> {
+    let path = folder.join(value.some_text()?);
+    match file::read(&path) {
+        Ok(page) => Some(page.into()),
+        Err(problem) => value.refuse(
+            format!("{}: {problem}", path.display()),
+            "give the path of an HTML file, from the folder of the configuration",
+        ),
+    }
+}
+
+const REFUSAL: Keys = Keys {
+    known: &["status", "page"],
+    refused: &[],
+};
+
+const APPLICATION: Keys = Keys {
+    known: &["secret"],
+    refused: &[Refused::later(
+        "on_read_wrote",
+        "remove it; reads that write are not noticed yet",
+    )],
+};
