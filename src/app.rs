@@ -20,7 +20,7 @@ use crate::gateway::refusal::Reason;
 use crate::gateway::{Fault, Policy, Shared};
 use crate::lane::Lanes;
 use crate::memory::Budget;
-use crate::metrics::{Labels, Metrics};
+use crate::metrics::{Gauges, Labels, Metrics};
 use crate::server::{self, Core, Handle};
 use crate::session::OddReason;
 use crate::shutdown::{Drain, Draining};
@@ -74,7 +74,12 @@ pub fn bind(startup: &Startup) -> Result<Listeners, BindError> {
         TcpListener::bind(address).map_err(|source| BindError { address, source })
     };
     Ok(Listeners {
-        data: startup.listen.iter().copied().map(one).collect::<Result<_, _>>()?,
+        data: startup
+            .listen
+            .iter()
+            .copied()
+            .map(one)
+            .collect::<Result<_, _>>()?,
         admin: startup.admin.listen.map(one).transpose()?,
     })
 }
@@ -85,20 +90,43 @@ impl Running {
     /// # Errors
     /// When a socket, a thread or a runtime cannot be made ready.
     pub fn start(config: Config, listeners: Listeners) -> io::Result<Self> {
-        let Config { startup, policy, .. } = config;
-        let addresses: Vec<_> =
-            listeners.data.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
-        let admin_address = listeners.admin.as_ref().map(TcpListener::local_addr).transpose()?;
+        let Config {
+            startup, policy, ..
+        } = config;
+        let addresses: Vec<_> = listeners
+            .data
+            .iter()
+            .map(TcpListener::local_addr)
+            .collect::<Result<_, _>>()?;
+        let admin_address = listeners
+            .admin
+            .as_ref()
+            .map(TcpListener::local_addr)
+            .transpose()?;
         let drain = Drain::new();
         let count = thread::available_parallelism().map_or(1, usize::from);
         let metrics = Arc::new(Metrics::new(count, labels(&policy)));
         let shared = share(&startup, policy, drain.listen());
         let (writer, log) = tracing_appender::non_blocking(io::stdout());
         let (cores, mut threads) = start_cores(&startup, &shared, &metrics, count, &writer)?;
-        let sources = admin::Sources::new(Arc::clone(&metrics), &shared, cores.clone());
-        threads.push(start_edge(&startup, listeners, cores, sources, drain.listen())?);
+        let sources = sources(metrics, &shared, cores.clone());
+        threads.push(start_edge(
+            &startup,
+            listeners,
+            cores,
+            sources,
+            drain.listen(),
+        )?);
         let (lanes, drain_timeout) = (shared.lanes, startup.drain_timeout);
-        Ok(Self { addresses, admin_address, drain, drain_timeout, lanes, threads, _log: log })
+        Ok(Self {
+            addresses,
+            admin_address,
+            drain,
+            drain_timeout,
+            lanes,
+            threads,
+            _log: log,
+        })
     }
 
     /// Where clients connect; the real ports when 0 was asked for.
@@ -195,6 +223,25 @@ fn access_log(log: config::Log, writer: &NonBlocking) -> AccessLog {
     }
 }
 
+/// What the admin listener tells.
+fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin::Sources {
+    let (lanes, budget) = (Arc::clone(&shared.lanes), Arc::clone(&shared.budget));
+    let gauges = move || {
+        let counts = lanes.counts();
+        Gauges {
+            lanes: counts.lanes,
+            holders: usize::try_from(counts.holding).unwrap_or(usize::MAX),
+            waiters: counts.waiting,
+            connections: cores.iter().map(Handle::connections).sum(),
+            buffer_memory: budget.used(),
+        }
+    };
+    admin::Sources {
+        ready: Box::new(|| admin::Readiness::Ready),
+        metrics: Box::new(move || metrics.encode(gauges())),
+    }
+}
+
 /// Starts the thread of the acceptors and of the admin listener.
 fn start_edge(
     startup: &Startup,
@@ -214,22 +261,28 @@ fn start_edge(
         let _context = runtime.enter();
         tokio::net::TcpListener::from_std(listener)
     };
-    let data: Vec<_> = listeners.data.into_iter().map(ready).collect::<io::Result<_>>()?;
+    let data: Vec<_> = listeners
+        .data
+        .into_iter()
+        .map(ready)
+        .collect::<io::Result<_>>()?;
     let admin = listeners.admin.map(ready).transpose()?;
-    thread::Builder::new().name("edge".to_owned()).spawn(move || {
-        runtime.block_on(async {
-            let data = data.into_iter().map(|listener| {
-                server::accept(listener, cores.clone(), limits, draining.clone())
+    thread::Builder::new()
+        .name("edge".to_owned())
+        .spawn(move || {
+            runtime.block_on(async {
+                let data = data.into_iter().map(|listener| {
+                    server::accept(listener, cores.clone(), limits, draining.clone())
+                });
+                let admin = async {
+                    if let Some(listener) = admin {
+                        admin::serve(listener, Arc::new(sources), draining.clone()).await;
+                    }
+                };
+                futures_util::future::join(futures_util::future::join_all(data), admin).await;
+                draining.closed().await;
             });
-            let admin = async {
-                if let Some(listener) = admin {
-                    admin::serve(listener, Arc::new(sources), draining.clone()).await;
-                }
-            };
-            futures_util::future::join(futures_util::future::join_all(data), admin).await;
-            draining.closed().await;
-        });
-    })
+        })
 }
 
 /// After the drain's deadline, how long the refusals of those who waited may take.

@@ -65,8 +65,17 @@ mod tests {
 
     #[test]
     fn ipv6_clients_are_counted_by_their_64() {
-        assert_eq!(client("[2001:db8::1]:1").network(), client("[2001:db8::ffff]:2").network());
-        assert_ne!(client("[2001:db8:0:1::1]:1").network(), client("[2001:db8::1]:2").network());
-        assert_ne!(client("192.0.2.1:1").network(), client("192.0.2.2:1").network());
+        assert_eq!(
+            client("[2001:db8::1]:1").network(),
+            client("[2001:db8::ffff]:2").network()
+        );
+        assert_ne!(
+            client("[2001:db8:0:1::1]:1").network(),
+            client("[2001:db8::1]:2").network()
+        );
+        assert_ne!(
+            client("192.0.2.1:1").network(),
+            client("192.0.2.2:1").network()
+        );
     }
 }

@@ -120,15 +120,24 @@ impl Socket {
     /// The read-ahead is full: watches a second handle of the same connection, whose readiness may be cleared without
     /// hiding anything from hyper.
     async fn watch_twin(&self) {
-        let Stream::Tcp(stream) = &self.stream else { return std::future::pending().await };
-        let twin = SockRef::from(stream).try_clone().map(std::net::TcpStream::from).and_then(TcpStream::from_std);
-        let Ok(twin) = twin else { return std::future::pending().await };
+        let Stream::Tcp(stream) = &self.stream else {
+            return std::future::pending().await;
+        };
+        let twin = SockRef::from(stream)
+            .try_clone()
+            .map(std::net::TcpStream::from)
+            .and_then(TcpStream::from_std);
+        let Ok(twin) = twin else {
+            return std::future::pending().await;
+        };
         loop {
             match twin.ready(INTEREST).await {
                 Err(_) => return,
                 Ok(ready) if ready.is_read_closed() || ready.is_error() => return,
                 // Readable is all it says: forget that, so that the next event is the peer's leaving or more bytes.
-                Ok(_) => drop(twin.try_io(Interest::READABLE, || -> io::Result<()> { Err(io::ErrorKind::WouldBlock.into()) })),
+                Ok(_) => drop(twin.try_io(Interest::READABLE, || -> io::Result<()> {
+                    Err(io::ErrorKind::WouldBlock.into())
+                })),
             }
         }
     }
@@ -164,7 +173,11 @@ impl SocketIo {
 }
 
 impl AsyncRead for SocketIo {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let socket = &self.0;
         if socket.take_ahead(buffer) || socket.ended.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
@@ -180,11 +193,19 @@ impl AsyncRead for SocketIo {
 }
 
 impl AsyncWrite for SocketIo {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.write(cx, |stream| stream.try_write(bytes))
     }
 
-    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         self.write(cx, |stream| stream.try_write_vectored(slices))
     }
 
@@ -197,12 +218,21 @@ impl AsyncWrite for SocketIo {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.0.stream.as_socket().shutdown(std::net::Shutdown::Write))
+        Poll::Ready(
+            self.0
+                .stream
+                .as_socket()
+                .shutdown(std::net::Shutdown::Write),
+        )
     }
 }
 
 impl SocketIo {
-    fn write(&self, cx: &mut Context<'_>, attempt: impl Fn(&Stream) -> io::Result<usize>) -> Poll<io::Result<usize>> {
+    fn write(
+        &self,
+        cx: &mut Context<'_>,
+        attempt: impl Fn(&Stream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.0.stream.poll_write_ready(cx))?;
             match attempt(&self.0.stream) {

@@ -22,7 +22,11 @@ impl Waiters {
     ///
     /// # Errors
     /// [`TooManyWaiting`] when the client already holds `share` places.
-    pub fn admit(self: &Arc<Self>, client: ClientNetwork, share: usize) -> Result<WaitingPlace, TooManyWaiting> {
+    pub fn admit(
+        self: &Arc<Self>,
+        client: ClientNetwork,
+        share: usize,
+    ) -> Result<WaitingPlace, TooManyWaiting> {
         let mut count = self.waiting.entry(client).or_insert(0);
         if *count >= share {
             let unused = *count == 0;
@@ -34,7 +38,10 @@ impl Waiters {
         }
         *count += 1;
         drop(count);
-        Ok(WaitingPlace { waiters: Arc::clone(self), client })
+        Ok(WaitingPlace {
+            waiters: Arc::clone(self),
+            client,
+        })
     }
 
     /// Number of client networks that have a waiting request.

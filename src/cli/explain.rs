@@ -14,7 +14,9 @@ use http::{HeaderName, HeaderValue, Method, Request, Uri};
 
 use crate::config::Config;
 use crate::lane::{Limits, OnFull, OnHoldLimit};
-use crate::route::{Access, Explanation, Mode, OnClientGone, Origin, Outcome, Reads, Release, Terms};
+use crate::route::{
+    Access, Explanation, Mode, OnClientGone, Origin, Outcome, Reads, Release, Terms,
+};
 use crate::session::{Found, OddReason, mask_path};
 
 /// What `explain` takes.
@@ -36,7 +38,10 @@ pub(super) struct Arguments {
 pub(super) fn explain(arguments: &Arguments) -> ExitCode {
     match super::load(&arguments.config.path) {
         Ok(config) => {
-            print!("{}", report(&config, &request(arguments), &arguments.config.path));
+            print!(
+                "{}",
+                report(&config, &request(arguments), &arguments.config.path)
+            );
             ExitCode::SUCCESS
         }
         Err(errors) => super::refuse(&errors),
@@ -47,12 +52,18 @@ pub(super) fn explain(arguments: &Arguments) -> ExitCode {
 fn request(arguments: &Arguments) -> Parts {
     let (mut parts, ()) = Request::new(()).into_parts();
     parts.method = arguments.method.clone();
-    let target = arguments.url.path_and_query().map_or("/", |target| target.as_str());
+    let target = arguments
+        .url
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
     parts.uri = target.parse().expect("a part of a URL that was parsed");
     for (name, value) in &arguments.headers {
         parts.headers.append(name, value.clone());
     }
-    let host = arguments.url.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+    let host = arguments
+        .url
+        .authority()
+        .and_then(|host| HeaderValue::from_str(host.as_str()).ok());
     if let Some(host) = host {
         parts.headers.entry(HOST).or_insert(host);
     }
@@ -62,10 +73,18 @@ fn request(arguments: &Arguments) -> Parts {
 fn report(config: &Config, request: &Parts, file: &Path) -> String {
     let explanation = config.policy.routes.explain(request);
     let mut text = String::new();
-    line(&mut text, "request", &format!("{} {}", request.method, mask_path(request.uri.path())));
+    line(
+        &mut text,
+        "request",
+        &format!("{} {}", request.method, mask_path(request.uri.path())),
+    );
     match &explanation.path {
         Ok(path) => line(&mut text, "matched as", &mask_path(path)),
-        Err(doubt) => line(&mut text, "in doubt", &format!("no route is asked: {doubt}")),
+        Err(doubt) => line(
+            &mut text,
+            "in doubt",
+            &format!("no route is asked: {doubt}"),
+        ),
     }
     routes(&mut text, &explanation);
     let terms = &explanation.decision.terms;
@@ -74,10 +93,21 @@ fn report(config: &Config, request: &Parts, file: &Path) -> String {
     line(&mut text, "session", &session(config, request));
     limits(&mut text, terms);
     if terms.mode == Mode::Observe {
-        line(&mut text, "mode", "observe: nobody waits and nobody is refused; this is what enforce would do");
+        line(
+            &mut text,
+            "mode",
+            "observe: nobody waits and nobody is refused; this is what enforce would do",
+        );
     }
     if !config.warnings.is_empty() {
-        line(&mut text, "doubtful", &format!("the file has warnings; onelane check {} says which", file.display()));
+        line(
+            &mut text,
+            "doubtful",
+            &format!(
+                "the file has warnings; onelane check {} says which",
+                file.display()
+            ),
+        );
     }
     text
 }
@@ -96,7 +126,15 @@ fn routes(text: &mut String, explanation: &Explanation<'_>) {
         line(text, title, &format!("{mark} {name}: {why}"));
     }
     if explanation.path.is_ok() && explanation.decision.route.is_none() {
-        line(text, if explanation.steps.is_empty() { "routes" } else { "" }, "* no route matched: default_access");
+        line(
+            text,
+            if explanation.steps.is_empty() {
+                "routes"
+            } else {
+                ""
+            },
+            "* no route matched: default_access",
+        );
     }
 }
 
@@ -104,13 +142,16 @@ fn access(terms: &Terms) -> String {
     match (terms.access, terms.reads) {
         (Access::None, _) => "none: no lane".to_owned(),
         (Access::Write, _) => "write: alone in the lane".to_owned(),
-        (Access::Read, Reads::Overtake) => "read, overtake: waits for nobody, holds nothing".to_owned(),
+        (Access::Read, Reads::Overtake) => {
+            "read, overtake: waits for nobody, holds nothing".to_owned()
+        }
         (Access::Read, Reads::Follow) => format!(
             "read, follow: waits for the writers ahead, then holds the lane until the response headers, {} at most",
             time(terms.follow_hold)
         ),
         (Access::Read, Reads::Share) => {
-            "read, share: waits for the writers ahead, holds the lane together with other reads".to_owned()
+            "read, share: waits for the writers ahead, holds the lane together with other reads"
+                .to_owned()
         }
     }
 }
@@ -118,7 +159,9 @@ fn access(terms: &Terms) -> String {
 fn session(config: &Config, request: &Parts) -> String {
     match config.policy.sessions.find(request) {
         Found::Session(session) => {
-            let from = session.cookie.map_or("the URL or a header", |cookie| cookie.as_str());
+            let from = session
+                .cookie
+                .map_or("the URL or a header", |cookie| cookie.as_str());
             format!("{} (digest of {from})", session.key)
         }
         Found::Odd(odd) => {
@@ -130,7 +173,10 @@ fn session(config: &Config, request: &Parts) -> String {
             };
             format!("none, so no lane: {} is there, but {why}", odd.source)
         }
-        Found::None => "none, so no lane: the request carries no session id (give one with -H 'Cookie: …')".to_owned(),
+        Found::None => {
+            "none, so no lane: the request carries no session id (give one with -H 'Cookie: …')"
+                .to_owned()
+        }
     }
 }
 
@@ -140,15 +186,42 @@ fn limits(text: &mut String, terms: &Terms) {
         Access::Read if terms.reads == Reads::Overtake => return,
         Access::Read | Access::Write => &terms.limits,
     };
-    let Limits { waiters, wait_timeout, hold_limit, on_overflow, on_wait_timeout, on_hold_limit, max_passed } = lane;
-    line(text, "queue", &format!("at most {waiters} wait; one more: {}", full(*on_overflow, *max_passed)));
-    line(text, "wait", &format!("at most {}; then: {}", time(*wait_timeout), full(*on_wait_timeout, *max_passed)));
+    let Limits {
+        waiters,
+        wait_timeout,
+        hold_limit,
+        on_overflow,
+        on_wait_timeout,
+        on_hold_limit,
+        max_passed,
+    } = lane;
+    line(
+        text,
+        "queue",
+        &format!(
+            "at most {waiters} wait; one more: {}",
+            full(*on_overflow, *max_passed)
+        ),
+    );
+    line(
+        text,
+        "wait",
+        &format!(
+            "at most {}; then: {}",
+            time(*wait_timeout),
+            full(*on_wait_timeout, *max_passed)
+        ),
+    );
     let overdue = match on_hold_limit {
         OnHoldLimit::Abort => "abort, the client gets 504",
         OnHoldLimit::Release => "release, the next one goes",
         OnHoldLimit::Wait => "wait, with a warning",
     };
-    line(text, "hold", &format!("at most {}; then: {overdue}", time(*hold_limit)));
+    line(
+        text,
+        "hold",
+        &format!("at most {}; then: {overdue}", time(*hold_limit)),
+    );
     let release = match terms.release {
         Release::Headers => "at the response headers".to_owned(),
         Release::Body { grace } if grace.is_zero() => "at the end of the response body".to_owned(),
@@ -166,7 +239,9 @@ fn full(on_full: OnFull, max_passed: usize) -> String {
     match on_full {
         OnFull::Refuse => "refuse (503)".to_owned(),
         OnFull::Pass => format!("pass beside the lane, {max_passed} at a time"),
-        OnFull::PassWithoutSession => format!("pass without the session, {max_passed} at a time (GET and HEAD)"),
+        OnFull::PassWithoutSession => {
+            format!("pass without the session, {max_passed} at a time (GET and HEAD)")
+        }
     }
 }
 
@@ -191,7 +266,10 @@ fn target(text: &str) -> Result<Uri, String> {
 /// `Name: value`.
 fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let (name, value) = text.split_once(':').ok_or("write it as 'Name: value'")?;
-    let name = name.trim().parse::<HeaderName>().map_err(|error| error.to_string())?;
+    let name = name
+        .trim()
+        .parse::<HeaderName>()
+        .map_err(|error| error.to_string())?;
     let value = HeaderValue::from_str(value.trim()).map_err(|error| error.to_string())?;
     Ok((name, value))
 }

@@ -14,21 +14,19 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// Puts the environment into all texts of `node`, whose key path is `at`.
 pub(super) fn expand(node: &mut Node, at: &str, environment: Environment<'_>, problems: &Problems) {
     match &mut node.kind {
-        Kind::Text(text) if text.value.contains("${") => {
-            match expanded(&text.value, environment) {
-                Ok(value) => text.written = Some(std::mem::replace(&mut text.value, value)),
-                Err((problem, suggestion)) => {
-                    let shown = (!is_secret(at)).then(|| shortened(&text.value));
-                    problems.add(ConfigError {
-                        line: node.place.map(|place| place.line),
-                        column: node.place.map(|place| place.column),
-                        value: shown,
-                        ..ConfigError::new(at.to_owned(), problem).suggest(suggestion)
-                    });
-                    node.kind = Kind::Refused;
-                }
+        Kind::Text(text) if text.value.contains("${") => match expanded(&text.value, environment) {
+            Ok(value) => text.written = Some(std::mem::replace(&mut text.value, value)),
+            Err((problem, suggestion)) => {
+                let shown = (!is_secret(at)).then(|| shortened(&text.value));
+                problems.add(ConfigError {
+                    line: node.place.map(|place| place.line),
+                    column: node.place.map(|place| place.column),
+                    value: shown,
+                    ..ConfigError::new(at.to_owned(), problem).suggest(suggestion)
+                });
+                node.kind = Kind::Refused;
             }
-        }
+        },
         Kind::List(nodes) => {
             for (index, node) in nodes.iter_mut().enumerate() {
                 expand(node, &format!("{at}[{index}]"), environment, problems);
@@ -83,7 +81,10 @@ fn variable(inner: &str, environment: Environment<'_>) -> Result<String, (String
     };
     if !is_name(name) {
         let suggestion = format!("{FORMS}; write $${{ for a literal ${{");
-        return Err(("what stands in ${…} does not name a variable".to_owned(), suggestion));
+        return Err((
+            "what stands in ${…} does not name a variable".to_owned(),
+            suggestion,
+        ));
     }
     match (environment(name), default) {
         (Some(value), None) => Ok(value),

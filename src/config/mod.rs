@@ -203,7 +203,11 @@ fn read(top: &Section<'_>, folder: &Path) -> (Startup, Policy) {
     let terms = terms::of_top(top, session.preset);
     let max_waiting = terms::max_waiting(top);
     if let Some(at) = timeout_said(top) {
-        routes::warn_of_timeout(&at, startup.upstream.response_timeout, terms.limits.hold_limit);
+        routes::warn_of_timeout(
+            &at,
+            startup.upstream.response_timeout,
+            terms.limits.hold_limit,
+        );
     }
     let policy = Policy {
         routes: routes::read(top, &terms, &session, startup.upstream.response_timeout),
@@ -226,7 +230,9 @@ fn read(top: &Section<'_>, folder: &Path) -> (Startup, Policy) {
 
 /// Which of the two keys was written that decide whether the client or the lane gives up first.
 fn timeout_said<'a>(top: &Section<'a>) -> Option<Value<'a>> {
-    let response_timeout = top.get("upstream").and_then(|upstream| upstream.key("response_timeout"));
+    let response_timeout = top
+        .get("upstream")
+        .and_then(|upstream| upstream.key("response_timeout"));
     response_timeout.or_else(|| top.get("queue").and_then(|queue| queue.key("hold_limit")))
 }
 

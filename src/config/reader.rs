@@ -71,7 +71,6 @@ impl<'a> Value<'a> {
         }
     }
 
-
     /// The line, from 1.
     pub(super) fn line(&self) -> Option<usize> {
         self.node.place.map(|place| place.line)
@@ -265,7 +264,11 @@ impl<'a> Section<'a> {
 
     /// Those of `keys` that have a value, be it one that was reported.
     pub(super) fn present(&self, keys: &[&'static str]) -> Vec<&'static str> {
-        let written = |key: &&str| self.entries.iter().any(|entry| entry.key == *key && entry.node.kind != Kind::Null);
+        let written = |key: &&str| {
+            self.entries
+                .iter()
+                .any(|entry| entry.key == *key && entry.node.kind != Kind::Null)
+        };
         keys.iter().copied().filter(written).collect()
     }
 

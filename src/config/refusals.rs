@@ -19,7 +19,10 @@ pub(super) fn pages(top: &Section<'_>, folder: &Path) -> HashMap<Reason, Refusal
     };
     let page = |(label, value): (&str, Value<'_>)| {
         let Some(reason) = Reason::from_label(label) else {
-            let labels = Reason::ALL.iter().map(|reason| reason.label()).filter(|label| Reason::from_label(label).is_some());
+            let labels = Reason::ALL
+                .iter()
+                .map(|reason| reason.label())
+                .filter(|label| Reason::from_label(label).is_some());
             let suggestion = match nearest(label, labels.clone()) {
                 Some(meant) => format!("did you mean {meant}?"),
                 None => format!("the reasons are {}", labels.collect::<Vec<_>>().join(", ")),

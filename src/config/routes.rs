@@ -12,18 +12,33 @@ use super::reader::{Keys, Section, Value};
 use super::session::SessionRules;
 use super::terms;
 use crate::route::{
-    Access, Criteria, Extensions, HeaderMatch, HostPattern, Label, Origin, PathCase, PathPattern, PatternError,
-    QueryMatch, Reads, Route, RouteTable, Terms, ValuePattern, preset,
+    Access, Criteria, Extensions, HeaderMatch, HostPattern, Label, Origin, PathCase, PathPattern,
+    PatternError, QueryMatch, Reads, Route, RouteTable, Terms, ValuePattern, preset,
 };
 
 /// All routes: the operator's, then the preset's. `top` are the terms of what matches none.
-pub(super) fn read(top: &Section<'_>, default: &Terms, session: &SessionRules, response_timeout: Duration) -> RouteTable {
-    let items = top.get("routes").map_or_else(Vec::new, |routes| routes.items());
+pub(super) fn read(
+    top: &Section<'_>,
+    default: &Terms,
+    session: &SessionRules,
+    response_timeout: Duration,
+) -> RouteTable {
+    let items = top
+        .get("routes")
+        .map_or_else(Vec::new, |routes| routes.items());
     let mut routes: Vec<Route> = Vec::with_capacity(items.len());
     for item in &items {
-        let Some(route) = route(item, default, session.path_case) else { continue };
-        if let Some(name) = item.key("name").filter(|_| routes.iter().any(|earlier| earlier.label == route.label)) {
-            name.refuse::<()>("two routes have this name", "give each its own: it is their label in metrics and logs");
+        let Some(route) = route(item, default, session.path_case) else {
+            continue;
+        };
+        if let Some(name) = item
+            .key("name")
+            .filter(|_| routes.iter().any(|earlier| earlier.label == route.label))
+        {
+            name.refuse::<()>(
+                "two routes have this name",
+                "give each its own: it is their label in metrics and logs",
+            );
         }
         if let Some(hold_limit) = item.key("queue").and_then(|queue| queue.key("hold_limit")) {
             warn_of_timeout(&hold_limit, response_timeout, route.terms.limits.hold_limit);
@@ -75,19 +90,32 @@ fn route(item: &Value<'_>, default: &Terms, case: PathCase) -> Option<Route> {
 }
 
 fn criteria(section: &Section<'_>, case: PathCase) -> Criteria {
-    let path = section.read("path", |path| path.pattern(PathPattern::glob(path.some_text()?, case)));
-    let regex = section.read("regex", |regex| regex.pattern(PathPattern::regex(regex.some_text()?, case)));
+    let path = section.read("path", |path| {
+        path.pattern(PathPattern::glob(path.some_text()?, case))
+    });
+    let regex = section.read("regex", |regex| {
+        regex.pattern(PathPattern::regex(regex.some_text()?, case))
+    });
     if let (Some(regex), true) = (section.get("regex"), section.get("path").is_some()) {
-        regex.refuse::<()>("both path and regex", "remove one; a regex can say what the path does");
+        regex.refuse::<()>(
+            "both path and regex",
+            "remove one; a regex can say what the path does",
+        );
     }
     Criteria {
         path: path.or(regex),
         methods: section.get("methods").map_or_else(Vec::new, |methods| {
             methods.one_or_more().iter().filter_map(method).collect()
         }),
-        host: section.read("host", |host| host.pattern(HostPattern::new(host.some_text()?))),
-        headers: section.get("header").map_or_else(Vec::new, |header| named(&header, header_match)),
-        query: section.get("query").map_or_else(Vec::new, |query| named(&query, query_match)),
+        host: section.read("host", |host| {
+            host.pattern(HostPattern::new(host.some_text()?))
+        }),
+        headers: section
+            .get("header")
+            .map_or_else(Vec::new, |header| named(&header, header_match)),
+        query: section
+            .get("query")
+            .map_or_else(Vec::new, |query| named(&query, query_match)),
         extensions: section.read("extensions", extensions),
     }
 }
@@ -102,7 +130,10 @@ fn method(value: &Value<'_>) -> Option<Method> {
         return value.refuse("not a method", "write one such as GET or POST");
     };
     if !METHODS.contains(&text) {
-        value.warn(format!("{} is not a usual method; is it spelled right?", super::problem::shortened(text)));
+        value.warn(format!(
+            "{} is not a usual method; is it spelled right?",
+            super::problem::shortened(text)
+        ));
     }
     Some(method)
 }
@@ -117,9 +148,16 @@ fn extensions(value: &Value<'_>) -> Option<Extensions> {
 }
 
 /// A name that must be present, or `{NAME: VALUE}` with a glob for each value.
-fn named<T>(value: &Value<'_>, read: impl Fn(&Value<'_>, &str, Option<ValuePattern>) -> Option<T>) -> Vec<T> {
+fn named<T>(
+    value: &Value<'_>,
+    read: impl Fn(&Value<'_>, &str, Option<ValuePattern>) -> Option<T>,
+) -> Vec<T> {
     if !value.is_section() {
-        return value.one_or_more().iter().filter_map(|name| read(name, name.some_text()?, None)).collect();
+        return value
+            .one_or_more()
+            .iter()
+            .filter_map(|name| read(name, name.some_text()?, None))
+            .collect();
     }
     let pair = |(name, pattern): (&str, Value<'_>)| {
         let glob = pattern.pattern(ValuePattern::new(pattern.text()?))?;
@@ -131,19 +169,31 @@ fn named<T>(value: &Value<'_>, read: impl Fn(&Value<'_>, &str, Option<ValuePatte
 fn header_match(at: &Value<'_>, name: &str, value: Option<ValuePattern>) -> Option<HeaderMatch> {
     match HeaderName::from_bytes(name.as_bytes()) {
         Ok(name) => Some(HeaderMatch { name, value }),
-        Err(_) => at.refuse("not the name of a header", "write one such as X-Requested-With"),
+        Err(_) => at.refuse(
+            "not the name of a header",
+            "write one such as X-Requested-With",
+        ),
     }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the same shape as header_match")]
 fn query_match(_at: &Value<'_>, name: &str, value: Option<ValuePattern>) -> Option<QueryMatch> {
-    Some(QueryMatch { name: name.to_owned(), value })
+    Some(QueryMatch {
+        name: name.to_owned(),
+        value,
+    })
 }
 
 /// Refuses, or warns of, what a route says and does not do.
 fn refuse_idle_keys(section: &Section<'_>, terms: &Terms) {
-    if let Some(reads) = section.get("reads").filter(|_| terms.access != Access::Read) {
-        reads.refuse::<()>("reads says how a read meets writers, and this route is none", "add access: read, or remove reads");
+    if let Some(reads) = section
+        .get("reads")
+        .filter(|_| terms.access != Access::Read)
+    {
+        reads.refuse::<()>(
+            "reads says how a read meets writers, and this route is none",
+            "add access: read, or remove reads",
+        );
     }
     let lane = match terms.access {
         Access::None => false,
@@ -154,7 +204,9 @@ fn refuse_idle_keys(section: &Section<'_>, terms: &Terms) {
     if let (false, Some(key)) = (lane, idle.first())
         && let Some(value) = section.get(key)
     {
-        value.warn(format!("{key} does nothing here: requests of this route wait for nobody"));
+        value.warn(format!(
+            "{key} does nothing here: requests of this route wait for nobody"
+        ));
     }
 }
 
@@ -165,20 +217,45 @@ fn label(section: &Section<'_>, criteria: &Criteria) -> Label {
     }
     let mut parts: Vec<String> = Vec::new();
     if !criteria.methods.is_empty() {
-        parts.push(criteria.methods.iter().map(Method::as_str).collect::<Vec<_>>().join(","));
+        parts.push(
+            criteria
+                .methods
+                .iter()
+                .map(Method::as_str)
+                .collect::<Vec<_>>()
+                .join(","),
+        );
     }
     parts.extend(criteria.host.iter().map(|host| host.as_str().to_owned()));
     parts.extend(criteria.path.iter().map(|path| path.as_str().to_owned()));
-    parts.extend(criteria.extensions.iter().map(|all| format!("*.{}", all.iter().collect::<Vec<_>>().join(","))));
-    parts.extend(criteria.headers.iter().map(|header| format!("{}:", header.name)));
-    parts.extend(criteria.query.iter().map(|query| format!("?{}", query.name)));
+    parts.extend(
+        criteria
+            .extensions
+            .iter()
+            .map(|all| format!("*.{}", all.iter().collect::<Vec<_>>().join(","))),
+    );
+    parts.extend(
+        criteria
+            .headers
+            .iter()
+            .map(|header| format!("{}:", header.name)),
+    );
+    parts.extend(
+        criteria
+            .query
+            .iter()
+            .map(|query| format!("?{}", query.name)),
+    );
     Arc::from(parts.join(" "))
 }
 
 fn route_name<'v>(name: &'v Value<'_>) -> Option<&'v str> {
     let text = name.some_text()?;
     if OWN_LABELS.contains(&text) || text.starts_with("preset:") {
-        return name.refuse("this name has a meaning of its own in metrics", "choose another one");
+        return name.refuse(
+            "this name has a meaning of its own in metrics",
+            "choose another one",
+        );
     }
     Some(text)
 }
@@ -191,7 +268,10 @@ impl Value<'_> {
             Err(PatternError::Regex(error)) => self.refuse_regex(&error),
             Err(PatternError::NoLeadingSlash) => {
                 let text = self.text().unwrap_or_default();
-                self.refuse("a path begins with / or **/", format!("write \"/{text}\" or \"**/{text}\""))
+                self.refuse(
+                    "a path begins with / or **/",
+                    format!("write \"/{text}\" or \"**/{text}\""),
+                )
             }
             Err(error) => self.refuse(error.to_string(), FORMS),
         }
@@ -204,11 +284,37 @@ const FORMS: &str = "* is any text within a segment, ** any segments, e.g. \"/re
 const OWN_LABELS: [&str; 3] = ["default", "unsafe_path", "method_override"];
 
 const METHODS: &[&str] = &[
-    "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "PROPFIND", "PROPPATCH", "MKCOL", "COPY",
-    "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "QUERY", "MERGE", "PURGE",
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "DELETE",
+    "OPTIONS",
+    "PATCH",
+    "TRACE",
+    "PROPFIND",
+    "PROPPATCH",
+    "MKCOL",
+    "COPY",
+    "MOVE",
+    "LOCK",
+    "UNLOCK",
+    "REPORT",
+    "SEARCH",
+    "QUERY",
+    "MERGE",
+    "PURGE",
 ];
 
-const CRITERIA: &[&str] = &["path", "regex", "methods", "host", "header", "query", "extensions"];
+const CRITERIA: &[&str] = &[
+    "path",
+    "regex",
+    "methods",
+    "host",
+    "header",
+    "query",
+    "extensions",
+];
 
 const ROUTE: Keys = Keys {
     known: &[

@@ -111,7 +111,8 @@ fn limits(queue: &Section<'_>, base: &Limits) -> Limits {
             .unwrap_or(base.max_passed),
     };
     // The defaults are so: of the 130 s, 20 are for the application to end a page that was given 110.
-    let as_by_default = (limits.wait_timeout, limits.hold_limit) == (defaults::WAIT_TIMEOUT, defaults::HOLD_LIMIT);
+    let as_by_default =
+        (limits.wait_timeout, limits.hold_limit) == (defaults::WAIT_TIMEOUT, defaults::HOLD_LIMIT);
     if limits.wait_timeout < limits.hold_limit
         && !as_by_default
         && let Some(said) = queue

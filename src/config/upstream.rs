@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use http::Uri;
+use http::uri::Authority;
 
 use super::defaults;
 use super::reader::{Keys, Section, Value};
@@ -105,21 +106,21 @@ fn parse(text: &str) -> Result<Target, (&'static str, String)> {
             format!("write http://{authority}"),
         ));
     }
-    let host = authority
-        .host()
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .to_owned();
-    match authority.port_u16() {
-        _ if host.is_empty() => Err(("no host in the URL", FORMS.to_owned())),
-        Some(0) => Err(("port 0 cannot be connected to", FORMS.to_owned())),
-        Some(port) => Ok(Target::Tcp { host, port }),
-        None if authority.as_str().ends_with(|c: char| c.is_ascii_digit())
-            && authority.as_str().contains("]:") =>
-        {
-            Err(("not a port", FORMS.to_owned()))
-        }
-        None => Ok(Target::Tcp { host, port: 80 }),
+    let Some(port) = port(authority) else {
+        return Err(("not a port", FORMS.to_owned()));
+    };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    if host.is_empty() {
+        return Err(("no host in the URL", FORMS.to_owned()));
+    }
+    Ok(Target::Tcp { host: host.to_owned(), port })
+}
+
+/// The port of an authority without a user: 80 when there is none, None when it is no number from 1 to 65535.
+fn port(authority: &Authority) -> Option<u16> {
+    match authority.as_str()[authority.host().len()..].strip_prefix(':') {
+        None | Some("") => Some(80),
+        Some(port) => port.parse().ok().filter(|port| *port != 0),
     }
 }
 

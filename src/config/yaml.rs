@@ -2,7 +2,7 @@
 //!
 //! Values come from `serde_yaml`, places from the events of `saphyr-parser`, since the former forgets them; the two
 //! trees have the same shape, except that an alias is one place. Guarantees: duplicate keys are kept, so that they can be
-//! reported; nesting is bounded (by `serde_yaml`, 128 deep) and so is what aliases expand to ([`EXPANDED`]).
+//! reported; nesting is bounded ([`DEPTH`]) and so is what aliases expand to ([`EXPANDED`]).
 //! Does not do: merge keys (`<<`), tags, several documents.
 
 use std::cell::Cell;
@@ -79,12 +79,21 @@ pub(super) struct Place {
 /// # Errors
 /// The first syntax error, with its place; nothing after it can be trusted.
 pub(super) fn parse(text: &str) -> Result<Node, ConfigError> {
+    let places = places(text);
+    if let Err(Unplaced::TooDeep(place)) = places {
+        return Err(ConfigError {
+            line: Some(place.line),
+            column: Some(place.column),
+            ..ConfigError::new(String::new(), "lists and sections are nested too deeply")
+                .suggest("check the brackets: nothing in this file needs more than six levels")
+        });
+    }
     let budget = Cell::new(EXPANDED);
     let deserializer = serde_yaml::Deserializer::from_str(text);
     let mut node = NodeSeed { budget: &budget }
         .deserialize(deserializer)
         .map_err(|error| syntax_error(text, &error))?;
-    if let Some(places) = places(text) {
+    if let Ok(places) = places {
         node.put_in_place(&places);
     }
     Ok(node)
@@ -273,20 +282,32 @@ impl Places {
     }
 }
 
-/// The places of all values, or None when `text` is not read to its end (it was accepted by `serde_yaml` before, so
-/// errors are then reported without lines).
+/// Why there are no places.
+enum Unplaced {
+    /// Nesting beyond [`DEPTH`], at this place.
+    TooDeep(Place),
+    /// The text is empty, or not YAML to this parser: `serde_yaml` has the word then, without lines if it accepts it.
+    Unread,
+}
+
+/// The places of all values.
 ///
-/// The parser is pulled, and kept off the stack: the depth of the text cannot exhaust it.
-fn places(text: &str) -> Option<Places> {
+/// The parser is pulled, and kept off the stack, so that nesting is seen before anything is spent on it: `serde_yaml`
+/// takes time in the square of the depth.
+fn places(text: &str) -> Result<Places, Unplaced> {
     let mut open: Vec<Places> = Vec::new();
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.ok()?;
+        let (event, span) = event.map_err(|_| Unplaced::Unread)?;
         let complete = match event {
             Event::SequenceStart(..) | Event::MappingStart(..) => {
-                open.push(Places::leaf(span));
+                let places = Places::leaf(span);
+                if open.len() == DEPTH {
+                    return Err(Unplaced::TooDeep(places.place));
+                }
+                open.push(places);
                 continue;
             }
-            Event::SequenceEnd | Event::MappingEnd => open.pop()?,
+            Event::SequenceEnd | Event::MappingEnd => open.pop().ok_or(Unplaced::Unread)?,
             Event::Scalar(..) | Event::Alias(_) => Places::leaf(span),
             Event::Nothing
             | Event::StreamStart
@@ -296,10 +317,10 @@ fn places(text: &str) -> Option<Places> {
         };
         match open.last_mut() {
             Some(parent) => parent.items.push(complete),
-            None => return Some(complete),
+            None => return Ok(complete),
         }
     }
-    None
+    Err(Unplaced::Unread)
 }
 
 /// A person's version of the library's message.
@@ -316,19 +337,21 @@ fn syntax_error(text: &str, error: &serde_yaml::Error) -> ConfigError {
         .as_ref()
         .and_then(|location| text.lines().nth(location.line() - 1));
     let indented_by_tab = line.is_some_and(|line| line.trim_start_matches(' ').starts_with('\t'));
-    let suggestion = match message.as_str() {
-        _ if indented_by_tab => "indent with spaces: YAML does not allow tabs",
-        TOO_MUCH | "repetition limit exceeded" => "write the values out, or use fewer aliases",
-        TAGGED => "remove the word that begins with !, or put the value in quotes",
-        "recursion limit exceeded" => "nothing in this file needs more than six levels",
-        KEY_NOT_TEXT => "put a value that begins with { or [ in quotes",
-        _ if message.contains("more than one document") => "remove the line that is only ---",
-        _ if message.contains("unknown anchor") => {
-            "put a value that begins with * in quotes, e.g. \"*.css\""
-        }
-        _ => {
-            "check the indentation of this line and the one above; put values that contain ': ' or ' #', or begin with one of * & ! % @ [ {, in quotes"
-        }
+    let says = |part: &str| message.contains(part);
+    let suggestion = if indented_by_tab {
+        "indent with spaces: YAML does not allow tabs"
+    } else if says(TOO_MUCH) || says("repetition limit") {
+        "write the values out, or use fewer aliases"
+    } else if says(TAGGED) {
+        "remove the word that begins with !, or put the value in quotes"
+    } else if says(KEY_NOT_TEXT) {
+        "put a value that begins with { or [ in quotes"
+    } else if says("more than one document") {
+        "remove the line that is only ---"
+    } else if says("unknown anchor") {
+        "put a value that begins with * in quotes, e.g. \"*.css\""
+    } else {
+        "check the indentation of this line and the one above; put values in quotes that contain ': ' or ' #', or begin with one of * & ! % @ [ {"
     };
     ConfigError {
         line: location.as_ref().map(serde_yaml::Location::line),
@@ -336,6 +359,9 @@ fn syntax_error(text: &str, error: &serde_yaml::Error) -> ConfigError {
         ..ConfigError::new(String::new(), format!("not valid YAML: {message}")).suggest(suggestion)
     }
 }
+
+/// Lists and sections within each other. Aliases do not add to it beyond what `serde_yaml` allows, 128.
+const DEPTH: usize = 64;
 
 /// Memory that all nodes may take, bytes. Far more than a file of 1 MiB needs that has no aliases, and little enough
 /// for the smallest container.
@@ -376,7 +402,7 @@ mod tests {
             inner[1].place,
             Some(Place {
                 line: 5,
-                column: 16
+                column: 14
             })
         );
     }
@@ -414,13 +440,18 @@ mod tests {
             "x".repeat(200_000),
             vec!["*a"; 100_000].join(", ")
         );
-        assert!(refused(&flat).suggestion.unwrap().contains("aliases"));
+        let error = refused(&flat);
+        assert!(error.suggestion.as_ref().unwrap().contains("aliases"), "{error}");
     }
 
     #[test]
     fn depth_is_bounded() {
-        let error = refused(&"[".repeat(1 << 20));
-        assert!(error.problem.contains("recursion limit"), "{error}");
+        for opening in ["[", "{a: ", "- "] {
+            let error = refused(&opening.repeat(1 << 18));
+            assert!(error.problem.contains("too deeply"), "{error}");
+            assert_eq!(error.line, Some(1));
+        }
+        assert!(parse(&format!("{}1{}", "[".repeat(60), "]".repeat(60))).is_ok());
     }
 
     #[test]

@@ -72,13 +72,13 @@ impl Notes {
 
 impl Visit<'_> {
     /// Ends the request: what it held is free, it has its answer, and it is counted and logged.
-    pub(super) fn close(mut self, outcome: Outcome) {
+    pub(super) fn close(mut self, outcome: &Outcome) {
         let ended = now();
         self.entry.end(ended);
-        if let Err(Ended::Refused(refusal)) = &outcome {
+        if let Err(Ended::Refused(refusal)) = outcome {
             self.reply.refuse(refusal.clone());
         }
-        let label = self.label(&outcome);
+        let label = self.label(outcome);
         let metrics = &self.gateway.metrics;
         metrics.request(self.terms.access as usize, label.index());
         if let Label::Refused(reason) = label {
@@ -97,9 +97,13 @@ impl Visit<'_> {
         }
         if self.entry.stay() == Stay::Nested {
             let mut labels = self.policy.routes.labels();
-            metrics.nested(labels.position(|label| label == self.route).unwrap_or_default());
+            metrics.nested(
+                labels
+                    .position(|label| label == self.route)
+                    .unwrap_or_default(),
+            );
         }
-        if let Some(fault) = fault(&outcome) {
+        if let Some(fault) = fault(outcome) {
             metrics.upstream_error(fault as usize);
         }
         if let Some(asked) = &self.notes.asked {
@@ -110,15 +114,15 @@ impl Visit<'_> {
     fn label(&self, outcome: &Outcome) -> Label {
         match outcome {
             Err(Ended::ClientLeft) if self.notes.sent.is_none() => Label::ClientGoneWaiting,
-            Err(Ended::ClientLeft) | Ok(Delivered::Abandoned) => Label::ClientGoneInside,
+            Err(Ended::ClientLeft) | Ok(Delivered::Abandoned | Delivered::Unheard) => {
+                Label::ClientGoneInside
+            }
             Err(Ended::Refused(refusal)) => Label::Refused(refusal.reason),
             Err(Ended::Answered) => {
                 let reason = self.reply.given().and_then(|given| given.refused);
                 Label::Refused(reason.unwrap_or(Reason::UpstreamTimeout))
             }
             Ok(Delivered::Aborted | Delivered::Broken | Delivered::Late) => Label::BrokenOff,
-            // A write was heard to its end, but its client was not there any more.
-            Ok(Delivered::Unheard) => Label::ClientGoneInside,
             Ok(Delivered::Whole) => match self.notes.passed {
                 Passed::WithSession => Label::Passed,
                 Passed::WithoutSession => Label::PassedWithoutSession,
@@ -134,7 +138,11 @@ impl Visit<'_> {
             request_id: self.request_id.to_str().unwrap_or_default(),
             client: self.client.ip,
             method: &asked.method,
-            host: asked.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default(),
+            host: asked
+                .host
+                .as_ref()
+                .and_then(|host| host.to_str().ok())
+                .unwrap_or_default(),
             path: session::mask_path(asked.uri.path()),
             status: self.reply.given().map(|given| given.status),
             outcome,
@@ -144,7 +152,10 @@ impl Visit<'_> {
             position: self.notes.position,
             wait: self.notes.waited.unwrap_or_default(),
             hold: self.entry.hold(),
-            upstream: self.notes.sent.map(|sent| ended.saturating_duration_since(sent)),
+            upstream: self
+                .notes
+                .sent
+                .map(|sent| ended.saturating_duration_since(sent)),
             total: ended.saturating_duration_since(self.notes.started),
             bytes_out: self.notes.length,
         }
@@ -172,8 +183,15 @@ pub enum Fault {
 
 impl Fault {
     /// The labels, in the order of declaration.
-    pub const LABELS: [&'static str; 7] =
-        ["broken_off", "busy", "invalid", "late", "reset", "timed_out", "unreachable"];
+    pub const LABELS: [&'static str; 7] = [
+        "broken_off",
+        "busy",
+        "invalid",
+        "late",
+        "reset",
+        "timed_out",
+        "unreachable",
+    ];
 }
 
 fn fault(outcome: &Outcome) -> Option<Fault> {

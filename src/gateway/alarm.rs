@@ -81,7 +81,9 @@ impl Alarm {
     }
 
     fn poll(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let (armed, timer) = self.timer.get_or_insert_with(|| (at, Box::pin(sleep_until(at.into()))));
+        let (armed, timer) = self
+            .timer
+            .get_or_insert_with(|| (at, Box::pin(sleep_until(at.into()))));
         if *armed != at {
             *armed = at;
             timer.as_mut().reset(at.into());

@@ -62,15 +62,21 @@ impl Visit<'_> {
             return self.whole(head, Some(data.clone())).await;
         }
         let (writer, reader) = pipe(self.policy.buffers.response, &self.gateway.budget);
-        self.reply.give(Response::from_parts(head, ClientBody::Piped(reader)));
+        self.reply
+            .give(Response::from_parts(head, ClientBody::Piped(reader)));
         self.pump(connection, body, first, writer).await
     }
 
     async fn whole(&mut self, head: response::Parts, body: Option<Bytes>) -> Delivered {
         self.finished();
-        self.reply.give(Response::from_parts(head, ClientBody::Whole(body)));
+        self.reply
+            .give(Response::from_parts(head, ClientBody::Whole(body)));
         self.grace().await;
-        if self.client.presence.has_left() { Delivered::Unheard } else { Delivered::Whole }
+        if self.client.presence.has_left() {
+            Delivered::Unheard
+        } else {
+            Delivered::Whole
+        }
     }
 
     async fn pump(
@@ -100,9 +106,9 @@ impl Visit<'_> {
                 break;
             }
             match flow {
-                Flow::Open => {}
                 Flow::Closed if self.on_leave() == OnLeave::End => return Delivered::Abandoned,
-                Flow::Closed => {} // a write is heard to its end; nobody listens
+                // A write is heard to its end, though nobody listens.
+                Flow::Closed | Flow::Open => {}
                 Flow::Full => {
                     if let Err(delivered) = self.slow_client(&writer).await {
                         return delivered;
@@ -114,7 +120,11 @@ impl Visit<'_> {
         let unheard = writer.flow() == Flow::Closed;
         writer.finish();
         self.grace().await;
-        if unheard { Delivered::Unheard } else { Delivered::Whole }
+        if unheard {
+            Delivered::Unheard
+        } else {
+            Delivered::Whole
+        }
     }
 
     /// The next piece of the body, within `body_timeout`.
@@ -128,7 +138,11 @@ impl Visit<'_> {
         loop {
             let due = earlier(self.entry.deadline(), Some(late));
             let on_leave = self.on_leave();
-            match self.alarm.wait(next.as_mut(), || due, &self.client.presence, on_leave).await {
+            match self
+                .alarm
+                .wait(next.as_mut(), || due, &self.client.presence, on_leave)
+                .await
+            {
                 Woke::Done(frame) => return Ok(frame),
                 Woke::Left => return Err(Delivered::Abandoned),
                 Woke::Due => {}
@@ -148,7 +162,11 @@ impl Visit<'_> {
             let held = !self.entry.is_free();
             let due = earlier(self.entry.deadline(), held.then_some(patience));
             let on_leave = self.on_leave();
-            match self.alarm.wait(room.as_mut(), || due, &self.client.presence, on_leave).await {
+            match self
+                .alarm
+                .wait(room.as_mut(), || due, &self.client.presence, on_leave)
+                .await
+            {
                 Woke::Done(_) => return Ok(()),
                 Woke::Left => return Err(Delivered::Abandoned),
                 Woke::Due => {}

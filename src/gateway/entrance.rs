@@ -34,7 +34,9 @@ impl Visit<'_> {
         body: &mut RequestBody,
     ) -> Result<(), Ended> {
         let (terms, lanes) = (self.terms, &self.gateway.lanes);
-        let (Some(hold), Some(session)) = (hold(terms), session) else { return Ok(()) };
+        let (Some(hold), Some(session)) = (hold(terms), session) else {
+            return Ok(());
+        };
         if terms.mode == Mode::Observe {
             let shadow = lanes.observe(session.key, hold, &terms.limits);
             match shadow.arrival() {
@@ -45,7 +47,8 @@ impl Visit<'_> {
             self.entry = Entry::beside(Place::Shadow(shadow), now());
             return Ok(());
         }
-        body.read_ahead(&self.bounds(), &self.gateway.budget).await?;
+        body.read_ahead(&self.bounds(), &self.gateway.budget)
+            .await?;
         match lanes.join(session.key, hold, &terms.limits, self.policy.max_waiting) {
             Ok(Joined::Granted(permit)) => self.entry = self.held(permit),
             Ok(Joined::Waiting(waiting)) => match self.wait(waiting, session).await? {
@@ -82,7 +85,11 @@ impl Visit<'_> {
                 // hyper sees most clients leave; the socket is watched for those that it cannot see.
                 let left = pin!(self.client.socket.left());
                 let first = pin!(select(turn, left));
-                match self.alarm.wait(first, || None, &self.client.presence, OnLeave::End).await {
+                match self
+                    .alarm
+                    .wait(first, || None, &self.client.presence, OnLeave::End)
+                    .await
+                {
                     Woke::Done(Either::Left((turn, _))) => Some(turn),
                     Woke::Done(Either::Right(_)) | Woke::Left | Woke::Due => None,
                 }
@@ -104,7 +111,9 @@ impl Visit<'_> {
         let without = match (action, session.cookie) {
             (OnFull::Pass, _) => None,
             (OnFull::PassWithoutSession, Some(cookie)) if harmless => Some(cookie),
-            (OnFull::PassWithoutSession | OnFull::Refuse, _) => return Err(self.full(reason, session)),
+            (OnFull::PassWithoutSession | OnFull::Refuse, _) => {
+                return Err(self.full(reason, session));
+            }
         };
         let Ok(pass) = self.gateway.lanes.pass(session.key, &self.terms.limits) else {
             return Err(self.full(reason, session));
@@ -130,11 +139,19 @@ impl Visit<'_> {
 
     fn bounds(&self) -> Bounds {
         let policy = self.policy;
-        Bounds { ahead: policy.buffers.request, idle: policy.body_idle_timeout }
+        Bounds {
+            ahead: policy.buffers.request,
+            idle: policy.body_idle_timeout,
+        }
     }
 
     fn full(&self, reason: Reason, session: &Session) -> Ended {
-        let wait = self.gateway.lanes.estimate(session.key).unwrap_or(RETRY_MIN).max(RETRY_MIN);
+        let wait = self
+            .gateway
+            .lanes
+            .estimate(session.key)
+            .unwrap_or(RETRY_MIN)
+            .max(RETRY_MIN);
         Ended::Refused(Refusal::new(reason).retry_after(Some(wait)))
     }
 }

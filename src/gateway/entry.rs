@@ -58,24 +58,48 @@ pub(super) enum Ring {
 impl Entry {
     /// Outside of any lane.
     pub(super) fn free(now: Instant) -> Self {
-        Self { place: Place::Free, since: now, deadline: None, held: None, stay: Stay::Ordinary }
+        Self {
+            place: Place::Free,
+            since: now,
+            deadline: None,
+            held: None,
+            stay: Stay::Ordinary,
+        }
     }
 
     /// Holding a lane; a read that follows for `follow_hold` at most.
     pub(super) fn held(permit: Permit, follow_hold: Option<Duration>) -> Self {
         let since = permit.granted_at();
-        let limit = Due { at: permit.hold_deadline(), what: What::Limit };
-        let follow = follow_hold.map(|hold| Due { at: since + hold, what: What::Follow });
+        let limit = Due {
+            at: permit.hold_deadline(),
+            what: What::Limit,
+        };
+        let follow = follow_hold.map(|hold| Due {
+            at: since + hold,
+            what: What::Follow,
+        });
         let deadline = match follow {
             Some(follow) if follow.at < limit.at => follow,
             Some(_) | None => limit,
         };
-        Self { place: Place::Held(permit), since, deadline: Some(deadline), held: None, stay: Stay::Ordinary }
+        Self {
+            place: Place::Held(permit),
+            since,
+            deadline: Some(deadline),
+            held: None,
+            stay: Stay::Ordinary,
+        }
     }
 
     /// In the application without holding its lane.
     pub(super) fn beside(place: Place, now: Instant) -> Self {
-        Self { place, since: now, deadline: None, held: None, stay: Stay::Ordinary }
+        Self {
+            place,
+            since: now,
+            deadline: None,
+            held: None,
+            stay: Stay::Ordinary,
+        }
     }
 
     /// When [`Entry::ring`] is to be called.
@@ -85,9 +109,13 @@ impl Entry {
 
     /// Does what is due at the deadline.
     pub(super) fn ring(&mut self, now: Instant) -> Ring {
-        let Some(due) = self.deadline.filter(|due| due.at <= now) else { return Ring::GoOn };
+        let Some(due) = self.deadline.filter(|due| due.at <= now) else {
+            return Ring::GoOn;
+        };
         self.deadline = None;
-        let Place::Held(permit) = &mut self.place else { return Ring::GoOn };
+        let Place::Held(permit) = &mut self.place else {
+            return Ring::GoOn;
+        };
         match due.what {
             What::Follow => self.end(now),
             What::Limit => match permit.overdue() {

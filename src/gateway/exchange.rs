@@ -70,7 +70,9 @@ impl Visit<'_> {
     }
 
     async fn connection(&mut self, reuse: Reuse) -> Result<Connection<RequestBody>, Ended> {
-        let Gateway { upstream, metrics, .. } = self.gateway;
+        let Gateway {
+            upstream, metrics, ..
+        } = self.gateway;
         if let Some(connection) = upstream.reuse(reuse, now()) {
             metrics.upstream_reused();
             return Ok(connection);
@@ -79,7 +81,16 @@ impl Visit<'_> {
         loop {
             let due = self.entry.deadline();
             // Nothing was sent yet: a client that leaves now takes its request along, whatever it was.
-            match self.alarm.wait(connecting.as_mut(), || due, &self.client.presence, OnLeave::End).await {
+            match self
+                .alarm
+                .wait(
+                    connecting.as_mut(),
+                    || due,
+                    &self.client.presence,
+                    OnLeave::End,
+                )
+                .await
+            {
                 Woke::Done(Ok(connection)) => {
                     metrics.upstream_opened();
                     return Ok(connection);
@@ -105,7 +116,11 @@ impl Visit<'_> {
             let (lane, on_leave) = (self.entry.deadline(), self.on_leave());
             let patience = (!self.reply.is_given()).then(|| self.patience(progress));
             let due = || earlier(lane, patience.as_ref().map(Patience::deadline));
-            match self.alarm.wait(sent.as_mut(), due, &self.client.presence, on_leave).await {
+            match self
+                .alarm
+                .wait(sent.as_mut(), due, &self.client.presence, on_leave)
+                .await
+            {
                 Woke::Done(sent) => return Ok(sent),
                 Woke::Left => return Err(Ended::ClientLeft),
                 Woke::Due => {}
@@ -156,7 +171,9 @@ impl Visit<'_> {
         match progress.fault() {
             Some(BodyFault::ClientLeft) => Ended::ClientLeft,
             Some(fault) => fault.into(),
-            None if error.is_parse() || error.is_parse_too_large() => Reason::UpstreamInvalid.into(),
+            None if error.is_parse() || error.is_parse_too_large() => {
+                Reason::UpstreamInvalid.into()
+            }
             None => Reason::UpstreamReset.into(),
         }
     }

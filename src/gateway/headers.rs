@@ -53,7 +53,11 @@ pub(super) fn to_application(headers: &mut HeaderMap, told: &Told<'_>) {
 }
 
 /// Makes the application's header the one that the client gets.
-pub(super) fn to_client(headers: &mut HeaderMap, request_id: &HeaderValue, waited: Option<Duration>) {
+pub(super) fn to_client(
+    headers: &mut HeaderMap,
+    request_id: &HeaderValue,
+    waited: Option<Duration>,
+) {
     remove_nominated(headers);
     for name in &HOP_BY_HOP {
         headers.remove(name);
@@ -71,10 +75,19 @@ pub(super) fn to_client(headers: &mut HeaderMap, request_id: &HeaderValue, waite
 /// would take the connection out of our sight.
 pub(super) fn upgrade(head: &http::request::Parts) -> Option<HeaderValue> {
     let wanted = head.headers.get(UPGRADE)?;
-    let asked = head.headers.get_all(CONNECTION).iter().any(|value| tokens(value).any(|t| t.eq_ignore_ascii_case(b"upgrade")));
-    let bare = !head.headers.contains_key(CONTENT_LENGTH) && !head.headers.contains_key(TRANSFER_ENCODING);
+    let asked = head
+        .headers
+        .get_all(CONNECTION)
+        .iter()
+        .any(|value| tokens(value).any(|t| t.eq_ignore_ascii_case(b"upgrade")));
+    let bare =
+        !head.headers.contains_key(CONTENT_LENGTH) && !head.headers.contains_key(TRANSFER_ENCODING);
     let h2c = tokens(wanted).any(|token| token.eq_ignore_ascii_case(b"h2c"));
-    let fits = asked && bare && !h2c && head.method == http::Method::GET && head.version == http::Version::HTTP_11;
+    let fits = asked
+        && bare
+        && !h2c
+        && head.method == http::Method::GET
+        && head.version == http::Version::HTTP_11;
     fits.then(|| wanted.clone())
 }
 
@@ -106,7 +119,11 @@ fn remove_nominated(headers: &mut HeaderMap) {
 }
 
 fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
-    value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
+    value
+        .as_bytes()
+        .split(|byte| *byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .filter(|token| !token.is_empty())
 }
 
 fn remove_underscore_twins(headers: &mut HeaderMap) {
@@ -203,7 +220,12 @@ mod tests {
     fn map(fields: &[(&str, &str)]) -> HeaderMap {
         fields
             .iter()
-            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()))
+            .map(|(name, value)| {
+                (
+                    name.parse::<HeaderName>().unwrap(),
+                    value.parse::<HeaderValue>().unwrap(),
+                )
+            })
             .collect()
     }
 
@@ -218,7 +240,13 @@ mod tests {
             ("proxy-connection", "close"),
             ("accept", "*/*"),
         ]);
-        for gone in ["connection", "x-private", "keep-alive", "te", "proxy-connection"] {
+        for gone in [
+            "connection",
+            "x-private",
+            "keep-alive",
+            "te",
+            "proxy-connection",
+        ] {
             assert!(!headers.contains_key(gone), "{gone}");
         }
         assert_eq!(headers["accept"], "*/*");
@@ -228,7 +256,10 @@ mod tests {
     fn a_client_cannot_nominate_away_its_cookie_or_our_fields() {
         let headers = forwarded(&[
             ("host", "site"),
-            ("connection", "cookie, host, x-forwarded-for, x-onelane-access"),
+            (
+                "connection",
+                "cookie, host, x-forwarded-for, x-onelane-access",
+            ),
             ("cookie", "a=b"),
         ]);
         assert_eq!(headers["cookie"], "a=b");
@@ -250,9 +281,21 @@ mod tests {
             ("aspfiltersessionid", "a"),
             ("x_own_name", "kept"),
         ]);
-        assert_eq!(headers.get_all("x-forwarded-for").iter().collect::<Vec<_>>(), ["192.0.2.1"]);
+        assert_eq!(
+            headers
+                .get_all("x-forwarded-for")
+                .iter()
+                .collect::<Vec<_>>(),
+            ["192.0.2.1"]
+        );
         assert_eq!(headers["x-onelane-access"], "write");
-        for gone in ["x_forwarded_for", "x-forwarded_for", "x_onelane_secret", "x-onelane-secret", "aspfiltersessionid"] {
+        for gone in [
+            "x_forwarded_for",
+            "x-forwarded_for",
+            "x_onelane_secret",
+            "x-onelane-secret",
+            "aspfiltersessionid",
+        ] {
             assert!(!headers.contains_key(gone), "{gone}");
         }
         assert_eq!(headers["x_own_name"], "kept");
@@ -265,7 +308,10 @@ mod tests {
             head.headers = map(fields);
             upgrade(&head)
         };
-        let plain = [("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")];
+        let plain = [
+            ("connection", "keep-alive, Upgrade"),
+            ("upgrade", "websocket"),
+        ];
         assert_eq!(ask(&plain).unwrap(), "websocket");
         assert_eq!(ask(&[plain[0], ("upgrade", "h2c")]), None);
         assert_eq!(ask(&[plain[1]]), None);

@@ -21,6 +21,7 @@ mod tunnel;
 mod upload;
 
 use std::cell::Cell;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -41,10 +42,10 @@ use alarm::{Alarm, now};
 use delivery::Delivered;
 use entry::Entry;
 use exchange::Ended;
-use tunnel::Switch;
 use record::AccessLog;
 use refusal::Format;
 use reply::Reply;
+use tunnel::Switch;
 
 use crate::client::{ClientIp, PeerAddr};
 use crate::lane::Lanes;
@@ -123,16 +124,45 @@ type Outcome = Result<Delivered, Ended>;
 impl Client {
     /// The other end of a new connection.
     pub fn new(peer: PeerAddr, socket: Arc<Socket>) -> Self {
-        Self { ip: peer.client(), socket, presence: Presence::default() }
+        Self {
+            ip: peer.client(),
+            socket,
+            presence: Presence::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway")
+            .field("upstream", &self.upstream)
+            .finish_non_exhaustive()
     }
 }
 
 impl Gateway {
     /// This core's gateway.
     pub fn new(shared: Shared, metrics: Arc<metrics::Core>, log: AccessLog) -> Self {
-        let Shared { policy, lanes, waiters, budget, draining, upstream } = shared;
+        let Shared {
+            policy,
+            lanes,
+            waiters,
+            budget,
+            draining,
+            upstream,
+        } = shared;
         let (upstream, warned) = (Upstream::new(upstream), Cell::new(None));
-        Self { policy, lanes, waiters, budget, draining, metrics, upstream, log, warned }
+        Self {
+            policy,
+            lanes,
+            waiters,
+            budget,
+            draining,
+            metrics,
+            upstream,
+            log,
+            warned,
+        }
     }
 
     /// Closes idle connections to the application whose time is over; to be called about once a second.
@@ -149,7 +179,7 @@ impl Gateway {
         let decision = policy.routes.decide(&head);
         let mut visit = self.visit(&policy, &decision, &client, &head, answers);
         let outcome = visit.steps(head, body).await;
-        visit.close(outcome);
+        visit.close(&outcome);
     }
 
     fn visit<'g>(

@@ -90,7 +90,10 @@ impl PipeWriter {
         };
         state.length += frame.len();
         let more = frame.len();
-        let granted = state.reserved.as_mut().is_some_and(|reserved| reserved.grow(more));
+        let granted = state
+            .reserved
+            .as_mut()
+            .is_some_and(|reserved| reserved.grow(more));
         if !granted {
             state.capacity = 0; // no memory left for read-ahead: frame by frame from now on
         }
@@ -184,9 +187,11 @@ impl Body for ClientBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Piped(reader) => {
-                reader.0.borrow_mut().poll(cx).map(|frame| frame.map(|frame| frame.map(Frame::data)))
-            }
+            Self::Piped(reader) => reader
+                .0
+                .borrow_mut()
+                .poll(cx)
+                .map(|frame| frame.map(|frame| frame.map(Frame::data))),
         }
     }
 
@@ -202,7 +207,9 @@ impl Body for ClientBody {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Self::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64))
+            }
             Self::Piped(_) => SizeHint::default(),
         }
     }
@@ -251,13 +258,17 @@ mod tests {
         assert_eq!(writer.push(Bytes::from_static(b"full")), Flow::Full);
         let mut room = tokio_test::task::spawn(writer.room());
         assert!(room.poll().is_pending());
-        let mut next = tokio_test::task::spawn(std::future::poll_fn(|cx| reader.0.borrow_mut().poll(cx)));
+        let mut next =
+            tokio_test::task::spawn(std::future::poll_fn(|cx| reader.0.borrow_mut().poll(cx)));
         assert!(next.poll().is_ready());
         drop(next);
         assert!(room.is_woken());
         assert_eq!(room.poll(), Poll::Ready(Flow::Open));
         drop(room);
-        reader = { drop(reader); pipe(1, &Budget::new(1)).1 };
+        reader = {
+            drop(reader);
+            pipe(1, &Budget::new(1)).1
+        };
         assert_eq!(writer.push(Bytes::from_static(b"more")), Flow::Closed);
         drop(reader);
     }

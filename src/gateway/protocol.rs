@@ -31,7 +31,14 @@ fn transfer_encoding(headers: &HeaderMap, version: Version) -> Result<(), Reason
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
         (Some(_), _) if version < Version::HTTP_11 => Err(Reason::BadRequest),
-        (Some(coding), None) if coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (Some(coding), None)
+            if coding
+                .as_bytes()
+                .trim_ascii()
+                .eq_ignore_ascii_case(b"chunked") =>
+        {
+            Ok(())
+        }
         (Some(_), None) => Err(Reason::NotImplemented),
         (Some(_), Some(_)) => Err(Reason::BadRequest),
     }
@@ -78,7 +85,11 @@ fn is_authority(host: &[u8]) -> bool {
 /// The target without scheme and authority. `*` is OPTIONS' alone, and is kept; a bare authority is CONNECT's alone.
 fn origin_form(head: &mut Parts) -> Result<(), Reason> {
     if head.uri.path() == "*" {
-        return if head.method == Method::OPTIONS { Ok(()) } else { Err(Reason::BadRequest) };
+        return if head.method == Method::OPTIONS {
+            Ok(())
+        } else {
+            Err(Reason::BadRequest)
+        };
     }
     if head.uri.scheme().is_none() {
         return if head.uri.authority().is_none() && head.uri.path().starts_with('/') {
@@ -114,9 +125,16 @@ mod tests {
     fn host_is_required_once_and_valid() {
         let bare = || http::Request::get("/");
         assert_eq!(checked(bare()).unwrap_err(), Reason::BadRequest);
-        assert_eq!(checked(bare().header("host", "a").header("host", "a")).unwrap_err(), Reason::BadRequest);
+        assert_eq!(
+            checked(bare().header("host", "a").header("host", "a")).unwrap_err(),
+            Reason::BadRequest
+        );
         for odd in ["a b", "user@site", "site/path", "", "a,b c"] {
-            assert_eq!(checked(bare().header("host", odd)).unwrap_err(), Reason::BadRequest, "{odd:?}");
+            assert_eq!(
+                checked(bare().header("host", odd)).unwrap_err(),
+                Reason::BadRequest,
+                "{odd:?}"
+            );
         }
         assert!(checked(bare().header("host", "[::1]:8080")).is_ok());
         assert!(checked(bare().version(Version::HTTP_10)).is_ok());
@@ -136,7 +154,11 @@ mod tests {
         assert!(checked(with("chunked")).is_ok());
         assert!(checked(with("Chunked ")).is_ok());
         for odd in ["gzip, chunked", "chunked, chunked", "identity", "xchunked"] {
-            assert_eq!(checked(with(odd)).unwrap_err(), Reason::NotImplemented, "{odd}");
+            assert_eq!(
+                checked(with(odd)).unwrap_err(),
+                Reason::NotImplemented,
+                "{odd}"
+            );
         }
         let twice = with("chunked").header("transfer-encoding", "chunked");
         assert_eq!(checked(twice).unwrap_err(), Reason::BadRequest);
@@ -146,12 +168,21 @@ mod tests {
 
     #[test]
     fn odd_methods_targets_and_expectations_are_refused() {
-        assert_eq!(checked(get("/").method("TRACE")).unwrap_err(), Reason::MethodNotAllowed);
-        assert_eq!(checked(get("site:443").method("CONNECT")).unwrap_err(), Reason::MethodNotAllowed);
+        assert_eq!(
+            checked(get("/").method("TRACE")).unwrap_err(),
+            Reason::MethodNotAllowed
+        );
+        assert_eq!(
+            checked(get("site:443").method("CONNECT")).unwrap_err(),
+            Reason::MethodNotAllowed
+        );
         assert_eq!(checked(get("site:443")).unwrap_err(), Reason::BadRequest);
         assert_eq!(checked(get("*")).unwrap_err(), Reason::BadRequest);
         assert!(checked(get("*").method("OPTIONS")).is_ok());
-        assert_eq!(checked(get("/").header("expect", "tea")).unwrap_err(), Reason::ExpectationFailed);
+        assert_eq!(
+            checked(get("/").header("expect", "tea")).unwrap_err(),
+            Reason::ExpectationFailed
+        );
         assert!(checked(get("/").header("expect", "100-Continue")).is_ok());
     }
 }

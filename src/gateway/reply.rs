@@ -42,7 +42,13 @@ impl Reply {
         request_id: HeaderValue,
         policy: Arc<Policy>,
     ) -> Self {
-        Self { answers: Some(answers), given: None, format, request_id, policy }
+        Self {
+            answers: Some(answers),
+            given: None,
+            format,
+            request_id,
+            policy,
+        }
     }
 
     /// Answers with the application's response.
@@ -57,7 +63,9 @@ impl Reply {
         let response = refusal.into_response(self.format, request_id, &self.policy.refusals);
         let mut response = response.map(|body| ClientBody::Whole(Some(body)));
         if closes(reason) {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
         }
         self.send(response, Some(reason));
     }
@@ -74,7 +82,10 @@ impl Reply {
 
     fn send(&mut self, response: Response<ClientBody>, refused: Option<Reason>) {
         if let Some(answers) = self.answers.take() {
-            self.given = Some(Given { status: response.status(), refused });
+            self.given = Some(Given {
+                status: response.status(),
+                refused,
+            });
             drop(answers.send(response)); // a client that has left needs none
         }
     }

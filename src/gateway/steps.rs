@@ -21,7 +21,9 @@ impl<'g> Visit<'g> {
     pub(super) fn answer_for_the_server(&mut self) -> Outcome {
         let mut response = Response::new(ClientBody::Whole(None));
         *response.status_mut() = StatusCode::NO_CONTENT;
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static(Refusal::METHODS));
+        response
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static(Refusal::METHODS));
         self.reply.give(response);
         Ok(Delivered::Whole)
     }
@@ -62,7 +64,8 @@ impl<'g> Visit<'g> {
             upgrade: switch.map(|switch| &switch.protocol),
         };
         if !head.headers.contains_key(HOST) {
-            head.headers.insert(HOST, self.gateway.upstream.settings().target.host());
+            head.headers
+                .insert(HOST, self.gateway.upstream.settings().target.host());
         }
         headers::to_application(&mut head.headers, &told);
         head.version = http::Version::HTTP_11;
@@ -71,7 +74,11 @@ impl<'g> Visit<'g> {
     /// Brings the header into the form that the client gets.
     pub(super) fn prepare(&self, headers: &mut HeaderMap, refused: Option<&Switch>) {
         let shown = self.policy.server_timing == ServerTiming::Show;
-        headers::to_client(headers, &self.request_id, self.notes.waited.filter(|_| shown));
+        headers::to_client(
+            headers,
+            &self.request_id,
+            self.notes.waited.filter(|_| shown),
+        );
         if let Some(cookie) = &self.without {
             session::without_set_cookie(headers, cookie);
         }
@@ -84,7 +91,10 @@ impl<'g> Visit<'g> {
 
 impl super::Gateway {
     fn may_warn(&self, now: Instant) -> bool {
-        let may = self.warned.get().is_none_or(|last| now.saturating_duration_since(last) >= WARN_EVERY);
+        let may = self
+            .warned
+            .get()
+            .is_none_or(|last| now.saturating_duration_since(last) >= WARN_EVERY);
         if may {
             self.warned.set(Some(now));
         }
@@ -97,5 +107,6 @@ const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// A new request id: 128 random bits in hex.
 pub(super) fn request_id() -> HeaderValue {
-    HeaderValue::try_from(format!("{:032x}", fastrand::u128(..))).expect("hex digits are visible ASCII")
+    HeaderValue::try_from(format!("{:032x}", fastrand::u128(..)))
+        .expect("hex digits are visible ASCII")
 }

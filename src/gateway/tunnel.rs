@@ -48,13 +48,19 @@ impl Visit<'_> {
         let switch = switch.ok_or(Reason::UpstreamInvalid)?;
         let application = hyper::upgrade::on(&mut response);
         let (mut head, _) = response.into_parts();
-        let protocol = head.headers.get(UPGRADE).cloned().unwrap_or(switch.protocol);
+        let protocol = head
+            .headers
+            .get(UPGRADE)
+            .cloned()
+            .unwrap_or(switch.protocol);
         self.prepare(&mut head.headers, None);
-        head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        head.headers
+            .insert(CONNECTION, HeaderValue::from_static("upgrade"));
         head.headers.insert(UPGRADE, protocol);
         self.entry.end(now());
         self.in_flight = None;
-        self.reply.give(Response::from_parts(head, ClientBody::Whole(None)));
+        self.reply
+            .give(Response::from_parts(head, ClientBody::Whole(None)));
         join(switch.client, application, connection).await;
         Ok(Delivered::Whole)
     }

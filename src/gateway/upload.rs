@@ -98,14 +98,24 @@ impl RequestBody {
             Some(body)
         };
         let (ahead, progress) = (VecDeque::new(), Rc::new(progress));
-        Ok(Self { ahead, rest, allowed: size, progress, reserved: None })
+        Ok(Self {
+            ahead,
+            rest,
+            allowed: size,
+            progress,
+            reserved: None,
+        })
     }
 
     /// Reads until the end, `bounds.ahead` bytes, or the end of `budget`.
     ///
     /// # Errors
     /// [`BodyFault`].
-    pub(super) async fn read_ahead(&mut self, bounds: &Bounds, budget: &Arc<Budget>) -> Result<(), BodyFault> {
+    pub(super) async fn read_ahead(
+        &mut self,
+        bounds: &Bounds,
+        budget: &Arc<Budget>,
+    ) -> Result<(), BodyFault> {
         let mut length = 0;
         while let Some(rest) = &mut self.rest {
             if length >= bounds.ahead {
@@ -118,7 +128,9 @@ impl RequestBody {
                 None => self.rest = None,
                 Some(Err(error)) => return Err(fault(&error)),
                 Some(Ok(frame)) => {
-                    let Ok(data) = frame.into_data() else { continue };
+                    let Ok(data) = frame.into_data() else {
+                        continue;
+                    };
                     spend(&mut self.allowed, data.len())?;
                     length += data.len();
                     if self.rest.as_ref().is_some_and(Body::is_end_stream) {
@@ -190,7 +202,11 @@ impl Body for RequestBody {
             this.reserved = None;
         }
         let over = next.is_none() || (this.ahead.is_empty() && this.rest.is_none());
-        this.progress.set(if over { WaitsFor::Nobody } else { WaitsFor::Application });
+        this.progress.set(if over {
+            WaitsFor::Nobody
+        } else {
+            WaitsFor::Application
+        });
         if let Some(Err(fault)) = &next {
             this.progress.fault.set(Some(*fault));
         }
@@ -245,7 +261,8 @@ fn spend(allowed: &mut Option<u64>, length: usize) -> Result<(), BodyFault> {
 
 /// hyper tells a client that left from one that sends nonsense by the kind of the I/O error inside.
 fn fault(error: &hyper::Error) -> BodyFault {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    let source =
+        std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
     match source.map(io::Error::kind) {
         Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => BodyFault::Framing,
         _ if error.is_parse() => BodyFault::Framing,

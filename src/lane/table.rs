@@ -24,7 +24,7 @@ pub(super) struct Table<W> {
     peak: AtomicUsize,
 }
 
-/// Takes a session key for its own hash: it is a keyed digest, so its bytes are uniform and nobody can choose them.
+/// Takes a session key nearly for its own hash: it is a keyed digest, so nobody can choose keys that collide.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DigestHasher(u64);
 
@@ -127,9 +127,15 @@ impl<W> Default for Table<W> {
 
 impl Hasher for DigestHasher {
     fn write(&mut self, bytes: &[u8]) {
-        for (at, byte) in bytes.iter().enumerate() {
-            self.0 ^= u64::from(*byte) << (at % 8 * 8);
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
         }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(SPREAD);
     }
 
     /// The length of the key: the same for all.
@@ -149,3 +155,5 @@ fn now() -> Instant {
 const WORTH_SHRINKING: usize = 1024;
 /// Few are left when it is this part of the peak.
 const FEW: usize = 8;
+/// 2^64 over the golden ratio: brings every bit of a word to the upper ones, which choose the shard.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;

@@ -34,11 +34,15 @@ type Handoff = Rc<RefCell<Option<(Request<Incoming>, Answers)>>>;
 /// The exchange of one request.
 type Exchange = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Whether hyper has been told to end.
+/// What a connection knows of the drain.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Drained {
-    NotYet,
+enum Drain {
+    /// It will be woken.
+    Awaited,
+    /// hyper has been told to end.
     Told,
+    /// Nothing yet.
+    Unheard,
 }
 
 /// hyper's side of the hand-over.
@@ -74,14 +78,19 @@ pub(super) async fn serve(
     let client = Client::new(peer, socket);
     let mut exchange: Option<Exchange> = None;
     let mut closed = pin!(draining.closed());
-    let mut state = Drained::NotYet;
+    let mut drain = Drain::Unheard;
     std::future::poll_fn(|cx| {
-        if state == Drained::NotYet && closed.as_mut().poll(cx).is_ready() {
-            // Everybody has been answered: what is written is written, and an idle connection is closed.
+        if drain == Drain::Unheard {
+            // Once is enough to be woken; the flag is cheaper to look at than the signal.
+            let _ = closed.as_mut().poll(cx);
+            drain = Drain::Awaited;
+        }
+        if drain == Drain::Awaited && draining.is_closed() {
+            // Everybody has been answered: what is left is written, and an idle connection is closed.
             if let Some(connection) = hyper.as_mut().as_pin_mut() {
                 connection.graceful_shutdown();
             }
-            state = Drained::Told;
+            drain = Drain::Told;
         }
         if let Some(connection) = hyper.as_mut().as_pin_mut()
             && connection.poll(cx).is_ready()
@@ -97,7 +106,11 @@ pub(super) async fn serve(
             }
         }
         poll_exchange(&mut exchange, cx);
-        if hyper.is_none() && exchange.is_none() { Poll::Ready(()) } else { Poll::Pending }
+        if hyper.is_none() && exchange.is_none() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
     drop(open);
@@ -114,7 +127,12 @@ fn builder(limits: Limits) -> http1::Builder {
     builder
 }
 
-fn begin(gateway: &Rc<Gateway>, client: &Client, request: Request<Incoming>, answers: Answers) -> Exchange {
+fn begin(
+    gateway: &Rc<Gateway>,
+    client: &Client,
+    request: Request<Incoming>,
+    answers: Answers,
+) -> Exchange {
     let (gateway, client) = (Rc::clone(gateway), client.clone());
     Box::pin(async move { gateway.serve(request, client, answers).await })
 }

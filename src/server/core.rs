@@ -75,17 +75,26 @@ pub fn spawn(name: String, core: Core) -> io::Result<(Handle, JoinHandle<()>)> {
         open: Arc::clone(&open),
         metrics: Arc::clone(&core.metrics),
     };
-    let thread = thread::Builder::new().name(name).spawn(move || {
-        match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
-            Ok(runtime) => runtime.block_on(run(core, receiver, &open)),
-            Err(error) => tracing::error!(%error, "a core could not start"),
-        }
-    })?;
+    let thread =
+        thread::Builder::new().name(name).spawn(move || {
+            match Builder::new_current_thread()
+                .enable_all()
+                .build_local(LocalOptions::default())
+            {
+                Ok(runtime) => runtime.block_on(run(core, receiver, &open)),
+                Err(error) => tracing::error!(%error, "a core could not start"),
+            }
+        })?;
     Ok((handle, thread))
 }
 
 async fn run(core: Core, accepted: UnboundedReceiver<Accepted>, open: &Count) {
-    let Core { shared, metrics, log, limits } = core;
+    let Core {
+        shared,
+        metrics,
+        log,
+        limits,
+    } = core;
     let draining = shared.draining.clone();
     let gateway = Rc::new(Gateway::new(shared, metrics, log));
     drop(spawn_local(sweep(Rc::clone(&gateway))));
@@ -108,7 +117,9 @@ async fn take(
         // An error here is one connection's: it was reset before it was looked at.
         if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
             let (gateway, draining) = (Rc::clone(gateway), draining.clone());
-            drop(spawn_local(connection::serve(stream, peer, open, gateway, limits, draining)));
+            drop(spawn_local(connection::serve(
+                stream, peer, open, gateway, limits, draining,
+            )));
         }
     }
     draining.closed().await; // the acceptors have ended; the connections go on

@@ -23,7 +23,9 @@ pub async fn accept(listener: TcpListener, cores: Vec<Handle>, limits: Limits, d
             accepted = next(&listener) => accepted,
         };
         let open: usize = cores.iter().map(Handle::connections).sum();
-        let Some(core) = cores.iter().min_by_key(|core| core.connections()) else { return };
+        let Some(core) = cores.iter().min_by_key(|core| core.connections()) else {
+            return;
+        };
         if open >= limits.connections {
             core.connections_full();
             continue;

@@ -134,6 +134,11 @@ impl Draining {
         self.shared.state.load(Ordering::Acquire) >= State::Draining as usize
     }
 
+    /// Whether everything is to end; one atomic load.
+    pub fn is_closed(&self) -> bool {
+        self.shared.state.load(Ordering::Acquire) >= State::Closed as usize
+    }
+
     /// Waits until draining begins; at once when it has begun.
     ///
     /// Cancel safe. A [`Drain`] that is dropped counts as closed.

@@ -110,7 +110,11 @@ where
     pub async fn finish(mut self) {
         std::future::poll_fn(|cx| {
             poll_driver(&mut self.driver, cx);
-            if self.driver.is_none() { Poll::Ready(()) } else { Poll::Pending }
+            if self.driver.is_none() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
         })
         .await;
     }
@@ -136,7 +140,9 @@ where
 
 impl<B> fmt::Debug for Connection<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("used", &self.used).finish_non_exhaustive()
+        f.debug_struct("Connection")
+            .field("used", &self.used)
+            .finish_non_exhaustive()
     }
 }
 

@@ -54,7 +54,9 @@ pub enum Reuse {
 impl Shared {
     /// Prepares for `settings`; connects nowhere.
     pub fn new(settings: Settings) -> Arc<Self> {
-        let slots = settings.max_connections.map(|max| Arc::new(Semaphore::new(max)));
+        let slots = settings
+            .max_connections
+            .map(|max| Arc::new(Semaphore::new(max)));
         Arc::new(Self { settings, slots })
     }
 
@@ -72,7 +74,10 @@ where
 {
     /// This core's connections; none yet.
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, idle: RefCell::default() }
+        Self {
+            shared,
+            idle: RefCell::default(),
+        }
     }
 
     /// The settings.
@@ -118,16 +123,28 @@ where
     /// Gives back a connection whose exchange has ended; kept only if it may be used again.
     ///
     /// `promised` is the application's `Keep-Alive: timeout`, if it sent one.
-    pub fn give_back(&self, mut connection: Connection<B>, promised: Option<Duration>, now: Instant) {
+    pub fn give_back(
+        &self,
+        mut connection: Connection<B>,
+        promised: Option<Duration>,
+        now: Instant,
+    ) {
         let keep = match promised {
             // A second less, since the application's clock starts earlier than ours.
-            Some(timeout) => self.shared.settings.keep_alive.min(timeout.saturating_sub(MARGIN)),
+            Some(timeout) => self
+                .shared
+                .settings
+                .keep_alive
+                .min(timeout.saturating_sub(MARGIN)),
             None => self.shared.settings.keep_alive,
         };
         if keep.is_zero() || !connection.settle(now) {
             return;
         }
-        self.idle.borrow_mut().push(Idle { connection, until: now + keep });
+        self.idle.borrow_mut().push(Idle {
+            connection,
+            until: now + keep,
+        });
     }
 
     /// Closes the idle connections whose time is over; to be called now and then.
@@ -145,7 +162,9 @@ where
 
 impl<B> fmt::Debug for Upstream<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upstream").field("idle", &self.idle.borrow().len()).finish_non_exhaustive()
+        f.debug_struct("Upstream")
+            .field("idle", &self.idle.borrow().len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -54,7 +54,13 @@ mod tests {
 
     #[test]
     fn a_request_without_host_gets_the_applications() {
-        let tcp = |host: &str| Target::Tcp { host: host.to_owned(), port: 81 }.host();
+        let tcp = |host: &str| {
+            Target::Tcp {
+                host: host.to_owned(),
+                port: 81,
+            }
+            .host()
+        };
         assert_eq!(tcp("app"), "app:81");
         assert_eq!(tcp("::1"), "[::1]:81");
         assert_eq!(Target::Unix("/run/app".into()).host(), "localhost");

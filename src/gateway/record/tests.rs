@@ -1,7 +1,7 @@
 //! What a line looks like, and what can never be in it.
 
 use std::io;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::time::UNIX_EPOCH;
 
 use super::line::is_plain;
@@ -10,12 +10,13 @@ use crate::client::PeerAddr;
 
 /// What was written, call by call.
 #[derive(Clone, Default)]
-struct Written(Rc<RefCell<Vec<String>>>);
+struct Written(Arc<Mutex<Vec<String>>>);
 
 impl Write for Written {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0
-            .borrow_mut()
+            .lock()
+            .unwrap()
             .push(String::from_utf8(bytes.to_vec()).unwrap());
         Ok(bytes.len())
     }
@@ -51,7 +52,7 @@ fn lines(format: LineFormat, records: Vec<Record<'static>>) -> Vec<String> {
     let written = Written::default();
     let log = AccessLog::new(format, written.clone());
     records.into_iter().for_each(|record| log.write(|| record));
-    written.0.take()
+    std::mem::take(&mut *written.0.lock().unwrap())
 }
 
 #[test]
@@ -142,7 +143,7 @@ fn no_path_host_route_or_id_breaks_a_line_or_forges_a_field() {
             method: &method,
             ..record()
         });
-        let lines = written.0.take();
+        let lines = std::mem::take(&mut *written.0.lock().unwrap());
         let line = lines[0].strip_suffix('\n').unwrap();
         assert!(line.chars().all(is_plain), "{line}");
         if format == LineFormat::Text {

@@ -1,0 +1,154 @@
+//! The load: keep-alive connections that send requests made beforehand, all on the thread that calls.
+//!
+//! Guarantees: a connection has one request at a time; an answer other than 200 ends the run with an error. Does not
+//! do: reconnect.
+
+use std::cell::Cell;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
+
+use crate::wire::{Head, Request};
+
+/// Clients, each with its connection and what it sends.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    runtime: Runtime,
+    clients: Vec<Client>,
+}
+
+#[derive(Debug)]
+struct Client {
+    stream: TcpStream,
+    request: Request,
+    buffer: Vec<u8>,
+}
+
+/// Whose session the requests of a run are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sessions {
+    /// Each client keeps its own.
+    Own,
+    /// Another one with each request.
+    Random,
+}
+
+impl Fleet {
+    /// Connects one client for each request, one after another; they spread over `ADDRESSES` loopback addresses.
+    pub(crate) fn connect(to: SocketAddr, requests: Vec<Request>) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let clients = runtime.block_on(async {
+            let mut clients = Vec::with_capacity(requests.len());
+            for (request, last) in requests.into_iter().zip((1..=ADDRESSES).cycle()) {
+                clients.push(Client::connect(last, to, request).await?);
+            }
+            io::Result::Ok(clients)
+        })?;
+        Ok(Self { runtime, clients })
+    }
+
+    /// Changes what a client sends.
+    pub(crate) fn assign(&mut self, client: usize, request: Request) {
+        self.clients[client].request = request;
+    }
+
+    /// Closes the connections of all clients but these, which stay in this order.
+    pub(crate) fn keep(&mut self, clients: &[usize]) {
+        let mut all: Vec<_> = self.clients.drain(..).map(Some).collect();
+        self.clients = clients
+            .iter()
+            .filter_map(|client| all[*client].take())
+            .collect();
+    }
+
+    /// Closed loop: everybody sends as soon as the last answer is there, until there are `total` answers.
+    pub(crate) fn run(&mut self, total: usize, sessions: Sessions) -> io::Result<Duration> {
+        let left = Cell::new(total);
+        let started = Instant::now();
+        let all = self
+            .clients
+            .iter_mut()
+            .map(|client| client.run(&left, sessions));
+        self.runtime.block_on(try_join_all(all))?;
+        Ok(started.elapsed())
+    }
+
+    /// One client alone sends and takes the answer, `times` times.
+    pub(crate) fn one(&mut self, client: usize, times: usize) -> io::Result<()> {
+        let left = Cell::new(times);
+        self.runtime
+            .block_on(self.clients[client].run(&left, Sessions::Own))
+    }
+
+    /// Everybody of `clients` sends one request, in this order, and awaits nothing.
+    pub(crate) fn send(&mut self, clients: std::ops::Range<usize>) -> io::Result<()> {
+        self.runtime.block_on(async {
+            for client in &mut self.clients[clients] {
+                client.stream.write_all(client.request.bytes()).await?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Everybody takes the answer to what [`Self::send`] sent.
+    pub(crate) fn receive(&mut self) -> io::Result<()> {
+        let all = self.clients.iter_mut().map(Client::receive);
+        self.runtime
+            .block_on(async { timeout(PATIENCE, try_join_all(all)).await? })?;
+        Ok(())
+    }
+}
+
+impl Client {
+    async fn connect(last: u8, to: SocketAddr, request: Request) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), 0).into())?;
+        let stream = socket.connect(to).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            request,
+            buffer: vec![0; 4096],
+        })
+    }
+
+    async fn run(&mut self, left: &Cell<usize>, sessions: Sessions) -> io::Result<()> {
+        while let Some(less) = left.get().checked_sub(1) {
+            left.set(less);
+            if sessions == Sessions::Random {
+                self.request.change_session();
+            }
+            self.stream.write_all(self.request.bytes()).await?;
+            self.receive().await?;
+        }
+        Ok(())
+    }
+
+    async fn receive(&mut self) -> io::Result<()> {
+        let mut filled = 0;
+        loop {
+            let read = self.stream.read(&mut self.buffer[filled..]).await?;
+            if read == 0 {
+                return Err(io::Error::other(
+                    "a connection was closed, or a response is too long",
+                ));
+            }
+            filled += read;
+            match Head::parse(&self.buffer[..filled])? {
+                Some(head) if filled >= head.length => return head.ok(),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Source addresses 127.0.0.1 and up: one client may hold only a quarter of all places to wait.
+const ADDRESSES: u8 = 8;
+/// For answers that were held.
+const PATIENCE: Duration = Duration::from_secs(60);

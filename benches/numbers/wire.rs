@@ -1,0 +1,112 @@
+//! HTTP/1.1 as bytes: requests made beforehand, and where a response ends.
+//!
+//! Guarantees: no allocation for each request. Does not do: chunked bodies; the application here sends none.
+
+use std::io;
+use std::ops::Range;
+
+/// A GET as a browser sends it, ready to be written.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    bytes: Vec<u8>,
+    id: Range<usize>,
+}
+
+/// The first lines of a response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    /// Its status code.
+    pub(crate) status: u16,
+    /// Bytes of head and body together.
+    pub(crate) length: usize,
+}
+
+impl Request {
+    /// A request without a session: it has no lane.
+    pub(crate) fn anonymous(path: &str) -> Self {
+        Self {
+            bytes: format!("GET {path} HTTP/1.1\r\n{HEADERS}\r\n").into_bytes(),
+            id: 0..0,
+        }
+    }
+
+    /// A request of a new session.
+    pub(crate) fn of_new_session(path: &str) -> Self {
+        let before =
+            format!("GET {path} HTTP/1.1\r\n{HEADERS}Cookie: theme=dark; ASP.NET_SessionId=");
+        let id = before.len()..before.len() + SESSION_ID_LENGTH;
+        let mut bytes = before.into_bytes();
+        bytes.resize(id.end, b'a');
+        bytes.extend_from_slice(b"\r\n\r\n");
+        let mut request = Self { bytes, id };
+        request.change_session();
+        request
+    }
+
+    /// Gives the request another session, if it has one.
+    pub(crate) fn change_session(&mut self) {
+        for byte in &mut self.bytes[self.id.clone()] {
+            *byte = SESSION_ID_ALPHABET[fastrand::usize(..SESSION_ID_ALPHABET.len())];
+        }
+    }
+
+    /// What is to be written.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Head {
+    /// Reads the head of a response; None while there is not all of it.
+    pub(crate) fn parse(bytes: &[u8]) -> io::Result<Option<Self>> {
+        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+            return Ok(None);
+        };
+        let mut lines = bytes[..end].split(|byte| *byte == b'\n');
+        let status = lines
+            .next()
+            .and_then(|line| line.get(9..12))
+            .and_then(number);
+        let body = lines.find_map(|line| {
+            let (name, value) = line.split_at_checked(CONTENT_LENGTH.len())?;
+            name.eq_ignore_ascii_case(CONTENT_LENGTH)
+                .then(|| number(value.trim_ascii()))?
+        });
+        match (status.and_then(|status| status.try_into().ok()), body) {
+            (Some(status), Some(body)) => Ok(Some(Self {
+                status,
+                length: end + 4 + body,
+            })),
+            _ => Err(io::Error::other(
+                "a response without status or Content-Length",
+            )),
+        }
+    }
+
+    /// An error unless the status is 200.
+    pub(crate) fn ok(self) -> io::Result<()> {
+        match self.status {
+            200 => Ok(()),
+            status => Err(io::Error::other(format!(
+                "a response had the status {status}"
+            ))),
+        }
+    }
+}
+
+fn number(digits: &[u8]) -> Option<usize> {
+    str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// 24 of these, as ASP.NET makes them.
+const SESSION_ID_ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz012345";
+const SESSION_ID_LENGTH: usize = 24;
+const CONTENT_LENGTH: &[u8] = b"Content-Length:";
+/// What a browser sends with each request, in its usual length.
+const HEADERS: &str = "\
+    Host: shop.example\r\n\
+    User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n\
+    Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n\
+    Accept-Language: en-GB,en;q=0.5\r\n\
+    Accept-Encoding: gzip, deflate, br\r\n\
+    Referer: http://shop.example/catalogue/\r\n";
