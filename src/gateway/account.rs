@@ -12,7 +12,6 @@ use super::record::{AccessLog, Outcome as Label, Record};
 use super::refusal::Reason;
 use super::{Outcome, Visit};
 use crate::lane::Stay;
-use crate::metrics::Gone;
 use crate::route::Mode;
 use crate::session::{self, SessionKey};
 
@@ -76,24 +75,16 @@ impl Visit<'_> {
         let ended = now();
         self.entry.end(ended);
         if let Err(Ended::Refused(refusal)) = outcome {
-            self.reply.refuse(refusal.clone());
+            self.refuse(refusal.clone());
         }
         let label = self.label(outcome);
         let metrics = &self.gateway.metrics;
         metrics.request(self.terms.access as usize, label.index());
-        if let Label::Refused(reason) = label {
-            metrics.refusal(reason as usize);
-        }
         if let Some(hold) = self.entry.hold() {
             metrics.waited(self.notes.waited.unwrap_or_default());
             metrics.held(hold);
         } else if let Some(waited) = self.notes.waited {
             metrics.waited(waited);
-        }
-        match label {
-            Label::ClientGoneInside => metrics.client_gone(Gone::Inside),
-            Label::ClientGoneWaiting => metrics.client_gone(Gone::Waiting),
-            _ => {}
         }
         if self.entry.stay() == Stay::Nested {
             let mut labels = self.policy.routes.labels();

@@ -102,7 +102,7 @@ impl PipeWriter {
         state.flow()
     }
 
-    /// Whether there is room, without waiting.
+    /// How the client's end is, without waiting.
     pub(super) fn flow(&self) -> Flow {
         self.0.borrow().flow()
     }
@@ -120,6 +120,19 @@ impl PipeWriter {
             }
         })
         .await
+    }
+
+    /// Waits until the reader has taken everything and asks for more, or the client has left. Cancel safe.
+    pub(super) async fn drained(&self) {
+        std::future::poll_fn(|cx| {
+            let mut state = self.0.borrow_mut();
+            if state.reader_left || (state.frames.is_empty() && state.reader.is_some()) {
+                return Poll::Ready(());
+            }
+            state.writer = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Gives the reader its end, once it has read everything.
@@ -169,6 +182,7 @@ impl State {
         match self.end {
             None => {
                 self.reader = Some(cx.waker().clone());
+                wake(&mut self.writer); // it may wait for just this
                 Poll::Pending
             }
             Some(Ok(())) => Poll::Ready(None),

@@ -1,1 +1,17 @@
 //! End to end: real sockets, a scripted application, order observed through events.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+mod cli; // what an operator types, sees and gets as exit code
+mod disconnect; // who leaves while waiting is never served; who leaves inside keeps the lane until the end
+mod drain; // SIGTERM: holders and waiters finish, or are cut off at the deadline
+mod faults; // what the application does wrong stays its own fault, and holds no lane
+mod http; // what of HTTP goes through, what does not, and what is refused
+mod limits; // every limit refuses, passes or releases as it says, and is counted
+mod observe; // observe mode changes nothing and counts what it would have done
+mod ordering; // one lane per session: writers in order, reads as they are told to
+mod real; // nginx and Python's server behind Onelane, under a browser-like load
+mod recorder; // the scripted application's own checks find what they are there to find
+mod soak; // the long random run
+mod support;
+mod tidy; // the house rules, checked

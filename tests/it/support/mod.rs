@@ -1,0 +1,23 @@
+//! What the end-to-end tests stand on: a scripted application, raw clients, a proxy on free ports, bounded waiting.
+//!
+//! Order is observed (by what the application saw, by the proxy's own counters), never timed. Every wait ends with a
+//! failed test after [`DEADLINE`], so nothing hangs.
+
+mod client;
+mod eventually;
+mod proxy;
+mod upstream;
+mod wire;
+
+use std::time::Duration;
+
+pub(crate) use client::{Client, Closed, Exchange, Request, Response, Session};
+pub(crate) use eventually::{eventually, median};
+pub(crate) use proxy::Proxy;
+pub(crate) use upstream::{
+    Arrived, OnAccept, Seen, Step, Upstream, answer, chunked, held, in_halves,
+};
+pub(crate) use wire::Wire;
+
+/// The longest that anything in a test may take; generous, since it only decides how long a failure takes.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);

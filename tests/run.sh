@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Runs every check of the project on a fresh Debian machine: `bash tests/run.sh`.
+#
+# Installs what is missing when it runs as root; otherwise it stops and says which command installs it.
+# ONELANE_SOAK_SECONDS is the length of the long random run (8).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+
+# What each program is needed for: curl and gcc for Rust itself, nginx and python3 as real applications.
+declare -A package=([curl]=curl [gcc]=gcc [nginx]=nginx-light [python3]=python3)
+
+install_missing() {
+  local missing=() program
+  PATH="$PATH:/usr/sbin:/usr/local/sbin" # where nginx is, and ordinary users do not look
+  for program in "${!package[@]}"; do
+    command -v "$program" >/dev/null || missing+=("${package[$program]}")
+  done
+  ((${#missing[@]})) || return 0
+  if [[ $(id -u) -ne 0 ]]; then
+    echo "missing: ${missing[*]}; install with: sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
+    exit 1
+  fi
+  step "installing ${missing[*]}"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates "${missing[@]}" </dev/null
+}
+
+install_rust() {
+  [[ -f "${CARGO_HOME:-$HOME/.cargo}/env" ]] && . "${CARGO_HOME:-$HOME/.cargo}/env"
+  command -v cargo >/dev/null && return 0
+  if [[ $(id -u) -ne 0 ]]; then
+    echo "missing: Rust; install with: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh" >&2
+    exit 1
+  fi
+  step "installing Rust"
+  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal --no-modify-path
+  . "${CARGO_HOME:-$HOME/.cargo}/env"
+}
+
+install_missing
+install_rust # rust-toolchain.toml names the version, with clippy and rustfmt
+
+step "format"
+cargo fmt --check
+step "lints"
+cargo clippy --all-targets --locked -- -D warnings
+step "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+step "tests"
+cargo test --locked </dev/null
+step "release build"
+cargo build --release --locked
+step "demo"
+timeout 120 "${CARGO_TARGET_DIR:-target}/release/onelane" demo </dev/null
+step "all passed"
