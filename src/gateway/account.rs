@@ -9,7 +9,7 @@ use super::alarm::now;
 use super::delivery::Delivered;
 use super::exchange::Ended;
 use super::record::{AccessLog, Outcome as Label, Record};
-use super::refusal::Reason;
+use super::refusal::{Reason, Refusal};
 use super::{Outcome, Visit};
 use crate::lane::Stay;
 use crate::metrics::Gone;
@@ -76,14 +76,11 @@ impl Visit<'_> {
         let ended = now();
         self.entry.end(ended);
         if let Err(Ended::Refused(refusal)) = outcome {
-            self.reply.refuse(refusal.clone());
+            self.refuse(refusal.clone());
         }
         let label = self.label(outcome);
         let metrics = &self.gateway.metrics;
         metrics.request(self.terms.access as usize, label.index());
-        if let Label::Refused(reason) = label {
-            metrics.refusal(reason as usize);
-        }
         if let Some(hold) = self.entry.hold() {
             metrics.waited(self.notes.waited.unwrap_or_default());
             metrics.held(hold);
@@ -103,7 +100,7 @@ impl Visit<'_> {
                     .unwrap_or_default(),
             );
         }
-        if let Some(fault) = fault(outcome) {
+        if let Some(fault) = fault(outcome, label) {
             metrics.upstream_error(fault as usize);
         }
         if let Some(asked) = &self.notes.asked {
@@ -111,17 +108,26 @@ impl Visit<'_> {
         }
     }
 
+    /// Answers with a refusal and counts it at once, unless there was an answer: a write may be in the application for long
+    /// after its client was refused.
+    pub(super) fn refuse(&mut self, refusal: Refusal) {
+        if !self.reply.is_given() {
+            self.gateway.metrics.refusal(refusal.reason as usize);
+        }
+        self.reply.refuse(refusal);
+    }
+
     fn label(&self, outcome: &Outcome) -> Label {
+        if let Some(reason) = self.reply.given().and_then(|given| given.refused) {
+            return Label::Refused(reason); // whatever the application did later
+        }
         match outcome {
             Err(Ended::ClientLeft) if self.notes.sent.is_none() => Label::ClientGoneWaiting,
             Err(Ended::ClientLeft) | Ok(Delivered::Abandoned | Delivered::Unheard) => {
                 Label::ClientGoneInside
             }
             Err(Ended::Refused(refusal)) => Label::Refused(refusal.reason),
-            Err(Ended::Answered) => {
-                let reason = self.reply.given().and_then(|given| given.refused);
-                Label::Refused(reason.unwrap_or(Reason::UpstreamTimeout))
-            }
+            Err(Ended::Answered) => Label::Refused(Reason::UpstreamTimeout),
             Ok(Delivered::Aborted | Delivered::Broken | Delivered::Late) => Label::BrokenOff,
             Ok(Delivered::Whole) => match self.notes.passed {
                 Passed::WithSession => Label::Passed,
@@ -194,19 +200,15 @@ impl Fault {
     ];
 }
 
-fn fault(outcome: &Outcome) -> Option<Fault> {
-    match outcome {
-        Ok(Delivered::Broken) => Some(Fault::BrokenOff),
-        Ok(Delivered::Late) => Some(Fault::Late),
-        Ok(_) | Err(Ended::ClientLeft) => None,
-        Err(Ended::Answered) => Some(Fault::TimedOut),
-        Err(Ended::Refused(refusal)) => match refusal.reason {
-            Reason::UpstreamBusy => Some(Fault::Busy),
-            Reason::UpstreamInvalid => Some(Fault::Invalid),
-            Reason::UpstreamReset => Some(Fault::Reset),
-            Reason::UpstreamTimeout => Some(Fault::TimedOut),
-            Reason::UpstreamUnreachable => Some(Fault::Unreachable),
-            _ => None,
-        },
+fn fault(outcome: &Outcome, label: Label) -> Option<Fault> {
+    match (label, outcome) {
+        (Label::Refused(Reason::UpstreamBusy), _) => Some(Fault::Busy),
+        (Label::Refused(Reason::UpstreamInvalid), _) => Some(Fault::Invalid),
+        (Label::Refused(Reason::UpstreamReset), _) => Some(Fault::Reset),
+        (Label::Refused(Reason::UpstreamTimeout), _) => Some(Fault::TimedOut),
+        (Label::Refused(Reason::UpstreamUnreachable), _) => Some(Fault::Unreachable),
+        (_, Ok(Delivered::Broken)) => Some(Fault::BrokenOff),
+        (_, Ok(Delivered::Late)) => Some(Fault::Late),
+        _ => None,
     }
 }

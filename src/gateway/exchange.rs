@@ -15,7 +15,7 @@ use super::refusal::{Reason, Refusal};
 use super::upload::{BodyFault, Progress, RequestBody, WaitsFor};
 use super::{Gateway, Visit};
 use crate::metrics::Exception;
-use crate::route::Access;
+use crate::route::{Access, OnClientGone};
 use crate::upstream::{ConnectError, Connection, Reuse, Sent};
 
 /// Why there is no response to deliver.
@@ -80,14 +80,18 @@ impl Visit<'_> {
         let mut connecting = pin!(upstream.connect());
         loop {
             let due = self.entry.deadline();
-            // Nothing was sent yet: a client that leaves now takes its request along, whatever it was.
+            // Nothing was sent yet: a client that leaves now takes its request along, unless it was told to stay.
+            let on_leave = match self.terms.on_client_gone {
+                OnClientGone::Leave => OnLeave::End,
+                OnClientGone::Stay => OnLeave::GoOn,
+            };
             match self
                 .alarm
                 .wait(
                     connecting.as_mut(),
                     || due,
                     &self.client.presence,
-                    OnLeave::End,
+                    on_leave,
                 )
                 .await
             {
@@ -141,7 +145,7 @@ impl Visit<'_> {
         if !works_on || self.entry.is_free() {
             return Err(late.into());
         }
-        self.reply.refuse(Refusal::new(late));
+        self.refuse(Refusal::new(late));
         Ok(())
     }
 
@@ -178,11 +182,11 @@ impl Visit<'_> {
         }
     }
 
-    /// A write is heard to its end, since the application works on; a read is given up.
+    /// A write is heard to its end, since the application works on; a read is given up, unless it was told to stay.
     pub(super) fn on_leave(&self) -> OnLeave {
-        match self.terms.access {
-            Access::Write => OnLeave::GoOn,
-            Access::Read | Access::None => OnLeave::End,
+        match (self.terms.access, self.terms.on_client_gone) {
+            (Access::Write, _) | (_, OnClientGone::Stay) => OnLeave::GoOn,
+            (Access::Read | Access::None, OnClientGone::Leave) => OnLeave::End,
         }
     }
 
