@@ -42,7 +42,10 @@ impl Visit<'_> {
             match shadow.arrival() {
                 Arrival::Free => {}
                 Arrival::WouldWait => self.gateway.metrics.would_wait(),
-                Arrival::WouldBeRefused => self.gateway.metrics.would_refuse(),
+                Arrival::WouldBeRefused => {
+                    self.gateway.metrics.would_wait();
+                    self.gateway.metrics.would_refuse();
+                }
             }
             self.entry = Entry::beside(Place::Shadow(shadow), now());
             return Ok(());
