@@ -161,10 +161,21 @@ fn performance(seen: &Seen) -> Vec<Step> {
             Step::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nall is".to_vec()),
             Step::Close,
         ],
-        Some("last") => vec![Step::Send(answer(200, "all is well")), Step::Close],
+        Some("last") => {
+            // Announced: a request that meets an unannounced close is lost, and nobody may send it again.
+            let last = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 11\r\n\r\nall is well";
+            vec![Step::Send(last.to_vec()), Step::Close]
+        }
         _ => vec![Step::Send(answer(200, "all is well"))],
     };
     [vec![Step::ReadBody, work], end].concat()
+}
+
+/// Whether a client is there until the end of the response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stays {
+    No,
+    Yes,
 }
 
 /// One of the clients of the chaos.
@@ -176,11 +187,12 @@ struct Browser<'a> {
 
 impl Browser<'_> {
     fn act(&mut self) {
-        let (request, end) = self.request();
+        let action = self.dice.u8(0..12);
+        let (request, end) = self.request(if action < 5 { Stays::No } else { Stays::Yes });
         let bytes = request.bytes();
         let mut client = self.proxy.connect();
         self.found.requests += 1;
-        match self.dice.u8(0..12) {
+        match action {
             0 => drop(client), // before a byte
             1 => {
                 client.send_if_taken(&bytes[..self.dice.usize(..bytes.len())]);
@@ -211,7 +223,7 @@ impl Browser<'_> {
     }
 
     /// A random request, and how the application is to end it.
-    fn request(&mut self) -> (Request, &'static str) {
+    fn request(&mut self, stays: Stays) -> (Request, &'static str) {
         let end = ENDS[self.dice.usize(..ENDS.len())];
         let query = format!("ms={}&end={end}", self.dice.u8(0..6));
         // Half of the requests crowd into a few sessions.
@@ -223,7 +235,11 @@ impl Browser<'_> {
         let body = "x".repeat(self.dice.usize(0..3000));
         let request = match self.dice.u8(0..8) {
             0 => Request::get(&format!("/read?{query}")),
-            1 | 2 => Request::get(&format!("/share?{query}")).header("X-Kind", "share"),
+            // A read whose client leaves is cancelled, whether or not the application takes notice: nothing to check.
+            1 | 2 => match stays {
+                Stays::No => Request::get(&format!("/share?{query}")),
+                Stays::Yes => Request::get(&format!("/share?{query}")).header("X-Kind", "share"),
+            },
             3 => Request::post_chunked(&format!("/write?{query}"), &[&body, "x"])
                 .header("X-Kind", "write"),
             _ => Request::post(&format!("/write?{query}"), body).header("X-Kind", "write"),

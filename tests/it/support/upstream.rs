@@ -353,7 +353,10 @@ impl Arrived<'_> {
 
     fn stream(&self) -> Arc<TcpStream> {
         let requests = &self.app.state().requests;
-        requests[&self.seen.number].stream.clone().expect("it is still inside")
+        requests[&self.seen.number]
+            .stream
+            .clone()
+            .expect("it is still inside")
     }
 
     /// Waits until the proxy closes the connection of this request, which the application still holds.
