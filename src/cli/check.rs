@@ -9,7 +9,7 @@ use crate::config::Config;
 pub(super) fn check(file: &Path) -> ExitCode {
     match super::load(file) {
         Ok(config) => {
-            print!("{}", report(file, &config));
+            super::say(&report(file, &config));
             ExitCode::SUCCESS
         }
         Err(errors) => super::refuse(&errors),
@@ -39,5 +39,5 @@ fn report(file: &Path, config: &Config) -> String {
         1 => "is valid, with 1 warning.".to_owned(),
         many => format!("is valid, with {many} warnings."),
     };
-    text + &format!("{} {count}\n", file.display())
+    text + &format!("{} {count}", file.display())
 }

@@ -23,6 +23,7 @@ use crate::session::{Found, OddReason, mask_path};
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The request's method, such as GET
+    #[arg(value_parser = method)]
     method: Method,
     /// The request's URL, or its path and query
     #[arg(value_parser = target)]
@@ -38,10 +39,7 @@ pub(super) struct Arguments {
 pub(super) fn explain(arguments: &Arguments) -> ExitCode {
     match super::load(&arguments.config.path) {
         Ok(config) => {
-            print!(
-                "{}",
-                report(&config, &request(arguments), &arguments.config.path)
-            );
+            super::say(report(&config, &request(arguments), &arguments.config.path).trim_end());
             ExitCode::SUCCESS
         }
         Err(errors) => super::refuse(&errors),
@@ -251,6 +249,11 @@ fn line(text: &mut String, title: &str, what: &str) {
 
 fn time(duration: Duration) -> humantime::FormattedDuration {
     humantime::format_duration(duration)
+}
+
+/// A method, also in small letters: on the wire those would be another method, which nobody asks about.
+fn method(text: &str) -> Result<Method, String> {
+    Method::from_bytes(text.to_ascii_uppercase().as_bytes()).map_err(|error| error.to_string())
 }
 
 /// A URL, or a path with a query.

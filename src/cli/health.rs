@@ -25,20 +25,20 @@ pub(super) fn health(arguments: &Arguments) -> ExitCode {
         .host()
         .filter(|_| arguments.url.scheme_str() == Some("http"))
     else {
-        eprintln!("{} is not an http:// URL", arguments.url);
+        super::complain(&format!("{} is not an http:// URL", arguments.url));
         return ExitCode::from(super::WRONG_INPUT);
     };
     match ask(host, &arguments.url) {
         Ok(answer) if answer.is_ready() => {
-            println!("ready");
+            super::say("ready");
             ExitCode::SUCCESS
         }
         Ok(answer) => {
-            eprintln!("not ready: {}", answer.status_line);
+            super::complain(&format!("not ready: {}", answer.status_line));
             ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("{} does not answer: {error}", arguments.url);
+            super::complain(&format!("{} does not answer: {error}", arguments.url));
             ExitCode::FAILURE
         }
     }

@@ -4,13 +4,9 @@
 //! that were cut off, 64 wrong arguments or a wrong configuration. Results go to standard output, errors and the log to
 //! standard error.
 //! Does not do: decide anything about requests.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "printing is the CLI's business"
-)]
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -98,8 +94,18 @@ fn load(path: &Path) -> Result<Config, Errors> {
 
 /// Prints the errors of a configuration; gives the exit code.
 fn refuse(errors: &Errors) -> ExitCode {
-    eprintln!("{errors}");
+    complain(&errors.to_string());
     ExitCode::from(WRONG_INPUT)
+}
+
+/// Prints a result to standard output. A reader that has left (`| head`) is no error.
+fn say(text: &str) {
+    drop(writeln!(io::stdout().lock(), "{text}"));
+}
+
+/// Prints what is wrong to standard error.
+fn complain(text: &str) {
+    drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
 /// EX_USAGE of sysexits.h.

@@ -90,7 +90,7 @@ fn log_to_stderr(log: Log) {
             .try_init(),
     };
     if let Err(error) = installed {
-        eprintln!("the log was set up before: {error}");
+        super::complain(&format!("the log was set up before: {error}"));
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Below the 5 s that Node.js keeps idle connections, the shortest of the usual servers: reuse must not meet a close.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(4);
 
-/// A proxy that does not queue is not asked for.
+/// Lanes are what Onelane is for.
 pub(super) const MODE: Mode = Mode::Enforce;
 /// What is unknown is serialized: it may only be slower, never wrong.
 pub(super) const DEFAULT_ACCESS: Access = Access::Write;
@@ -85,7 +85,7 @@ pub(super) const LOG_FORMAT: LogFormat = LogFormat::Text;
 pub(super) const ACCESS_LOG: AccessLog = AccessLog::On;
 /// A developer sees the wait in the browser.
 pub(super) const SERVER_TIMING: ServerTiming = ServerTiming::Show;
-/// Below what orchestrators give before they kill (Kubernetes: 30 s from SIGTERM).
+/// What Kubernetes gives by default from SIGTERM to the kill.
 pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The largest file that is read: a thousand routes are a tenth of it.
@@ -100,3 +100,5 @@ pub(super) const SMALLEST_HEADER_SIZE: usize = 8 << 10;
 pub(super) const LARGEST_HEADER_SIZE: usize = 16 << 20;
 /// The largest buffer of one request.
 pub(super) const LARGEST_BUFFER: usize = 1 << 30;
+/// The most routes: a request may be held against each of them, and each is a label in metrics.
+pub(super) const MOST_ROUTES: usize = 1_000;

@@ -1,4 +1,7 @@
 //! Reading a text file whose size is bounded.
+//!
+//! Guarantees: no more than the largest size is read, whatever the file is.
+//! Does not do: YAML.
 
 use std::fs::File;
 use std::io::{self, Read};

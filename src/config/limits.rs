@@ -1,4 +1,7 @@
 //! `limits:`: bounds of connections, heads, bodies and buffers.
+//!
+//! Guarantees: each bound is within what the server can keep.
+//! Does not do: the queue's limits; `terms` does.
 
 use std::time::Duration;
 
@@ -50,7 +53,7 @@ pub(super) fn read(top: &Section<'_>) -> Limits {
     section.read("request_spool", no_spool);
     let buffer = |value: &Value<'_>| value.size(0..=defaults::LARGEST_BUFFER);
     let limits = Limits {
-        edge: edge(&section, default.edge),
+        edge: edge(&section, &default.edge),
         buffers: Buffers {
             request: section
                 .read("request_buffer", buffer)
@@ -84,7 +87,7 @@ pub(super) fn read(top: &Section<'_>) -> Limits {
     limits
 }
 
-fn edge(section: &Section<'_>, default: Edge) -> Edge {
+fn edge(section: &Section<'_>, default: &Edge) -> Edge {
     let header_size = |value: &Value<'_>| {
         value.size(defaults::SMALLEST_HEADER_SIZE..=defaults::LARGEST_HEADER_SIZE)
     };

@@ -1,4 +1,7 @@
 //! `listen:` and `admin:`: where clients and operators connect.
+//!
+//! Guarantees: no address is there twice, also not for clients and operators.
+//! Does not do: bind.
 
 use std::net::SocketAddr;
 

@@ -12,9 +12,11 @@ use std::time::Duration;
 use crate::gateway::{Policy, ServerTiming};
 use crate::upstream as application;
 
+mod advice;
 mod defaults;
 mod env;
 mod file;
+mod keys;
 mod limits;
 mod listen;
 mod problem;
@@ -23,8 +25,6 @@ mod refusals;
 mod routes;
 mod session;
 mod terms;
-#[cfg(test)]
-mod tests;
 mod upstream;
 mod values;
 mod yaml;
@@ -149,7 +149,7 @@ impl Config {
         parse(
             &text,
             &name,
-            path.parent().unwrap_or(Path::new("")),
+            path.parent().unwrap_or_else(|| Path::new("")),
             environment,
         )
     }
@@ -161,7 +161,7 @@ fn parse(
     folder: &Path,
     environment: Environment<'_>,
 ) -> Result<Config, Errors> {
-    let mut document = yaml::parse(text).map_err(|error| Errors::new(name, vec![error]))?;
+    let mut document = yaml::parse(text).map_err(|error| Errors::new(name, vec![*error]))?;
     if document.kind == Kind::Null {
         return Err(Errors::of_file(name, "there is nothing in it", SMALLEST));
     }
@@ -334,3 +334,6 @@ const SMALLEST: &str = "begin with
 listen: 0.0.0.0:8080
 upstream: http://127.0.0.1:8081
 session: { preset: aspnet }";
+
+#[cfg(test)]
+mod tests;

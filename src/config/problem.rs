@@ -89,7 +89,7 @@ impl<'a> IntoIterator for &'a Errors {
 
 impl fmt::Display for Errors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for error in self {
+        for error in self.iter().take(PRINTED) {
             let place = Place {
                 name: &self.name,
                 line: error.line,
@@ -99,6 +99,11 @@ impl fmt::Display for Errors {
         }
         match self.len() {
             1 => write!(f, "{} has 1 error.", self.name),
+            many if many > PRINTED => write!(
+                f,
+                "{} has {many} errors; the first {PRINTED} are shown.",
+                self.name
+            ),
             many => write!(f, "{} has {many} errors.", self.name),
         }
     }
@@ -215,6 +220,9 @@ fn normal(word: &str) -> String {
         .flat_map(char::to_lowercase)
         .collect()
 }
+
+/// More than a person reads in one go; a file of another kind may have one on each line.
+const PRINTED: usize = 50;
 
 /// Enough of a value to find it again.
 const SHOWN: usize = 60;

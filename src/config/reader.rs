@@ -4,9 +4,11 @@
 //! those without a value; whatever is read from it is one of the keys it declares.
 //! Does not do: know any key; that is each section's own.
 
-use super::Warning;
-use super::problem::{ConfigError, Problems, nearest, shortened};
+use std::collections::HashMap;
+
+use super::problem::{ConfigError, Problems, shortened};
 use super::yaml::{Entry, Kind, Node, Place};
+use super::{Warning, advice};
 
 /// A value, with its key path and where to report what is wrong with it.
 #[derive(Clone, Debug)]
@@ -281,59 +283,50 @@ impl<'a> Section<'a> {
     }
 
     fn check_keys(&self) {
-        for (index, entry) in self.entries.iter().enumerate() {
-            let report = |problem: String, suggestion: String| {
+        let mut first: HashMap<&str, Option<Place>> = HashMap::with_capacity(self.entries.len());
+        for entry in self.entries {
+            if let Some((problem, suggestion)) = self.key_problem(entry, &first) {
                 self.value_of(entry)
                     .report(None, problem, suggestion, entry.place);
-            };
-            let earlier = self.entries[..index]
-                .iter()
-                .find(|earlier| earlier.key == entry.key);
-            if let Some(earlier) = earlier {
-                let first = earlier.place.map_or_else(String::new, |place| {
-                    format!(", first on line {}", place.line)
-                });
-                report(
-                    format!("this key is there twice{first}"),
-                    "remove one of them".to_owned(),
-                );
-            } else if let Some(refused) = self
-                .keys
-                .refused
-                .iter()
-                .find(|refused| refused.key == entry.key)
-            {
-                report(refused.problem.to_owned(), refused.instead.to_owned());
-            } else if !self.keys.known.is_empty() && !self.keys.known.contains(&entry.key.as_str())
-            {
-                report("there is no such key".to_owned(), self.advice(&entry.key));
-            } else if entry.node.kind == Kind::Null {
-                report(
-                    "this key has no value".to_owned(),
-                    "write one, or remove the key to have its default".to_owned(),
-                );
             }
+            first.entry(&entry.key).or_insert(entry.place);
         }
     }
 
-    /// What may have been meant by an unknown key.
-    fn advice(&self, key: &str) -> String {
-        if key == "<<" {
-            return "merge keys are not supported; an alias for a whole value is".to_owned();
+    /// What is wrong with a key, and what to do; `first` has those before it.
+    fn key_problem(
+        &self,
+        entry: &Entry,
+        first: &HashMap<&str, Option<Place>>,
+    ) -> Option<(String, String)> {
+        if let Some(earlier) = first.get(entry.key.as_str()) {
+            let line = earlier.map_or_else(String::new, |place| {
+                format!(", first on line {}", place.line)
+            });
+            return Some((
+                format!("this key is there twice{line}"),
+                "remove one of them".to_owned(),
+            ));
         }
-        if let Some((_, home)) = HOMES.iter().find(|(inner, _)| *inner == key)
-            && !self.value.at.ends_with(home)
+        if let Some(refused) = self
+            .keys
+            .refused
+            .iter()
+            .find(|refused| refused.key == entry.key)
         {
-            return if self.keys.known.contains(home) {
-                format!("it belongs under {home}: write {home}: {{ {key}: … }}")
-            } else {
-                format!("it belongs under {home}:")
-            };
+            return Some((refused.problem.to_owned(), refused.instead.to_owned()));
         }
-        match nearest(key, self.keys.known.iter().copied()) {
-            Some(meant) => format!("did you mean {meant}?"),
-            None => format!("the keys here are {}", self.keys.known.join(", ")),
+        if !self.keys.known.is_empty() && !self.keys.known.contains(&entry.key.as_str()) {
+            return Some((
+                "there is no such key".to_owned(),
+                advice::on(&entry.key, &self.value.at, self.keys.known),
+            ));
         }
+        if entry.node.kind == Kind::Null {
+            let suggestion = "write one, or remove the key to have its default";
+            return Some(("this key has no value".to_owned(), suggestion.to_owned()));
+        }
+        None
     }
 }
 
@@ -360,34 +353,3 @@ const ANY: Keys = Keys {
     known: &[],
     refused: &[],
 };
-
-/// Keys that people write one level too high or too deep, and where they belong.
-const HOMES: &[(&str, &str)] = &[
-    ("limit", "queue"),
-    ("wait_timeout", "queue"),
-    ("hold_limit", "queue"),
-    ("on_overflow", "queue"),
-    ("on_wait_timeout", "queue"),
-    ("on_hold_limit", "queue"),
-    ("max_waiting", "queue"),
-    ("max_passed", "queue"),
-    ("connect_timeout", "upstream"),
-    ("response_timeout", "upstream"),
-    ("body_timeout", "upstream"),
-    ("keep_alive", "upstream"),
-    ("max_connections", "upstream"),
-    ("connections", "limits"),
-    ("header_size", "limits"),
-    ("header_timeout", "limits"),
-    ("body_size", "limits"),
-    ("body_idle_timeout", "limits"),
-    ("slow_client", "limits"),
-    ("request_buffer", "limits"),
-    ("response_buffer", "limits"),
-    ("buffer_memory", "limits"),
-    ("preset", "session"),
-    ("cookie", "session"),
-    ("scope", "session"),
-    ("without_session", "session"),
-    ("keys", "session"),
-];

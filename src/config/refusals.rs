@@ -1,4 +1,7 @@
 //! `refusals:` and `application:`: what Onelane says to clients and to the application.
+//!
+//! Guarantees: a page was read, and a secret can be sent.
+//! Does not do: know what each refusal says by itself.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -10,7 +10,7 @@ use http::{HeaderName, Method};
 
 use super::reader::{Keys, Section, Value};
 use super::session::SessionRules;
-use super::terms;
+use super::{defaults, terms};
 use crate::route::{
     Access, Criteria, Extensions, HeaderMatch, HostPattern, Label, Origin, PathCase, PathPattern,
     PatternError, QueryMatch, Reads, Route, RouteTable, Terms, ValuePattern, preset,
@@ -26,8 +26,15 @@ pub(super) fn read(
     let items = top
         .get("routes")
         .map_or_else(Vec::new, |routes| routes.items());
-    let mut routes: Vec<Route> = Vec::with_capacity(items.len());
-    for item in &items {
+    if let Some(first_beyond) = items.get(defaults::MOST_ROUTES) {
+        let problem = format!(
+            "more than {} routes: each request is held against them in turn",
+            defaults::MOST_ROUTES
+        );
+        first_beyond.refuse::<()>(problem, "merge some with * and **, or with a regex");
+    }
+    let mut routes: Vec<Route> = Vec::with_capacity(items.len().min(defaults::MOST_ROUTES));
+    for item in items.iter().take(defaults::MOST_ROUTES) {
         let Some(route) = route(item, default, session.path_case) else {
             continue;
         };

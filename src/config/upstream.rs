@@ -1,4 +1,7 @@
 //! `upstream:`: where the application is, and how long it may take.
+//!
+//! Guarantees: the target is complete, and is not Onelane's own address as far as that can be seen.
+//! Does not do: connect, or resolve names.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -109,11 +112,17 @@ fn parse(text: &str) -> Result<Target, (&'static str, String)> {
     let Some(port) = port(authority) else {
         return Err(("not a port", FORMS.to_owned()));
     };
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let host = authority
+        .host()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
     if host.is_empty() {
         return Err(("no host in the URL", FORMS.to_owned()));
     }
-    Ok(Target::Tcp { host: host.to_owned(), port })
+    Ok(Target::Tcp {
+        host: host.to_owned(),
+        port,
+    })
 }
 
 /// The port of an authority without a user: 80 when there is none, None when it is no number from 1 to 65535.

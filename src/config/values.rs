@@ -138,8 +138,9 @@ impl Value<'_> {
         };
         match humantime::parse_duration(&text) {
             Ok(duration) if (shortest..=LONGEST_DURATION).contains(&duration) => Some(duration),
-            Ok(_) => self.refuse("out of range", range()),
-            Err(humantime::DurationError::NumberOverflow) => self.refuse("out of range", range()),
+            Ok(_) | Err(humantime::DurationError::NumberOverflow) => {
+                self.refuse("out of range", range())
+            }
             Err(_) => self.refuse("not a duration", DURATIONS),
         }
     }

@@ -1,14 +1,14 @@
 //! Text to a tree of values with their places; the only module that knows the YAML libraries.
 //!
-//! Values come from `serde_yaml`, places from the events of `saphyr-parser`, since the former forgets them; the two
-//! trees have the same shape, except that an alias is one place. Guarantees: duplicate keys are kept, so that they can be
+//! Values come from `serde_yaml`, places from the events of `saphyr-parser`, since the former forgets them; a text must be
+//! YAML to both. The two trees have the same shape, except that an alias is one place. Guarantees: duplicate keys are kept, so that they can be
 //! reported; nesting is bounded ([`DEPTH`]) and so is what aliases expand to ([`EXPANDED`]).
 //! Does not do: merge keys (`<<`), tags, several documents.
 
 use std::cell::Cell;
 use std::fmt;
 
-use saphyr_parser::{Event, Parser, Span};
+use saphyr_parser::{Event, Marker, Parser, Span};
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, Visitor,
 };
@@ -78,22 +78,14 @@ pub(super) struct Place {
 ///
 /// # Errors
 /// The first syntax error, with its place; nothing after it can be trusted.
-pub(super) fn parse(text: &str) -> Result<Node, ConfigError> {
-    let places = places(text);
-    if let Err(Unplaced::TooDeep(place)) = places {
-        return Err(ConfigError {
-            line: Some(place.line),
-            column: Some(place.column),
-            ..ConfigError::new(String::new(), "lists and sections are nested too deeply")
-                .suggest("check the brackets: nothing in this file needs more than six levels")
-        });
-    }
+pub(super) fn parse(text: &str) -> Result<Node, Box<ConfigError>> {
+    let places = places(text)?;
     let budget = Cell::new(EXPANDED);
     let deserializer = serde_yaml::Deserializer::from_str(text);
     let mut node = NodeSeed { budget: &budget }
         .deserialize(deserializer)
-        .map_err(|error| syntax_error(text, &error))?;
-    if let Ok(places) = places {
+        .map_err(|error| value_error(text, &error))?;
+    if let Some(places) = places {
         node.put_in_place(&places);
     }
     Ok(node)
@@ -132,6 +124,15 @@ impl Node {
             | Kind::Int(_)
             | Kind::Float(_)
             | Kind::Text(_) => {}
+        }
+    }
+}
+
+impl Place {
+    fn of(marker: &Marker) -> Self {
+        Self {
+            line: marker.line(),
+            column: marker.col() + 1,
         }
     }
 }
@@ -266,10 +267,7 @@ struct Places {
 impl Places {
     fn leaf(span: Span) -> Self {
         Self {
-            place: Place {
-                line: span.start.line(),
-                column: span.start.col() + 1,
-            },
+            place: Place::of(&span.start),
             items: Vec::new(),
         }
     }
@@ -282,61 +280,62 @@ impl Places {
     }
 }
 
-/// Why there are no places.
-enum Unplaced {
-    /// Nesting beyond [`DEPTH`], at this place.
-    TooDeep(Place),
-    /// The text is empty, or not YAML to this parser: `serde_yaml` has the word then, without lines if it accepts it.
-    Unread,
-}
-
-/// The places of all values.
+/// The places of all values; None for a text with no value.
 ///
 /// The parser is pulled, and kept off the stack, so that nesting is seen before anything is spent on it: `serde_yaml`
 /// takes time in the square of the depth.
-fn places(text: &str) -> Result<Places, Unplaced> {
+fn places(text: &str) -> Result<Option<Places>, Box<ConfigError>> {
     let mut open: Vec<Places> = Vec::new();
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|_| Unplaced::Unread)?;
+        let (event, span) = event
+            .map_err(|error| syntax_error(text, error.info(), Some(Place::of(error.marker()))))?;
         let complete = match event {
             Event::SequenceStart(..) | Event::MappingStart(..) => {
                 let places = Places::leaf(span);
                 if open.len() == DEPTH {
-                    return Err(Unplaced::TooDeep(places.place));
+                    return Err(syntax_error(text, TOO_DEEP, Some(places.place)));
                 }
                 open.push(places);
                 continue;
             }
-            Event::SequenceEnd | Event::MappingEnd => open.pop().ok_or(Unplaced::Unread)?,
-            Event::Scalar(..) | Event::Alias(_) => Places::leaf(span),
+            Event::SequenceEnd | Event::MappingEnd => open.pop(),
+            Event::Scalar(..) | Event::Alias(_) => Some(Places::leaf(span)),
             Event::Nothing
             | Event::StreamStart
             | Event::StreamEnd
             | Event::DocumentStart(_)
-            | Event::DocumentEnd => continue,
+            | Event::DocumentEnd => None,
         };
-        match open.last_mut() {
-            Some(parent) => parent.items.push(complete),
-            None => return Ok(complete),
+        match (open.last_mut(), complete) {
+            (Some(parent), Some(complete)) => parent.items.push(complete),
+            (None, Some(complete)) => return Ok(Some(complete)),
+            (_, None) => {}
         }
     }
-    Err(Unplaced::Unread)
+    Ok(None)
 }
 
-/// A person's version of the library's message.
-fn syntax_error(text: &str, error: &serde_yaml::Error) -> ConfigError {
+/// The error of the library that makes values.
+fn value_error(text: &str, error: &serde_yaml::Error) -> Box<ConfigError> {
     let full = error.to_string();
-    let message = full
-        .split(" at line ")
-        .next()
-        .unwrap_or(&full)
-        .trim_start_matches(". ")
-        .to_owned();
+    let message = full.split(" at line ").next().unwrap_or(&full);
     let location = error.location().filter(|location| location.line() > 0);
-    let line = location
-        .as_ref()
-        .and_then(|location| text.lines().nth(location.line() - 1));
+    let place = location.map(|location| Place {
+        line: location.line(),
+        column: location.column(),
+    });
+    syntax_error(text, message, place)
+}
+
+/// A person's version of a library's message.
+fn syntax_error(text: &str, message: &str, place: Option<Place>) -> Box<ConfigError> {
+    let line = place.and_then(|place| text.lines().nth(place.line - 1));
     let indented_by_tab = line.is_some_and(|line| line.trim_start_matches(' ').starts_with('\t'));
+    let message = if message.contains("recursion limit") {
+        TOO_DEEP
+    } else {
+        message
+    };
     let says = |part: &str| message.contains(part);
     let suggestion = if indented_by_tab {
         "indent with spaces: YAML does not allow tabs"
@@ -344,6 +343,8 @@ fn syntax_error(text: &str, error: &serde_yaml::Error) -> ConfigError {
         "write the values out, or use fewer aliases"
     } else if says(TAGGED) {
         "remove the word that begins with !, or put the value in quotes"
+    } else if says(TOO_DEEP) {
+        "check the brackets: nothing in this file needs more than six levels"
     } else if says(KEY_NOT_TEXT) {
         "put a value that begins with { or [ in quotes"
     } else if says("more than one document") {
@@ -353,11 +354,11 @@ fn syntax_error(text: &str, error: &serde_yaml::Error) -> ConfigError {
     } else {
         "check the indentation of this line and the one above; put values in quotes that contain ': ' or ' #', or begin with one of * & ! % @ [ {"
     };
-    ConfigError {
-        line: location.as_ref().map(serde_yaml::Location::line),
-        column: location.as_ref().map(serde_yaml::Location::column),
+    Box::new(ConfigError {
+        line: place.map(|place| place.line),
+        column: place.map(|place| place.column),
         ..ConfigError::new(String::new(), format!("not valid YAML: {message}")).suggest(suggestion)
-    }
+    })
 }
 
 /// Lists and sections within each other. Aliases do not add to it beyond what `serde_yaml` allows, 128.
@@ -367,6 +368,7 @@ const DEPTH: usize = 64;
 /// for the smallest container.
 const EXPANDED: usize = 128 << 20;
 
+const TOO_DEEP: &str = "lists and sections are nested too deeply";
 const TOO_MUCH: &str = "the aliases expand to too much";
 const TAGGED: &str = "tags (!…) are not used in this file";
 const KEY_NOT_TEXT: &str = "a key is a list or a section";
@@ -383,7 +385,7 @@ mod tests {
     }
 
     fn refused(text: &str) -> ConfigError {
-        parse(text).unwrap_err()
+        *parse(text).unwrap_err()
     }
 
     #[test]
@@ -441,7 +443,10 @@ mod tests {
             vec!["*a"; 100_000].join(", ")
         );
         let error = refused(&flat);
-        assert!(error.suggestion.as_ref().unwrap().contains("aliases"), "{error}");
+        assert!(
+            error.suggestion.as_ref().unwrap().contains("aliases"),
+            "{error}"
+        );
     }
 
     #[test]

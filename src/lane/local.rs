@@ -132,15 +132,12 @@ impl Lanes {
             });
             // Under the lock, so that a close either sees this waiter or is seen here.
             let closed = joined.is_ok() && self.closed.load(Ordering::Relaxed);
-            (
-                ticket,
-                joined,
-                if closed { lane.close() } else { Wakes::new() },
-            )
+            let wakes = if closed { lane.close() } else { Wakes::new() };
+            (ticket, joined, wakes)
         });
-        self.carry_out(wakes);
         let turn = joined?;
         let place = self.place(key, ticket);
+        self.carry_out(wakes);
         let on_hold_limit = limits.on_hold_limit;
         Ok(match turn {
             Turn::Now(grant) => {

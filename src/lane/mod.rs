@@ -5,7 +5,7 @@
 //! exclusion (a hold limit that released or aborted, a pass) are counted.
 //! Does not do: know HTTP, routes or sockets; reorder; retry.
 //!
-//! Inside, from the rules outwards: [`queue`] decides, with time as an argument, by its `holders`, and in observe mode by
+//! Inside, from the rules outwards: [`queue`] decides, with time as an argument, by its `holders` and, in observe mode,
 //! its `shadow`; `table` keeps one queue per session, only while it is used; `local` adds wake-ups and deadlines;
 //! `waiters` caps the waiters of all lanes together; `counts` counts.
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod cli; // what an operator types, sees and gets as exit code
 mod disconnect; // who leaves while waiting is never served; who leaves inside keeps the lane until the end
 mod drain; // SIGTERM: holders and waiters finish, or are cut off at the deadline
 mod faults; // what the application does wrong stays its own fault, and holds no lane

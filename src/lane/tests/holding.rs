@@ -1,5 +1,7 @@
 //! Permits, passes and the table's memory: what holding costs others, and what is left of it.
 
+use std::sync::Arc;
+
 use tokio::time::advance;
 use tokio_test::{assert_ready, task};
 
@@ -146,7 +148,7 @@ async fn a_refused_pass_makes_no_lane() {
 
 #[tokio::test(start_paused = true)]
 async fn the_memory_of_many_lanes_comes_back_when_they_are_gone() {
-    let lanes = std::sync::Arc::new(Lanes::default());
+    let lanes = Arc::new(Lanes::default());
     let permits: Vec<_> = (0..10_000)
         .map(
             |n| match lanes.join(SessionKey::for_test(n), Exclusive, &limits(), 0) {

@@ -17,6 +17,9 @@ struct Scene {
     limits: Limits,
 }
 
+/// Whose hold limit passed, and what it did.
+type Limited = (u64, OnHoldLimit);
+
 impl Scene {
     fn new() -> Self {
         let start = Instant::now();
@@ -70,7 +73,7 @@ impl Scene {
     }
 
     /// Applies the deadlines; gives whose waits ended, and whether by a grant.
-    fn expire(&mut self) -> (Vec<(u64, bool)>, Vec<(u64, OnHoldLimit)>) {
+    fn expire(&mut self) -> (Vec<(u64, bool)>, Vec<Limited>) {
         let Expired { wakes, overdue } = self.queue.expire(self.now);
         let wakes = wakes
             .iter()

@@ -1,12 +1,14 @@
 //! Waits, poll by poll, with the clock stopped: who is woken, by what, and what is left when a wait is given up.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready, task};
 
 use super::super::{Full, Hold, Joined, Limits, Permit, WaitEnded, Waiting};
 use super::{One, limits, seconds};
+use crate::session::SessionKey;
 use Hold::{Exclusive, Shared};
 
 type Turn = task::Spawn<Box<dyn Future<Output = Result<Permit, WaitEnded>> + Unpin>>;
@@ -196,8 +198,8 @@ async fn the_readers_at_the_head_are_woken_together() {
 async fn sessions_do_not_wait_for_each_other() {
     let one = One::new();
     let other = One {
-        key: crate::session::SessionKey::for_test(2),
-        lanes: one.lanes.clone(),
+        key: SessionKey::for_test(2),
+        lanes: Arc::clone(&one.lanes),
     };
     let _permits = [
         one.granted(Exclusive, &limits()),

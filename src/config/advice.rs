@@ -1,0 +1,57 @@
+//! What may have been meant by an unknown key.
+//!
+//! Guarantees: names only keys that exist, at the place it names.
+//! Does not do: decide that a key is unknown.
+
+use super::problem::nearest;
+
+/// What to do about `key`, which is none of `known`, the keys of the section at `at`.
+pub(super) fn on(key: &str, at: &str, known: &[&'static str]) -> String {
+    if key == "<<" {
+        return "merge keys are not supported; an alias for a whole value is".to_owned();
+    }
+    if let Some((_, home)) = HOMES.iter().find(|(inner, _)| *inner == key)
+        && !at.ends_with(home)
+    {
+        return if known.contains(home) {
+            format!("it belongs under {home}: write {home}: {{ {key}: … }}")
+        } else {
+            format!("it belongs under {home}:")
+        };
+    }
+    match nearest(key, known.iter().copied()) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => format!("the keys here are {}", known.join(", ")),
+    }
+}
+
+/// Keys that people write one level too high or too deep, and where they belong.
+const HOMES: &[(&str, &str)] = &[
+    ("limit", "queue"),
+    ("wait_timeout", "queue"),
+    ("hold_limit", "queue"),
+    ("on_overflow", "queue"),
+    ("on_wait_timeout", "queue"),
+    ("on_hold_limit", "queue"),
+    ("max_waiting", "queue"),
+    ("max_passed", "queue"),
+    ("connect_timeout", "upstream"),
+    ("response_timeout", "upstream"),
+    ("body_timeout", "upstream"),
+    ("keep_alive", "upstream"),
+    ("max_connections", "upstream"),
+    ("connections", "limits"),
+    ("header_size", "limits"),
+    ("header_timeout", "limits"),
+    ("body_size", "limits"),
+    ("body_idle_timeout", "limits"),
+    ("slow_client", "limits"),
+    ("request_buffer", "limits"),
+    ("response_buffer", "limits"),
+    ("buffer_memory", "limits"),
+    ("preset", "session"),
+    ("cookie", "session"),
+    ("scope", "session"),
+    ("without_session", "session"),
+    ("keys", "session"),
+];

@@ -1,0 +1,205 @@
+//! Values in all their forms, and from the environment.
+
+use super::*;
+
+#[test]
+fn durations_have_units() {
+    for (text, expected) in [
+        ("50ms", Duration::from_millis(50)),
+        ("10s", Duration::from_secs(10)),
+        ("2m", Duration::from_secs(120)),
+        ("1h", Duration::from_secs(3600)),
+        ("1m 30s", Duration::from_secs(90)),
+        ("1m30s", Duration::from_secs(90)),
+        ("0s", Duration::ZERO),
+        ("7d", Duration::from_secs(7 * 24 * 3600)),
+    ] {
+        assert_eq!(
+            config(&format!("drain_timeout: {text}"))
+                .startup
+                .drain_timeout,
+            expected,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_duration_without_a_unit_says_what_to_add() {
+    for text in ["30", "\"30\"", "0", "1.5"] {
+        let error = error(&format!("drain_timeout: {text}"));
+        assert_eq!(error.problem, "a duration needs a unit", "{text}");
+    }
+    assert!(suggestion("drain_timeout: 30").contains("30s for seconds"));
+    for text in ["abc", "\"\"", "-5s", "5 parsecs", "s"] {
+        assert_eq!(
+            error(&format!("drain_timeout: {text}")).problem,
+            "not a duration",
+            "{text}"
+        );
+    }
+    assert_eq!(
+        error("drain_timeout: 2M").problem,
+        "out of range",
+        "M is months"
+    );
+}
+
+#[test]
+fn sizes_have_units_or_are_bytes() {
+    for (text, expected) in [
+        ("64KiB", 64 << 10),
+        ("64kib", 64 << 10),
+        ("1MB", 1_000_000),
+        ("1 MB", 1_000_000),
+        ("2MiB", 2 << 20),
+        ("65536", 65_536),
+        ("\"65536\"", 65_536),
+        ("1.5MiB", 3 << 19),
+        ("16384B", 16_384),
+    ] {
+        let config = config(&format!("limits: {{ header_size: {text} }}"));
+        assert_eq!(config.startup.edge.header_size, expected, "{text}");
+    }
+    for text in ["64Kb/s", "KiB", "ten", "\"\"", "1..5MB"] {
+        assert_eq!(
+            error(&format!("limits: {{ header_size: {text} }}")).problem,
+            "not a size",
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn none_is_no_limit_where_there_is_one() {
+    let config = config("limits: { body_size: none }\nupstream: { max_connections: none }");
+    assert_eq!(config.policy.body_size, None);
+    assert_eq!(config.startup.upstream.max_connections, None);
+    let config = super::config("limits: { body_size: 1MB }\nupstream: { max_connections: 7 }");
+    assert_eq!(config.policy.body_size, Some(1_000_000));
+    assert_eq!(config.startup.upstream.max_connections, Some(7));
+}
+
+#[test]
+fn addresses_have_hosts_and_ports() {
+    let several = config("listen: [127.0.0.1:1, { address: '[::1]:2' }]");
+    let expected: Vec<SocketAddr> =
+        vec!["127.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap()];
+    assert_eq!(several.startup.listen, expected);
+    assert_eq!(config("listen: 127.0.0.1:0").startup.listen[0].port(), 0);
+    assert_eq!(
+        config("listen: { address: '127.0.0.1:0' }")
+            .startup
+            .listen
+            .len(),
+        1
+    );
+    assert!(suggestion("listen: 80").contains("0.0.0.0:80"));
+    assert!(suggestion("listen: ':80'").contains("0.0.0.0:80"));
+    assert!(suggestion("listen: '*:80'").contains("0.0.0.0:80"));
+    assert!(suggestion("listen: localhost:80").contains("127.0.0.1:80"));
+    assert!(suggestion("listen: 127.0.0.1").contains("ADDRESS:PORT"));
+    assert!(suggestion("listen: 127.0.0.1:99999").contains("ADDRESS:PORT"));
+}
+
+#[test]
+fn the_admin_listener_can_be_off() {
+    for text in ["admin: off", "admin: { listen: off }", "admin: false"] {
+        assert_eq!(config(text).startup.admin.listen, None, "{text}");
+    }
+    assert_eq!(
+        config("admin: {}").startup.admin.listen,
+        "127.0.0.1:9180".parse().ok()
+    );
+}
+
+#[test]
+fn the_short_form_of_upstream_is_its_url() {
+    assert_eq!(
+        config("upstream: http://app:81").startup.upstream,
+        config("upstream: { url: 'http://app:81' }")
+            .startup
+            .upstream
+    );
+    let long = config(
+        "upstream: { connect_timeout: 1s, response_timeout: 200s, body_timeout: 3s, keep_alive: 4ms }",
+    );
+    let settings = long.startup.upstream;
+    assert_eq!(settings.connect_timeout, Duration::from_secs(1));
+    assert_eq!(settings.response_timeout, Duration::from_secs(200));
+    assert_eq!(settings.body_timeout, Duration::from_secs(3));
+    assert_eq!(settings.keep_alive, Duration::from_millis(4));
+}
+
+#[test]
+fn log_and_timing_are_what_is_written() {
+    let config = config("log: { format: json, access: false }\nserver_timing: false");
+    assert_eq!(
+        config.startup.log,
+        Log {
+            format: LogFormat::Json,
+            access: AccessLog::Off
+        }
+    );
+    assert_eq!(config.policy.server_timing, ServerTiming::Hide);
+}
+
+#[test]
+fn an_anchor_is_a_way_to_write_a_value_once() {
+    let config = config("queue: &q { limit: 7 }\nroutes:\n  - { path: /a, queue: *q }\n");
+    assert_eq!(terms(&config, "GET", "/a").limits.waiters, 7);
+}
+
+fn with(text: &str) -> Result<Config, Errors> {
+    Config::parse(text, &|name| match name {
+        "LIMIT" => Some("7".to_owned()),
+        "OFF" => Some("false".to_owned()),
+        "DIGITS" => Some("0123".to_owned()),
+        "INJECTED" => Some("observe\nqueue: { limit: 0 }".to_owned()),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_variable_is_a_value_of_any_type() {
+    let config = with("queue: { limit: \"${LIMIT}\", wait_timeout: \"${WAIT:-150s}\" }\nlog: { access: \"${OFF}\" }").unwrap();
+    let terms = terms(&config, "GET", "/");
+    assert_eq!(terms.limits.waiters, 7);
+    assert_eq!(terms.limits.wait_timeout, Duration::from_secs(150));
+    assert_eq!(config.startup.log.access, AccessLog::Off);
+}
+
+#[test]
+fn a_variable_of_digits_is_text_where_text_is_wanted() {
+    let config = with("application: { secret: \"${DIGITS}\" }").unwrap();
+    assert_eq!(config.policy.application_secret.unwrap(), "0123");
+    assert_eq!(
+        with("application: { secret: \"${NONE:-}\" }")
+            .unwrap()
+            .policy
+            .application_secret,
+        None
+    );
+}
+
+#[test]
+fn a_variable_cannot_add_keys() {
+    let errors = with("mode: ${INJECTED}").unwrap_err();
+    assert_eq!(errors.len(), 1);
+    let error = errors.iter().next().unwrap();
+    assert_eq!(
+        error.value.as_deref(),
+        Some("${INJECTED} = \"observe queue: { limit: 0 }\"")
+    );
+}
+
+#[test]
+fn a_variable_that_is_not_set_is_one_error_with_its_name() {
+    let error = error("session: { keys: [{ cookie: '${NAME}' }] }");
+    assert_eq!(error.at, "session.keys[0].cookie");
+    assert!(error.problem.contains("NAME is not set"));
+    assert_eq!(
+        errors("routes:\n  - path: ${A}\n    access: ${B}\n").len(),
+        2
+    );
+}

@@ -1,0 +1,422 @@
+//! What an operator types, sees and gets as exit code: the real binary, as a process.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+/// A configuration file that is removed at the end of the test.
+struct File(PathBuf);
+
+impl File {
+    fn new(text: &str) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("onelane-cli-{}-{count}.yaml", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn as_str(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.0));
+    }
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onelane"));
+    command
+        .args(arguments)
+        .env_remove("ONELANE_CONFIG")
+        .env_remove("RUST_LOG");
+    command
+}
+
+fn onelane(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// `onelane run` as a process; killed when dropped.
+struct Running {
+    process: Child,
+    lines: Receiver<String>,
+}
+
+impl Running {
+    fn start(file: &File) -> Self {
+        let mut process = command(&["run", "-c", file.as_str()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(process.stderr.take().unwrap());
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            stderr
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line))
+        });
+        Self { process, lines }
+    }
+
+    /// The next line of the log that contains `part`.
+    fn line(&self, part: &str) -> String {
+        loop {
+            let line = self
+                .lines
+                .recv_timeout(DEADLINE)
+                .unwrap_or_else(|_| panic!("no line with {part}"));
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
+    fn address(&self, part: &str) -> SocketAddr {
+        let line = self.line(part);
+        line.rsplit_once("address=")
+            .unwrap()
+            .1
+            .trim()
+            .parse()
+            .unwrap()
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-s", name, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    fn exit_code(mut self) -> Option<i32> {
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+/// Longer than anything here takes on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+#[test]
+fn check_says_that_a_file_is_valid() {
+    let file = File::new("session: { preset: aspnet }\n");
+    let output = onelane(&["check", file.as_str()]);
+    assert_eq!(code(&output), Some(0));
+    assert_eq!(
+        text(&output.stdout),
+        format!("{} is valid.\n", file.as_str())
+    );
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+fn check_shows_five_mistakes_with_their_places_and_what_to_do() {
+    let file = File::new(
+        "listen: 8080\n\
+         upstream: localhost:8081\n\
+         session: { preset: aspnett }\n\
+         queue:\n  limit: 50\n  wait_timeout: 60\n\
+         routes:\n  - path: /reports/**\n    acces: read\n",
+    );
+    let output = onelane(&["check", file.as_str()]);
+    assert_eq!(code(&output), Some(64));
+    assert_eq!(text(&output.stdout), "");
+    let expected = "\
+FILE:1:9: listen: 8080
+    a port without an address
+    -> write 0.0.0.0:8080 for all interfaces, 127.0.0.1:8080 for this machine alone
+
+FILE:2:11: upstream: localhost:8081
+    not an http:// URL
+    -> write http://localhost:8081
+
+FILE:3:20: session.preset: aspnett
+    not one of the choices
+    -> did you mean aspnet? The choices are aspnet, php, java
+
+FILE:6:17: queue.wait_timeout: 60
+    a duration needs a unit
+    -> write 60s for seconds, or 60ms for milliseconds
+
+FILE:9:5: routes[0].acces
+    there is no such key
+    -> did you mean access?
+
+FILE has 5 errors.
+";
+    assert_eq!(
+        text(&output.stderr),
+        expected.replace("FILE", file.as_str())
+    );
+}
+
+#[test]
+fn check_warns_of_contradictions_and_still_exits_0() {
+    let file = File::new("session: { preset: php }\nqueue: { wait_timeout: 60s }\n");
+    let output = onelane(&["check", file.as_str()]);
+    assert_eq!(code(&output), Some(0));
+    let expected = "\
+FILE:2: warning: queue.wait_timeout
+    wait_timeout (1m) is shorter than hold_limit (2m 10s): users are refused while the page before theirs may still run; make it longer
+
+FILE is valid, with 1 warning.
+";
+    assert_eq!(
+        text(&output.stdout),
+        expected.replace("FILE", file.as_str())
+    );
+}
+
+#[test]
+fn check_takes_variables_from_the_environment() {
+    let file = File::new("session: { preset: php }\nqueue: { limit: \"${ONELANE_TEST_LIMIT}\" }\n");
+    let output = command(&["check", file.as_str()])
+        .env("ONELANE_TEST_LIMIT", "7")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), Some(0));
+    let output = onelane(&["check", file.as_str()]);
+    assert!(text(&output.stderr).contains("ONELANE_TEST_LIMIT is not set"));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_wrong_input() {
+    for arguments in [
+        &["check", "/nowhere/a.yaml"][..],
+        &["run", "-c", "/nowhere/a.yaml"],
+        &["explain", "GET", "/", "-c", "/nowhere/a.yaml"],
+    ] {
+        let output = onelane(arguments);
+        assert_eq!(code(&output), Some(64), "{arguments:?}");
+        assert!(
+            text(&output.stderr).contains("/nowhere/a.yaml:\n    cannot be read"),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn wrong_arguments_exit_64_and_help_exits_0() {
+    for arguments in [
+        &[][..],
+        &["frob"],
+        &["run"],
+        &["check"],
+        &["explain", "GET"],
+        &["explain", "G T", "/", "-c", "x"],
+        &["explain", "GET", "page", "-c", "x"],
+        &["health", "--url", "ftp://x"],
+    ] {
+        assert_eq!(code(&onelane(arguments)), Some(64), "{arguments:?}");
+    }
+    for arguments in [&["--help"][..], &["run", "--help"], &["--version"]] {
+        let output = onelane(arguments);
+        assert_eq!(code(&output), Some(0), "{arguments:?}");
+        assert!(!output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn explain_says_why_each_route_did_not_match_and_never_shows_the_session() {
+    let file = File::new(
+        "session: { preset: aspnet, secret: s }\n\
+         routes:\n  - { path: /api/status, methods: [GET], access: read }\n  - { path: \"/reports/**\", access: read, reads: share }\n",
+    );
+    let id = "abcdefghijklmnopqrstuvwx";
+    let cookie = format!("Cookie: a=b; ASP.NET_SessionId={id}");
+    let url = format!("http://site/(S({id}))//Reports/%32011?q=1");
+    let output = onelane(&["explain", "POST", &url, "-H", &cookie, "-c", file.as_str()]);
+    assert_eq!(code(&output), Some(0), "{}", text(&output.stderr));
+    let printed = text(&output.stdout);
+    assert!(!printed.contains(id), "{printed}");
+    for expected in [
+        "matched as   /reports/2011\n",
+        "- routes[0] GET /api/status: method POST is not one of GET\n",
+        "* routes[1] /reports/**: matched\n",
+        "decided by   /reports/**\n",
+        "access       read, share:",
+        "(digest of ASP.NET_SessionId)\n",
+        "queue        at most 50 wait; one more: refuse (503)\n",
+        "wait         at most 2m; then: refuse (503)\n",
+        "hold         at most 2m 10s; then: release, the next one goes\n",
+        "release      at the end of the response body\n",
+    ] {
+        assert!(printed.contains(expected), "{expected}: {printed}");
+    }
+}
+
+#[test]
+fn explain_shows_the_same_digest_for_the_same_session_and_says_what_is_odd() {
+    let file = File::new("session: { preset: php, secret: s }\n");
+    let session = |value: &str| {
+        let cookie = format!("Cookie: PHPSESSID={value}");
+        let output = onelane(&["explain", "GET", "/a", "-H", &cookie, "-c", file.as_str()]);
+        let printed = text(&output.stdout);
+        printed
+            .lines()
+            .find(|line| line.starts_with("session"))
+            .unwrap()
+            .to_owned()
+    };
+    let id = "abcdefghijklmnopqrstuvwxyz";
+    assert_eq!(session(id), session(id));
+    assert_ne!(session(id), session("abcdefghijklmnopqrstuvwxyy"));
+    assert!(session("x").contains("PHPSESSID is there, but it does not match"));
+    let output = onelane(&["explain", "GET", "/../x", "-c", file.as_str()]);
+    assert!(
+        text(&output.stdout)
+            .contains("in doubt     no route is asked: its path cannot be normalized safely")
+    );
+    assert!(text(&output.stdout).contains("carries no session id"));
+}
+
+#[test]
+fn a_reader_that_has_left_is_no_error() {
+    let file = File::new("session: { preset: php }\n");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut check = command(&["check", file.as_str()]);
+    let status = check
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    assert_eq!(code(&status), Some(0), "{}", text(&status.stderr));
+}
+
+#[test]
+fn an_address_in_use_is_a_failed_start_that_names_it() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let file = File::new(&format!(
+        "listen: {address}\nadmin: off\nsession: {{ preset: php }}\n"
+    ));
+    let output = onelane(&["run", "-c", file.as_str()]);
+    assert_eq!(code(&output), Some(1));
+    assert!(text(&output.stderr).contains(&format!("not started: cannot listen on {address}")));
+}
+
+#[test]
+fn health_follows_readiness() {
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let output = onelane(&["health", "--url", &format!("http://{nobody}/readyz")]);
+    assert_eq!(code(&output), Some(1));
+    assert!(text(&output.stderr).contains("does not answer"));
+
+    let file = File::new(
+        "listen: 127.0.0.1:0\nadmin: { listen: 127.0.0.1:0 }\nsession: { preset: php }\n",
+    );
+    let running = Running::start(&file);
+    let admin = running.address("listening for operators");
+    let output = onelane(&["health", "--url", &format!("http://{admin}/readyz")]);
+    assert_eq!(
+        (code(&output), text(&output.stdout).as_str()),
+        (Some(0), "ready\n")
+    );
+    let output = onelane(&["health", "--url", &format!("http://{admin}/nowhere")]);
+    assert_eq!(code(&output), Some(1));
+    assert!(text(&output.stderr).contains("not ready: HTTP/1.1 404"));
+}
+
+#[cfg(unix)]
+mod signals {
+    use super::*;
+
+    /// An application that takes a request and never answers.
+    struct Silent(TcpListener);
+
+    impl Silent {
+        fn new() -> Self {
+            Self(TcpListener::bind("127.0.0.1:0").unwrap())
+        }
+
+        fn file(&self, drain_timeout: &str) -> File {
+            let address = self.0.local_addr().unwrap();
+            File::new(&format!(
+                "listen: 127.0.0.1:0\nadmin: off\nupstream: http://{address}\nsession: {{ preset: php }}\ndrain_timeout: {drain_timeout}\n"
+            ))
+        }
+
+        /// Sends a request through `running`; gives both its ends once the application has it.
+        fn occupy(&self, running: &Running) -> (TcpStream, TcpStream) {
+            let mut client = TcpStream::connect(running.address("listening for clients")).unwrap();
+            client
+                .write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+                .unwrap();
+            let (mut inside, _) = self.0.accept().unwrap();
+            assert_eq!(inside.read(&mut [0; 1]).unwrap(), 1);
+            (client, inside)
+        }
+    }
+
+    #[test]
+    fn sigterm_and_sigint_drain_and_exit_0() {
+        for signal in ["TERM", "INT"] {
+            let file = File::new("listen: 127.0.0.1:0\nadmin: off\nsession: { preset: php }\n");
+            let running = Running::start(&file);
+            running.line("listening for clients");
+            running.signal(signal);
+            running.line("drained");
+            assert_eq!(running.exit_code(), Some(0), "{signal}");
+        }
+    }
+
+    #[test]
+    fn requests_that_are_cut_off_exit_1_with_their_number() {
+        let application = Silent::new();
+        let file = application.file("10ms");
+        let running = Running::start(&file);
+        let _ends = application.occupy(&running);
+        running.signal("TERM");
+        assert!(running.line("cut off").contains("cut_off=1"));
+        assert_eq!(running.exit_code(), Some(1));
+    }
+
+    #[test]
+    fn a_second_signal_ends_at_once() {
+        let application = Silent::new();
+        let file = application.file("1h");
+        let running = Running::start(&file);
+        let _ends = application.occupy(&running);
+        running.signal("TERM");
+        running.line("draining");
+        running.signal("TERM");
+        running.line("ending at once");
+        assert_eq!(running.exit_code(), Some(1));
+    }
+}
