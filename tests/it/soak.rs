@@ -163,7 +163,8 @@ fn performance(seen: &Seen) -> Vec<Step> {
         ],
         Some("last") => {
             // Announced: a request that meets an unannounced close is lost, and nobody may send it again.
-            let last = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 11\r\n\r\nall is well";
+            let last =
+                b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 11\r\n\r\nall is well";
             vec![Step::Send(last.to_vec()), Step::Close]
         }
         _ => vec![Step::Send(answer(200, "all is well"))],
@@ -416,12 +417,16 @@ impl Walk<'_> {
         }
         match self.lanes[lane].line.pop_front() {
             Some((next, exchange)) => self.enter(lane, next, exchange),
-            None => self.proxy.until_holding(
-                self.lanes
+            None => {
+                let held = self
+                    .lanes
                     .iter()
                     .filter(|lane| lane.inside.is_some())
-                    .count(),
-            ),
+                    .count();
+                eventually("the permit has ended", || {
+                    self.proxy.metrics().count("onelane_holders") <= held
+                });
+            }
         }
     }
 }

@@ -115,7 +115,7 @@ impl Proxy {
         Metrics::read(&self.admin("/metrics").text())
     }
 
-    /// The names of all metrics, as `# TYPE` lines declare them; counters with their `_total`.
+    /// The names of all metrics, as `# TYPE` lines declare them, with the suffix of their samples.
     pub(crate) fn metric_names(&self) -> BTreeSet<String> {
         let text = self.admin("/metrics").text();
         let declared = text
@@ -123,6 +123,7 @@ impl Proxy {
             .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
         let name = |(name, kind): (&str, &str)| match kind {
             "counter" if !name.ends_with("_total") => format!("{name}_total"),
+            "info" => format!("{name}_info"),
             _ => name.to_owned(),
         };
         declared.map(name).collect()
