@@ -359,3 +359,19 @@ fn a_client_that_does_not_read_a_longer_response_holds_its_lane_for_slow_client_
     drop(lazy);
     proxy.until_nothing_is_left();
 }
+
+#[test]
+fn without_slow_client_such_a_client_holds_its_lane_until_it_has_read() {
+    let app = Upstream::start();
+    let body = "x".repeat(32 * 1024 * 1024);
+    app.on("/first", [Step::ReadBody, Step::Send(answer(200, &body))]);
+    let proxy = Proxy::in_front_of(&app, "limits: { response_buffer: 64KiB, slow_client: 1h }");
+    let mut lazy = proxy.connect();
+    lazy.send(Request::post("/first", "").session("a").bytes());
+    app.arrival();
+    let mut second = proxy.session("a").post("/second");
+    proxy.until_waiting(1);
+    assert_eq!(app.arrived(), 1);
+    assert_eq!(lazy.response().body.len(), body.len());
+    assert_eq!(second.status(), 200);
+}
