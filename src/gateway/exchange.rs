@@ -87,12 +87,7 @@ impl Visit<'_> {
             };
             match self
                 .alarm
-                .wait(
-                    connecting.as_mut(),
-                    || due,
-                    &self.client.presence,
-                    on_leave,
-                )
+                .wait(connecting.as_mut(), || due, &self.client.presence, on_leave)
                 .await
             {
                 Woke::Done(Ok(connection)) => {
