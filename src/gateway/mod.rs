@@ -1,4 +1,4 @@
-//! One request from arrival to answer: the product, in [`Gateway::steps`], on one screen.
+//! One request from arrival to answer: the product, in `Visit::steps`, on one screen.
 //!
 //! Guarantees: every request ends in exactly one answer, or its client has left; every permit is released exactly
 //! once; one policy snapshot decides a whole request. Does not do: sockets, listeners, HTTP parsing, configuration.
