@@ -85,6 +85,27 @@ impl Socket {
         }
     }
 
+    /// Sends a FIN, then reads everything over until the peer closes too. To be used when no protocol speaks on the
+    /// socket any more.
+    pub async fn close(&self) {
+        // A socket that cannot be shut down is closed already, which is what is read next.
+        self.stream.as_socket().shutdown(std::net::Shutdown::Write).ok();
+        let mut waste = vec![0; AHEAD_MAX];
+        std::future::poll_fn(|cx| {
+            loop {
+                if ready!(self.stream.poll_read_ready(cx)).is_err() {
+                    return Poll::Ready(());
+                }
+                match self.stream.try_read_buf(&mut waste.as_mut_slice()) {
+                    Ok(1..) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Ok(0) | Err(_) => return Poll::Ready(()),
+                }
+            }
+        })
+        .await;
+    }
+
     /// Looks at a connection that should be idle, with one system call, since the runtime's knowledge can lag.
     pub fn idle(&self) -> Idle {
         let mut byte = [MaybeUninit::uninit()];

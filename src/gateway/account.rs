@@ -12,7 +12,6 @@ use super::record::{AccessLog, Outcome as Label, Record};
 use super::refusal::{Reason, Refusal};
 use super::{Outcome, Visit};
 use crate::lane::Stay;
-use crate::metrics::Gone;
 use crate::route::Mode;
 use crate::session::{self, SessionKey};
 
@@ -86,11 +85,6 @@ impl Visit<'_> {
             metrics.held(hold);
         } else if let Some(waited) = self.notes.waited {
             metrics.waited(waited);
-        }
-        match label {
-            Label::ClientGoneInside => metrics.client_gone(Gone::Inside),
-            Label::ClientGoneWaiting => metrics.client_gone(Gone::Waiting),
-            _ => {}
         }
         if self.entry.stay() == Stay::Nested {
             let mut labels = self.policy.routes.labels();

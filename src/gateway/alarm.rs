@@ -1,6 +1,6 @@
 //! Waiting for work beside deadlines and the client: the one place where a request's timers meet.
 //!
-//! Guarantees: one timer a request, armed for the earliest deadline only; work that is ready wins over a deadline.
+//! Guarantees: one timer a request, armed for the earliest deadline only; a client that has left wins over work that is ready, and that over a deadline.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -11,10 +11,19 @@ use std::time::Instant;
 
 use tokio::time::{Sleep, sleep_until};
 
-/// The timer of one request, made when it is first needed.
-#[derive(Debug, Default)]
+/// What a request listens to while it waits for something: its timer, made when it is first needed, and its client.
+#[derive(Debug)]
 pub(super) struct Alarm {
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
+    client: Presence,
+    noticed: Noticed,
+}
+
+/// Whether the client's leaving has been told to whoever waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Noticed {
+    No,
+    Yes,
 }
 
 /// Whether the client of a connection is still there; told by the connection's task, read by its exchange.
@@ -28,17 +37,8 @@ pub(super) enum Woke<T> {
     Done(T),
     /// The deadline passed.
     Due,
-    /// The client left.
+    /// The client left; told once.
     Left,
-}
-
-/// What a wait does when the client leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OnLeave {
-    /// Ends.
-    End,
-    /// Goes on: the application works on, too.
-    GoOn,
 }
 
 impl Presence {
@@ -54,7 +54,12 @@ impl Presence {
 }
 
 impl Alarm {
-    /// Waits for `work`, until the deadline that `due` gives now, or until the client leaves.
+    /// An alarm for a request of this client.
+    pub(super) fn new(client: Presence) -> Self {
+        Self { timer: None, client, noticed: Noticed::No }
+    }
+
+    /// Waits for `work`, until the deadline that `due` gives now, or until the client leaves, which is told once.
     ///
     /// `due` is asked again at each wake-up, so that a deadline may move while the work goes on. The client's leaving
     /// is noticed when the connection's task, which polls this, is woken by it. Cancel safe if `work` is.
@@ -62,15 +67,14 @@ impl Alarm {
         &mut self,
         mut work: Pin<&mut impl Future<Output = T>>,
         due: impl Fn() -> Option<Instant>,
-        client: &Presence,
-        on_leave: OnLeave,
     ) -> Woke<T> {
         std::future::poll_fn(|cx| {
+            if self.noticed == Noticed::No && self.client.has_left() {
+                self.noticed = Noticed::Yes;
+                return Poll::Ready(Woke::Left);
+            }
             if let Poll::Ready(done) = work.as_mut().poll(cx) {
                 return Poll::Ready(Woke::Done(done));
-            }
-            if on_leave == OnLeave::End && client.has_left() {
-                return Poll::Ready(Woke::Left);
             }
             match due() {
                 Some(at) => self.poll(at, cx).map(|()| Woke::Due),

@@ -14,9 +14,10 @@ use http_body::Body;
 use hyper::body::Incoming;
 
 use super::Visit;
-use super::alarm::{OnLeave, Woke, earlier, now};
+use super::alarm::{Woke, earlier, now};
 use super::entry::Ring;
 use super::pipe::{ClientBody, Flow, PipeWriter, pipe};
+use super::refusal::{Reason, Refusal};
 use super::upload::RequestBody;
 use crate::metrics::Exception;
 use crate::route::{Access, Reads, Release};
@@ -61,6 +62,11 @@ impl Visit<'_> {
             self.notes.length = data.len() as u64;
             return self.whole(head, Some(data.clone())).await;
         }
+        if let Some(Some(Err(_))) = &first {
+            self.entry.end(now());
+            self.refuse(Refusal::new(Reason::UpstreamReset)); // nothing of it was seen yet
+            return Delivered::Broken;
+        }
         let (writer, reader) = pipe(self.policy.buffers.response, &self.gateway.budget);
         self.reply
             .give(Response::from_parts(head, ClientBody::Piped(reader)));
@@ -91,12 +97,15 @@ impl Visit<'_> {
                 Some(frame) => frame,
                 None => match self.frame(connection, &mut body).await {
                     Ok(frame) => frame,
-                    Err(delivered) => return delivered,
+                    Err(delivered) => return self.cut(writer, delivered).await,
                 },
             };
             let flow = match frame {
                 None => break,
-                Some(Err(_)) => return Delivered::Broken,
+                Some(Err(_)) => {
+                    self.entry.end(now());
+                    return self.cut(writer, Delivered::Broken).await;
+                }
                 Some(Ok(data)) => {
                     self.notes.length += data.len() as u64;
                     writer.push(data)
@@ -105,15 +114,10 @@ impl Visit<'_> {
             if body.is_end_stream() {
                 break;
             }
-            match flow {
-                Flow::Closed if self.on_leave() == OnLeave::End => return Delivered::Abandoned,
-                // A write is heard to its end, though nobody listens.
-                Flow::Closed | Flow::Open => {}
-                Flow::Full => {
-                    if let Err(delivered) = self.slow_client(&writer).await {
-                        return delivered;
-                    }
-                }
+            if flow == Flow::Full
+                && let Err(delivered) = self.slow_client(&writer).await
+            {
+                return delivered;
             }
         }
         self.finished();
@@ -127,6 +131,14 @@ impl Visit<'_> {
         }
     }
 
+    /// Breaks the response off once the client has what there was of it.
+    async fn cut(&mut self, writer: PipeWriter, delivered: Delivered) -> Delivered {
+        let latest = now() + self.policy.buffers.slow_client;
+        let mut drained = pin!(writer.drained());
+        while let Woke::Left = self.alarm.wait(drained.as_mut(), || Some(latest)).await {}
+        delivered
+    }
+
     /// The next piece of the body, within `body_timeout`.
     async fn frame(
         &mut self,
@@ -137,14 +149,9 @@ impl Visit<'_> {
         let mut next = pin!(next(connection, body));
         loop {
             let due = earlier(self.entry.deadline(), Some(late));
-            let on_leave = self.on_leave();
-            match self
-                .alarm
-                .wait(next.as_mut(), || due, &self.client.presence, on_leave)
-                .await
-            {
+            match self.alarm.wait(next.as_mut(), || due).await {
                 Woke::Done(frame) => return Ok(frame),
-                Woke::Left => return Err(Delivered::Abandoned),
+                Woke::Left => self.left().map_err(|_| Delivered::Abandoned)?,
                 Woke::Due => {}
             }
             self.ring_late()?;
@@ -159,20 +166,15 @@ impl Visit<'_> {
         let patience = now() + self.policy.buffers.slow_client;
         let mut room = pin!(writer.room());
         loop {
-            let held = !self.entry.is_free();
-            let due = earlier(self.entry.deadline(), held.then_some(patience));
-            let on_leave = self.on_leave();
-            match self
-                .alarm
-                .wait(room.as_mut(), || due, &self.client.presence, on_leave)
-                .await
-            {
+            let holds = self.entry.holds();
+            let due = earlier(self.entry.deadline(), holds.then_some(patience));
+            match self.alarm.wait(room.as_mut(), || due).await {
                 Woke::Done(_) => return Ok(()),
-                Woke::Left => return Err(Delivered::Abandoned),
+                Woke::Left => self.left().map_err(|_| Delivered::Abandoned)?,
                 Woke::Due => {}
             }
             self.ring_late()?;
-            if held && now() >= patience {
+            if holds && now() >= patience {
                 self.gateway.metrics.exception(Exception::SlowClient);
                 self.entry.end(now());
             }

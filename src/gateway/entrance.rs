@@ -12,13 +12,13 @@ use http::{Method, request};
 
 use super::Visit;
 use super::account::Passed;
-use super::alarm::{OnLeave, Woke, now};
+use super::alarm::{Woke, now};
 use super::entry::{Entry, Place};
 use super::exchange::Ended;
 use super::refusal::{Reason, Refusal};
 use super::upload::{Bounds, RequestBody};
 use crate::lane::{Arrival, Full, Hold, Joined, OnFull, Permit, WaitEnded, Waiting};
-use crate::metrics::Exception;
+use crate::metrics::{Exception, Gone};
 use crate::route::{Access, Mode, OnClientGone, Reads, Terms};
 use crate::session::{self, Session};
 
@@ -88,18 +88,17 @@ impl Visit<'_> {
                 // hyper sees most clients leave; the socket is watched for those that it cannot see.
                 let left = pin!(self.client.socket.left());
                 let first = pin!(select(turn, left));
-                match self
-                    .alarm
-                    .wait(first, || None, &self.client.presence, OnLeave::End)
-                    .await
-                {
+                match self.alarm.wait(first, || None).await {
                     Woke::Done(Either::Left((turn, _))) => Some(turn),
                     Woke::Done(Either::Right(_)) | Woke::Left | Woke::Due => None,
                 }
             }
         };
         self.notes.waited = Some(now().saturating_duration_since(joined));
-        outcome.ok_or(Ended::ClientLeft)
+        outcome.ok_or_else(|| {
+            self.gateway.metrics.client_gone(Gone::Waiting);
+            Ended::ClientLeft
+        })
     }
 
     /// What a full lane, or the end of the wait timeout, does with the request.

@@ -146,6 +146,11 @@ impl Entry {
         self.held = Some(now.saturating_duration_since(self.since));
     }
 
+    /// Whether others wait for the end of this stay.
+    pub(super) fn holds(&self) -> bool {
+        matches!(self.place, Place::Held(_))
+    }
+
     /// Whether the stay has ended, or never was.
     pub(super) fn is_free(&self) -> bool {
         matches!(self.place, Place::Free)

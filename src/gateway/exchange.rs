@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use http::{Request, Response};
 use hyper::body::Incoming;
 
-use super::alarm::{OnLeave, Woke, earlier, now};
+use super::alarm::{Woke, earlier, now};
 use super::entry::Ring;
 use super::refusal::{Reason, Refusal};
 use super::upload::{BodyFault, Progress, RequestBody, WaitsFor};
 use super::{Gateway, Visit};
-use crate::metrics::Exception;
+use crate::metrics::{Exception, Gone};
 use crate::route::{Access, OnClientGone};
 use crate::upstream::{ConnectError, Connection, Reuse, Sent};
 
@@ -51,21 +51,28 @@ impl Visit<'_> {
         mut request: Request<RequestBody>,
     ) -> Result<(Connection<RequestBody>, Response<Incoming>), Ended> {
         let progress = request.body().progress();
-        self.notes.sent = Some(now());
         let mut reuse = match self.terms.access {
             Access::Write => Reuse::Fresh,
             Access::Read | Access::None => Reuse::Any,
         };
         loop {
             let mut connection = self.connection(reuse).await?;
-            match self.head(&mut connection, request, &progress).await? {
-                Sent::Answered(response) => return Ok((connection, response)),
-                Sent::Failed(error) => return Err(self.failed(&error, &progress)),
-                Sent::Unsent(back) => {
+            self.notes.sent.get_or_insert(now());
+            let ended = match self.head(&mut connection, request, &progress).await {
+                Ok(Sent::Answered(response)) => return Ok((connection, response)),
+                Ok(Sent::Unsent(back)) => {
                     request = *back;
                     reuse = Reuse::Never;
+                    continue;
                 }
+                Ok(Sent::Failed(error)) => self.failed(&error, &progress),
+                Err(ended) => ended,
+            };
+            if let Ended::Refused(refusal) = &ended {
+                self.refuse(refusal.clone());
             }
+            self.part(connection).await;
+            return Err(ended);
         }
     }
 
@@ -80,16 +87,7 @@ impl Visit<'_> {
         let mut connecting = pin!(upstream.connect());
         loop {
             let due = self.entry.deadline();
-            // Nothing was sent yet: a client that leaves now takes its request along, unless it was told to stay.
-            let on_leave = match self.terms.on_client_gone {
-                OnClientGone::Leave => OnLeave::End,
-                OnClientGone::Stay => OnLeave::GoOn,
-            };
-            match self
-                .alarm
-                .wait(connecting.as_mut(), || due, &self.client.presence, on_leave)
-                .await
-            {
+            match self.alarm.wait(connecting.as_mut(), || due).await {
                 Woke::Done(Ok(connection)) => {
                     metrics.upstream_opened();
                     return Ok(connection);
@@ -98,7 +96,12 @@ impl Visit<'_> {
                 Woke::Done(Err(ConnectError::TimedOut | ConnectError::Unreachable(_))) => {
                     return Err(Reason::UpstreamUnreachable.into());
                 }
-                Woke::Left => return Err(Ended::ClientLeft),
+                // Nothing was sent yet: a client that leaves now takes its request along, whatever it was.
+                Woke::Left if self.terms.on_client_gone == OnClientGone::Leave => {
+                    self.gateway.metrics.client_gone(Gone::Waiting);
+                    return Err(Ended::ClientLeft);
+                }
+                Woke::Left => {}
                 Woke::Due => self.ring()?,
             }
         }
@@ -112,16 +115,12 @@ impl Visit<'_> {
     ) -> Result<Sent<RequestBody>, Ended> {
         let mut sent = pin!(connection.send(request));
         loop {
-            let (lane, on_leave) = (self.entry.deadline(), self.on_leave());
+            let lane = self.entry.deadline();
             let patience = (!self.reply.is_given()).then(|| self.patience(progress));
             let due = || earlier(lane, patience.as_ref().map(Patience::deadline));
-            match self
-                .alarm
-                .wait(sent.as_mut(), due, &self.client.presence, on_leave)
-                .await
-            {
+            match self.alarm.wait(sent.as_mut(), due).await {
                 Woke::Done(sent) => return Ok(sent),
-                Woke::Left => return Err(Ended::ClientLeft),
+                Woke::Left => self.left()?,
                 Woke::Due => {}
             }
             self.ring()?;
@@ -177,12 +176,40 @@ impl Visit<'_> {
         }
     }
 
-    /// A write is heard to its end, since the application works on; a read is given up, unless it was told to stay.
-    pub(super) fn on_leave(&self) -> OnLeave {
-        match (self.terms.access, self.terms.on_client_gone) {
-            (Access::Write, _) | (_, OnClientGone::Stay) => OnLeave::GoOn,
-            (Access::Read | Access::None, OnClientGone::Leave) => OnLeave::End,
+    /// The client has left. A write is heard to its end, since the application works on; a read is given up.
+    pub(super) fn left(&mut self) -> Result<(), Ended> {
+        if self.reply.given().is_some_and(|given| given.refused.is_some()) {
+            return Ok(()); // it has its answer
         }
+        self.gateway.metrics.client_gone(Gone::Inside);
+        match (self.terms.access, self.terms.on_client_gone) {
+            (Access::Write, _) | (_, OnClientGone::Stay) => Ok(()),
+            (Access::Read | Access::None, OnClientGone::Leave) => Err(Ended::ClientLeft),
+        }
+    }
+
+    /// Parts from an application that has not finished: nothing more is sent, and what holds the lane goes on holding
+    /// it until the application has closed its side too, which tells that it has finished, or until the hold limit.
+    pub(super) async fn part(&mut self, connection: Connection<RequestBody>) {
+        if self.entry.is_free() {
+            return;
+        }
+        let latest = now() + self.terms.limits.hold_limit;
+        let mut closed = pin!(connection.close());
+        while !self.entry.is_free() {
+            let due = self.entry.deadline();
+            match self.alarm.wait(closed.as_mut(), || earlier(due, Some(latest))).await {
+                Woke::Done(()) => break,
+                Woke::Left => {}
+                Woke::Due => {
+                    self.due();
+                    if now() >= latest {
+                        break;
+                    }
+                }
+            }
+        }
+        self.entry.end(now());
     }
 
     fn patience<'p>(&self, progress: &'p Progress) -> Patience<'p> {

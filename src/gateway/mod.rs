@@ -1,4 +1,4 @@
-//! One request from arrival to answer: the product, in `Visit::steps`, on one screen.
+//! One request from arrival to answer: the product, in [`Gateway::steps`], on one screen.
 //!
 //! Guarantees: every request ends in exactly one answer, or its client has left; every permit is released exactly
 //! once; one policy snapshot decides a whole request. Does not do: sockets, listeners, HTTP parsing, configuration.
@@ -201,7 +201,7 @@ impl Gateway {
             reply: Reply::new(answers, format, request_id.clone(), Arc::clone(policy)),
             request_id,
             entry: Entry::free(started),
-            alarm: Alarm::default(),
+            alarm: Alarm::new(client.presence.clone()),
             without: None,
             in_flight: Some(self.draining.enter()),
             notes: Notes::new(started, head, &self.log),
@@ -238,8 +238,13 @@ impl Visit<'_> {
         let promised = headers::keep_alive(&head.headers);
         self.prepare(&mut head.headers, switch.as_ref());
         let delivered = self.deliver(&mut connection, head, body).await;
-        if matches!(delivered, Delivered::Unheard | Delivered::Whole) {
-            self.gateway.upstream.give_back(connection, promised, now());
+        match delivered {
+            Delivered::Unheard | Delivered::Whole => {
+                self.gateway.upstream.give_back(connection, promised, now());
+            }
+            Delivered::Abandoned | Delivered::Aborted | Delivered::Broken | Delivered::Late => {
+                self.part(connection).await;
+            }
         }
         Ok(delivered)
     }

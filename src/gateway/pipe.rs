@@ -115,7 +115,7 @@ impl PipeWriter {
         state.flow()
     }
 
-    /// Whether there is room, without waiting.
+    /// How the client's end is, without waiting.
     pub(super) fn flow(&self) -> Flow {
         self.0.borrow().flow()
     }
@@ -133,6 +133,19 @@ impl PipeWriter {
             }
         })
         .await
+    }
+
+    /// Waits until the reader has taken everything and asks for more, or the client has left. Cancel safe.
+    pub(super) async fn drained(&self) {
+        std::future::poll_fn(|cx| {
+            let mut state = self.0.borrow_mut();
+            if state.reader_left || (state.frames.is_empty() && state.reader.is_some()) {
+                return Poll::Ready(());
+            }
+            state.writer = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Gives the reader its end, once it has read everything.
@@ -184,6 +197,7 @@ impl State {
         match self.end {
             End::NotYet => {
                 self.reader = Some(cx.waker().clone());
+                wake(&mut self.writer); // it may wait for just this
                 Poll::Pending
             }
             // Upon an error hyper drops the connection with all that it has not written, the headers included: a client

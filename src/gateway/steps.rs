@@ -54,6 +54,14 @@ impl<'g> Visit<'g> {
         }
     }
 
+    /// Answers with a refusal, unless there was an answer, and counts it.
+    pub(super) fn refuse(&mut self, refusal: Refusal) {
+        if !self.reply.is_given() {
+            self.gateway.metrics.refusal(refusal.reason as usize);
+            self.reply.refuse(refusal);
+        }
+    }
+
     /// Brings the header into the form that the application gets.
     pub(super) fn tell(&self, head: &mut request::Parts, switch: Option<&Switch>) {
         let told = Told {

@@ -106,6 +106,12 @@ where
         poll_driver(&mut self.driver, cx);
     }
 
+    /// Sends no more, and waits until the application has closed its side. Whatever it still sends is read over.
+    pub async fn close(self) {
+        drop((self.sender, self.driver));
+        self.socket.close().await;
+    }
+
     /// Drives the connection until it has ended, as it does when it was upgraded.
     pub async fn finish(mut self) {
         std::future::poll_fn(|cx| {
