@@ -9,7 +9,7 @@ use super::alarm::now;
 use super::delivery::Delivered;
 use super::exchange::Ended;
 use super::record::{AccessLog, Outcome as Label, Record};
-use super::refusal::{Reason, Refusal};
+use super::refusal::Reason;
 use super::{Outcome, Visit};
 use crate::lane::Stay;
 use crate::route::Mode;
@@ -100,15 +100,6 @@ impl Visit<'_> {
         if let Some(asked) = &self.notes.asked {
             self.gateway.log.write(|| self.record(asked, label, ended));
         }
-    }
-
-    /// Answers with a refusal and counts it at once, unless there was an answer: a write may be in the application for long
-    /// after its client was refused.
-    pub(super) fn refuse(&mut self, refusal: Refusal) {
-        if !self.reply.is_given() {
-            self.gateway.metrics.refusal(refusal.reason as usize);
-        }
-        self.reply.refuse(refusal);
     }
 
     fn label(&self, outcome: &Outcome) -> Label {
