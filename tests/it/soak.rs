@@ -172,13 +172,6 @@ fn performance(seen: &Seen) -> Vec<Step> {
     [vec![Step::ReadBody, work], end].concat()
 }
 
-/// Whether a client is there until the end of the response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stays {
-    No,
-    Yes,
-}
-
 /// One of the clients of the chaos.
 struct Browser<'a> {
     dice: Rng,
@@ -188,12 +181,11 @@ struct Browser<'a> {
 
 impl Browser<'_> {
     fn act(&mut self) {
-        let action = self.dice.u8(0..12);
-        let (request, end) = self.request(if action < 5 { Stays::No } else { Stays::Yes });
+        let (request, end) = self.request();
         let bytes = request.bytes();
         let mut client = self.proxy.connect();
         self.found.requests += 1;
-        match action {
+        match self.dice.u8(0..12) {
             0 => drop(client), // before a byte
             1 => {
                 client.send_if_taken(&bytes[..self.dice.usize(..bytes.len())]);
@@ -224,7 +216,7 @@ impl Browser<'_> {
     }
 
     /// A random request, and how the application is to end it.
-    fn request(&mut self, stays: Stays) -> (Request, &'static str) {
+    fn request(&mut self) -> (Request, &'static str) {
         let end = ENDS[self.dice.usize(..ENDS.len())];
         let query = format!("ms={}&end={end}", self.dice.u8(0..6));
         // Half of the requests crowd into a few sessions.
@@ -236,11 +228,7 @@ impl Browser<'_> {
         let body = "x".repeat(self.dice.usize(0..3000));
         let request = match self.dice.u8(0..8) {
             0 => Request::get(&format!("/read?{query}")),
-            // A read whose client leaves is cancelled, whether or not the application takes notice: nothing to check.
-            1 | 2 => match stays {
-                Stays::No => Request::get(&format!("/share?{query}")),
-                Stays::Yes => Request::get(&format!("/share?{query}")).header("X-Kind", "share"),
-            },
+            1 | 2 => Request::get(&format!("/share?{query}")).header("X-Kind", "share"),
             3 => Request::post_chunked(&format!("/write?{query}"), &[&body, "x"])
                 .header("X-Kind", "write"),
             _ => Request::post(&format!("/write?{query}"), body).header("X-Kind", "write"),
