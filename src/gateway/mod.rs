@@ -1,4 +1,4 @@
-//! One request from arrival to answer: the product, in [`Gateway::steps`], on one screen.
+//! One request from arrival to answer: the product, in `Visit::steps`, on one screen.
 //!
 //! Guarantees: every request ends in exactly one answer, or its client has left; every permit is released exactly
 //! once; one policy snapshot decides a whole request. Does not do: sockets, listeners, HTTP parsing, configuration.
@@ -237,7 +237,7 @@ impl Visit<'_> {
         }
         let (mut head, body) = response.into_parts();
         let promised = headers::keep_alive(&head.headers);
-        self.prepare(&mut head.headers, switch.as_ref());
+        self.prepare(&mut head, switch.as_ref());
         let delivered = self.deliver(&mut connection, head, body).await;
         match delivered {
             Delivered::Unheard | Delivered::Whole => {

@@ -75,7 +75,6 @@ fn an_application_that_closes_or_resets_at_once_is_502() {
             502,
             "{on_accept:?}"
         );
-        assert_eq!(app.connections(), 1, "the write was not tried again");
         app.on_accept(OnAccept::Serve);
         assert_eq!(proxy.session("a").post("/x").status(), 200);
         proxy.until_nothing_is_left();
