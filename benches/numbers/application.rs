@@ -1,20 +1,18 @@
-//! The application behind the proxies: one thread that answers at once, after a while, or when it is told to.
+//! The application behind the proxies: one thread that answers at once, or when it is told to.
 //!
-//! Guarantees: the time of a hand-over is stamped beside the calls that write and read, with nothing between. Does not
-//! do: HTTP beyond what the load here sends: a GET, its whole head, no pipelining.
+//! Guarantees: it is much cheaper than a proxy. Does not do: HTTP beyond what the load here sends: a GET, its whole
+//! head, no pipelining.
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
-use tokio::time::sleep;
 
 /// A running application; its thread ends with the process.
 #[derive(Debug)]
@@ -28,7 +26,6 @@ struct Shared {
     gate: watch::Sender<Gate>,
     held: AtomicUsize,
     connections: AtomicUsize,
-    handovers: Mutex<Handovers>,
     response: Vec<u8>,
 }
 
@@ -39,18 +36,10 @@ enum Gate {
     Open,
 }
 
-/// From the last byte of a lane's response to the first byte of its next request.
-#[derive(Debug)]
-struct Handovers {
-    ended: [Option<Instant>; LANES],
-    took: Vec<Duration>,
-}
-
 /// What a request asks for.
 enum Errand {
     AtOnce,
     AtTheGate,
-    InLane(usize),
 }
 
 impl Application {
@@ -97,34 +86,15 @@ impl Application {
     pub(crate) fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
     }
-
-    /// The hand-overs since this was last asked; they begin anew.
-    pub(crate) fn handovers(&self) -> Vec<Duration> {
-        let mut handovers = self
-            .shared
-            .handovers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        handovers.ended = [None; LANES];
-        std::mem::take(&mut handovers.took)
-    }
 }
 
 impl Shared {
     fn new() -> Self {
-        let head =
-            format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {BODY}\r\n\r\n");
-        let mut response = head.into_bytes();
-        response.resize(response.len() + BODY, b'x');
         Self {
             gate: watch::Sender::new(Gate::Open),
             held: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
-            handovers: Mutex::new(Handovers {
-                ended: [None; LANES],
-                took: Vec::new(),
-            }),
-            response,
+            response: response(),
         }
     }
 
@@ -135,38 +105,26 @@ impl Shared {
         drop(gate.wait_for(|gate| *gate == Gate::Open).await);
         self.held.fetch_sub(1, Ordering::Relaxed);
     }
-
-    fn begin(&self, lane: usize, arrived: Instant) {
-        let mut handovers = self
-            .handovers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(ended) = handovers.ended[lane].take() {
-            handovers.took.push(arrived.duration_since(ended));
-        }
-    }
-
-    fn end(&self, lane: usize) {
-        let mut handovers = self
-            .handovers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        // Before the call that writes: the time of that call counts, too.
-        handovers.ended[lane] = Some(Instant::now());
-    }
 }
 
 impl Errand {
     fn of(request: &[u8]) -> Self {
         let path = request.strip_prefix(b"GET ").unwrap_or_default();
-        if let Some([lane, ..]) = path.strip_prefix(LANE.as_bytes()) {
-            Self::InLane(usize::from(lane - b'0') % LANES)
-        } else if path.starts_with(HOLD.as_bytes()) {
+        if path.starts_with(HOLD.as_bytes()) {
             Self::AtTheGate
         } else {
             Self::AtOnce
         }
     }
+}
+
+/// The only response there is: 200, with 1 KiB.
+pub(crate) fn response() -> Vec<u8> {
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {BODY}\r\n\r\n");
+    let mut response = head.into_bytes();
+    response.resize(response.len() + BODY, b'x');
+    response
 }
 
 async fn connection(stream: TcpStream, shared: Arc<Shared>) {
@@ -179,12 +137,9 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
 async fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = vec![0; 4096];
-    let (mut filled, mut first_byte) = (0, Instant::now());
+    let mut filled = 0;
     loop {
         let read = stream.read(&mut buffer[filled..]).await?;
-        if filled == 0 {
-            first_byte = Instant::now();
-        }
         if read == 0 {
             return Ok(());
         }
@@ -195,11 +150,6 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
         match Errand::of(&buffer[..filled]) {
             Errand::AtOnce => {}
             Errand::AtTheGate => shared.wait_at_the_gate().await,
-            Errand::InLane(lane) => {
-                shared.begin(lane, first_byte);
-                sleep(WORK).await;
-                shared.end(lane);
-            }
         }
         stream.write_all(&shared.response).await?;
         filled = 0;
@@ -210,11 +160,5 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
 pub(crate) const AT_ONCE: &str = "/catalogue/item";
 /// The path that is held until [`Application::release`].
 pub(crate) const HOLD: &str = "/hold";
-/// With a digit behind: the path of one lane, answered after [`WORK`].
-pub(crate) const LANE: &str = "/lane/";
-/// How many of them there are.
-pub(crate) const LANES: usize = 4;
-/// How long a request in a lane is worked on.
-pub(crate) const WORK: Duration = Duration::from_millis(2);
 /// Bytes of a response body.
 const BODY: usize = 1024;

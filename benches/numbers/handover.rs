@@ -4,20 +4,24 @@
 //! Each lane has two connections, so that one request waits while the other is in the application. From outside no core
 //! can be chosen, but it can be seen: the thread that uses processor time while a connection alone sends is its core.
 
-use std::io;
-use std::time::Duration;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::application::{AT_ONCE, Application, LANE, LANES, WORK};
+use crate::application::{AT_ONCE, Application};
 use crate::load::{Fleet, Sessions};
 use crate::process::{Machine, Onelane, cores};
 use crate::report::{Sample, Section, time};
+use crate::timing::{LANE, LANES, Timing, WORK, pause};
 use crate::wire::Request;
 
 /// The connections of each lane, by number.
 type Pairs = [[usize; 2]; LANES];
 
 /// Measures hand-overs on one core and across two.
-pub(crate) fn run(application: &Application) -> io::Result<Section> {
+pub(crate) fn run(_: &Application) -> io::Result<Section> {
+    let application = Timing::start()?;
     let onelane = Onelane::start(application.address(), "session: { preset: aspnet }\n")?;
     let requests = (0..LANES * cores())
         .map(|_| Request::anonymous(AT_ONCE))
@@ -25,12 +29,15 @@ pub(crate) fn run(application: &Application) -> io::Result<Section> {
     let mut fleet = Fleet::connect(onelane.address(), requests)?;
     let groups = by_core(&onelane, &mut fleet)?;
     let mut section = Section::default();
+    let floor = floor()?;
+    section.figure("a byte to and fro, median", time(floor.median()));
+    section.figure("a byte to and fro, p99", time(floor.p99()));
     match groups.as_slice() {
         [one, two, ..] => {
             fleet.keep(&[one.as_slice(), two].concat());
-            measure(application, &mut fleet, SAME, "same core", &mut section)?;
+            measure(&application, &mut fleet, SAME, "same core", &mut section)?;
             measure(
-                application,
+                &application,
                 &mut fleet,
                 ACROSS,
                 "across cores",
@@ -74,7 +81,7 @@ fn by_core(onelane: &Onelane, fleet: &mut Fleet) -> io::Result<Vec<Vec<usize>>> 
 }
 
 fn measure(
-    application: &Application,
+    application: &Timing,
     fleet: &mut Fleet,
     pairs: Pairs,
     name: &str,
@@ -96,12 +103,37 @@ fn measure(
     section.at_most(format!("{name}, p99"), sample.p99(), P99, time);
     section.figure(format!("{name}, longest"), time(sample.max()));
     section.note(format!(
-        "{name}: {} hand-overs, {LANES} lanes with one waiter each, {} ms and more in the application; the machine was \
+        "{name}: {} hand-overs, {LANES} lanes with one waiter each, {} to {} ms in the application; the machine was \
          {busy} % busy",
         sample.len(),
         WORK.as_millis(),
+        2 * WORK.as_millis(),
     ));
     Ok(())
+}
+
+/// What this machine takes for the least that a hand-over is: one thread writes, another wakes up and writes back.
+fn floor() -> io::Result<Sample> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let mut near = TcpStream::connect(listener.local_addr()?)?;
+    let (mut far, _) = listener.accept()?;
+    near.set_nodelay(true)?;
+    far.set_nodelay(true)?;
+    let echo = thread::spawn(move || {
+        let mut byte = [0];
+        while far.read_exact(&mut byte).is_ok() && far.write_all(&byte).is_ok() {}
+    });
+    let mut took = Vec::with_capacity(ECHOES);
+    for _ in 0..ECHOES {
+        pause(WORK);
+        let written = Instant::now();
+        near.write_all(b"x")?;
+        near.read_exact(&mut [0])?;
+        took.push(written.elapsed());
+    }
+    drop(near);
+    drop(echo.join());
+    Ok(Sample::new(took))
 }
 
 /// Connections 0-3 are one core's, 4-7 the other's.
@@ -109,5 +141,6 @@ const SAME: Pairs = [[0, 1], [2, 3], [4, 5], [6, 7]];
 const ACROSS: Pairs = [[0, 4], [1, 5], [2, 6], [3, 7]];
 const WARM_UP: usize = 400;
 const REQUESTS: usize = 5_000;
+const ECHOES: usize = 1_000;
 const MEDIAN: Duration = Duration::from_micros(100);
 const P99: Duration = Duration::from_millis(1);

@@ -21,9 +21,11 @@ mod process;
 mod relay;
 mod report;
 mod steady;
+mod timing;
 mod wire;
 
 use application::Application;
+use process::Machine;
 use report::Section;
 
 /// What can be measured.
@@ -104,9 +106,12 @@ fn measure(measurements: &[&Measurement], strictness: Strictness) -> io::Result<
     for measurement in measurements {
         println!("\n{} ...", measurement.name);
         io::stdout().flush()?;
+        let before = Machine::now()?;
         match (measurement.run)(&application) {
             Ok(section) => {
                 print!("{section}");
+                let others = Machine::now()?.others_since(before);
+                println!("  (meanwhile other programs used {others} % of the machine)");
                 if section.missed() && strictness == Strictness::Fail {
                     code = ExitCode::FAILURE;
                 }

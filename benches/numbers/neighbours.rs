@@ -12,6 +12,7 @@ use crate::application::{AT_ONCE, Application, HOLD};
 use crate::load::{Fleet, Sessions};
 use crate::process::{Machine, Onelane, until};
 use crate::report::{Sample, Section, count, ratio, time};
+use crate::timing::pause;
 use crate::wire::{Head, Request};
 
 /// A user with a session, a connection and a schedule of their own.
@@ -63,8 +64,10 @@ pub(crate) fn run(application: &Application) -> io::Result<Section> {
     section.figure("saturation", format!("{saturation:.0}/s"));
     section.figure("without waiters, median", time(without.median()));
     section.figure("without waiters, p99", time(without.p99()));
+    section.figure("without waiters, longest", time(without.max()));
     section.figure("with 100 waiters, median", time(with.median()));
     section.figure("with 100 waiters, p99", time(with.p99()));
+    section.figure("with 100 waiters, longest", time(with.max()));
     let medians = with.median().as_secs_f64() / without.median().as_secs_f64();
     section.at_most("ratio of the medians", medians, RATIO, ratio);
     section.at_most("errors", errors, 0, count);
@@ -129,10 +132,12 @@ impl Neighbour {
             if due >= end {
                 return seen;
             }
-            let from = if Instant::now() < due {
-                sleep_until(due)
-            } else {
-                due
+            let from = match due.checked_duration_since(Instant::now()) {
+                None => due,
+                Some(early) => {
+                    pause(early);
+                    Instant::now()
+                }
             };
             match self.visit() {
                 Ok(()) => seen.latencies.push(from.elapsed()),
@@ -165,17 +170,6 @@ impl Seen {
     fn add(&mut self, other: Self) {
         self.latencies.extend(other.latencies);
         self.errors += other.errors;
-    }
-}
-
-/// Gives the time at which it woke, which is a little later. Only this thread stops, and it does nothing else.
-fn sleep_until(due: Instant) -> Instant {
-    loop {
-        let now = Instant::now();
-        match due.checked_duration_since(now) {
-            Some(rest) if !rest.is_zero() => thread::park_timeout(rest),
-            _ => return now,
-        }
     }
 }
 

@@ -40,11 +40,13 @@ pub(crate) struct Thread {
     pub(crate) used: Duration,
 }
 
-/// Processor time of the whole machine, in ticks since its start.
+/// Processor time of the whole machine and of this program, in ticks since their start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Machine {
     idle: u64,
     all: u64,
+    /// This process and those of its children that have ended.
+    own: u64,
 }
 
 impl Onelane {
@@ -203,24 +205,37 @@ impl Machine {
     /// Now.
     pub(crate) fn now() -> io::Result<Self> {
         let stat = fs::read_to_string("/proc/stat")?;
-        let first = stat.lines().next().unwrap_or_default();
-        let ticks: Vec<u64> = first
-            .split_whitespace()
-            .filter_map(|tick| tick.parse().ok())
-            .collect();
-        match ticks.get(3..5) {
-            Some([idle, waiting]) => Ok(Self {
+        let all = numbers(stat.lines().next().unwrap_or_default());
+        let stat = fs::read_to_string("/proc/self/stat")?;
+        // User and system time are the fields 14 and 15, those of children 16 and 17; the fourth is the first here.
+        let own = numbers(stat.rsplit(')').next().unwrap_or_default());
+        match (all.get(3..5), own.get(10..14)) {
+            (Some([idle, waiting]), Some(own)) => Ok(Self {
                 idle: idle + waiting,
-                all: ticks.iter().sum(),
+                all: all.iter().sum(),
+                own: own.iter().sum(),
             }),
-            _ => Err(io::Error::other("no processor times in /proc/stat")),
+            _ => Err(io::Error::other("no processor times in /proc")),
         }
     }
 
     /// The share of its processors that was busy since `before`, per cent.
     pub(crate) fn busy_since(self, before: Self) -> u64 {
-        let all = (self.all - before.all).max(1);
-        100 - ((self.idle - before.idle) * 100 / all).min(100)
+        self.share(before, self.busy() - before.busy())
+    }
+
+    /// The share of its processors that other programs used since `before`, per cent.
+    pub(crate) fn others_since(self, before: Self) -> u64 {
+        let own = self.own - before.own;
+        self.share(before, (self.busy() - before.busy()).saturating_sub(own))
+    }
+
+    fn busy(self) -> u64 {
+        self.all - self.idle
+    }
+
+    fn share(self, before: Self, ticks: u64) -> u64 {
+        ticks * 100 / (self.all - before.all).max(1)
     }
 }
 
@@ -284,6 +299,14 @@ fn used(pid: u32) -> io::Result<Duration> {
     Ok(threads(pid)?.iter().map(|thread| thread.used).sum())
 }
 
+/// The numbers of a line after its first word; what is no number counts as 0.
+fn numbers(line: &str) -> Vec<u64> {
+    line.split_whitespace()
+        .skip(1)
+        .map(|field| field.parse().unwrap_or(0))
+        .collect()
+}
+
 /// The second field after the name in brackets.
 fn parent(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -299,7 +322,7 @@ fn get(from: SocketAddr, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(from)?;
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: admin.example\r\nConnection: close\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     )?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;

@@ -164,6 +164,11 @@ pub(crate) fn kibibytes(bytes: f64) -> String {
     format!("{:.1} KiB", bytes / 1024.0)
 }
 
+/// A share, in per cent.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{share:.0} %")
+}
+
 /// A ratio.
 pub(crate) fn ratio(ratio: f64) -> String {
     format!("{ratio:.2} x")
