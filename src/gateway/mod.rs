@@ -22,7 +22,7 @@ mod upload;
 
 use std::cell::Cell;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -94,8 +94,9 @@ pub struct Shared {
 pub struct Client {
     /// Who it is.
     pub ip: ClientIp,
-    /// The socket, to be watched while nobody reads it.
-    pub socket: Arc<Socket>,
+    /// The socket, to be watched while nobody reads it. Not held: an exchange that outlives its client must not keep
+    /// the connection open.
+    pub socket: Weak<Socket>,
     /// Whether its connection has ended.
     pub presence: Presence,
 }
@@ -123,7 +124,7 @@ type Outcome = Result<Delivered, Ended>;
 
 impl Client {
     /// The other end of a new connection.
-    pub fn new(peer: PeerAddr, socket: Arc<Socket>) -> Self {
+    pub fn new(peer: PeerAddr, socket: Weak<Socket>) -> Self {
         Self {
             ip: peer.client(),
             socket,
