@@ -57,7 +57,7 @@ impl Visit<'_> {
         };
         loop {
             let mut connection = self.connection(reuse).await?;
-            self.notes.sent.get_or_insert(now());
+            self.notes.sent.get_or_insert_with(now);
             let ended = match self.head(&mut connection, request, &progress).await {
                 Ok(Sent::Answered(response)) => return Ok((connection, response)),
                 Ok(Sent::Unsent(back)) => {
