@@ -4,6 +4,8 @@ FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src src
+# Cargo.toml names the benchmark; it is not built.
+COPY benches benches
 COPY config config
 # A named target keeps +crt-static away from build scripts and procedural macros; its name is this machine's own.
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \

@@ -89,7 +89,10 @@ impl Socket {
     /// socket any more.
     pub async fn close(&self) {
         // A socket that cannot be shut down is closed already, which is what is read next.
-        self.stream.as_socket().shutdown(std::net::Shutdown::Write).ok();
+        self.stream
+            .as_socket()
+            .shutdown(std::net::Shutdown::Write)
+            .ok();
         let mut waste = vec![0; AHEAD_MAX];
         std::future::poll_fn(|cx| {
             loop {

@@ -94,7 +94,7 @@ impl Visit<'_> {
                     .unwrap_or_default(),
             );
         }
-        if let Some(fault) = fault(outcome) {
+        if let Some(fault) = fault(outcome, label) {
             metrics.upstream_error(fault as usize);
         }
         if let Some(asked) = &self.notes.asked {
@@ -103,16 +103,16 @@ impl Visit<'_> {
     }
 
     fn label(&self, outcome: &Outcome) -> Label {
+        if let Some(reason) = self.reply.given().and_then(|given| given.refused) {
+            return Label::Refused(reason); // whatever the application did later
+        }
         match outcome {
             Err(Ended::ClientLeft) if self.notes.sent.is_none() => Label::ClientGoneWaiting,
             Err(Ended::ClientLeft) | Ok(Delivered::Abandoned | Delivered::Unheard) => {
                 Label::ClientGoneInside
             }
             Err(Ended::Refused(refusal)) => Label::Refused(refusal.reason),
-            Err(Ended::Answered) => {
-                let reason = self.reply.given().and_then(|given| given.refused);
-                Label::Refused(reason.unwrap_or(Reason::UpstreamTimeout))
-            }
+            Err(Ended::Answered) => Label::Refused(Reason::UpstreamTimeout),
             Ok(Delivered::Aborted | Delivered::Broken | Delivered::Late) => Label::BrokenOff,
             Ok(Delivered::Whole) => match self.notes.passed {
                 Passed::WithSession => Label::Passed,
@@ -185,19 +185,15 @@ impl Fault {
     ];
 }
 
-fn fault(outcome: &Outcome) -> Option<Fault> {
-    match outcome {
-        Ok(Delivered::Broken) => Some(Fault::BrokenOff),
-        Ok(Delivered::Late) => Some(Fault::Late),
-        Ok(_) | Err(Ended::ClientLeft) => None,
-        Err(Ended::Answered) => Some(Fault::TimedOut),
-        Err(Ended::Refused(refusal)) => match refusal.reason {
-            Reason::UpstreamBusy => Some(Fault::Busy),
-            Reason::UpstreamInvalid => Some(Fault::Invalid),
-            Reason::UpstreamReset => Some(Fault::Reset),
-            Reason::UpstreamTimeout => Some(Fault::TimedOut),
-            Reason::UpstreamUnreachable => Some(Fault::Unreachable),
-            _ => None,
-        },
+fn fault(outcome: &Outcome, label: Label) -> Option<Fault> {
+    match (label, outcome) {
+        (Label::Refused(Reason::UpstreamBusy), _) => Some(Fault::Busy),
+        (Label::Refused(Reason::UpstreamInvalid), _) => Some(Fault::Invalid),
+        (Label::Refused(Reason::UpstreamReset), _) => Some(Fault::Reset),
+        (Label::Refused(Reason::UpstreamTimeout), _) => Some(Fault::TimedOut),
+        (Label::Refused(Reason::UpstreamUnreachable), _) => Some(Fault::Unreachable),
+        (_, Ok(Delivered::Broken)) => Some(Fault::BrokenOff),
+        (_, Ok(Delivered::Late)) => Some(Fault::Late),
+        _ => None,
     }
 }

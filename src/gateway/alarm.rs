@@ -56,7 +56,11 @@ impl Presence {
 impl Alarm {
     /// An alarm for a request of this client.
     pub(super) fn new(client: Presence) -> Self {
-        Self { timer: None, client, noticed: Noticed::No }
+        Self {
+            timer: None,
+            client,
+            noticed: Noticed::No,
+        }
     }
 
     /// Waits for `work`, until the deadline that `due` gives now, or until the client leaves, which is told once.

@@ -97,14 +97,14 @@ impl Visit<'_> {
                 Some(frame) => frame,
                 None => match self.frame(connection, &mut body).await {
                     Ok(frame) => frame,
-                    Err(delivered) => return self.cut(writer, delivered).await,
+                    Err(delivered) => return delivered,
                 },
             };
             let flow = match frame {
                 None => break,
                 Some(Err(_)) => {
                     self.entry.end(now());
-                    return self.cut(writer, Delivered::Broken).await;
+                    return Delivered::Broken;
                 }
                 Some(Ok(data)) => {
                     self.notes.length += data.len() as u64;
@@ -129,14 +129,6 @@ impl Visit<'_> {
         } else {
             Delivered::Whole
         }
-    }
-
-    /// Breaks the response off once the client has what there was of it.
-    async fn cut(&mut self, writer: PipeWriter, delivered: Delivered) -> Delivered {
-        let latest = now() + self.policy.buffers.slow_client;
-        let mut drained = pin!(writer.drained());
-        while let Woke::Left = self.alarm.wait(drained.as_mut(), || Some(latest)).await {}
-        delivered
     }
 
     /// The next piece of the body, within `body_timeout`.

@@ -4,7 +4,7 @@
 //! never seen by the application. In observe mode nobody waits and nobody is refused.
 
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -21,6 +21,7 @@ use crate::lane::{Arrival, Full, Hold, Joined, OnFull, Permit, WaitEnded, Waitin
 use crate::metrics::{Exception, Gone};
 use crate::route::{Access, Mode, OnClientGone, Reads, Terms};
 use crate::session::{self, Session};
+use crate::socket::Socket;
 
 impl Visit<'_> {
     /// Gives the request its place in the application.
@@ -86,7 +87,7 @@ impl Visit<'_> {
             OnClientGone::Stay => Some(turn.await),
             OnClientGone::Leave => {
                 // hyper sees most clients leave; the socket is watched for those that it cannot see.
-                let left = pin!(self.client.socket.left());
+                let left = pin!(left(Weak::clone(&self.client.socket)));
                 let first = pin!(select(turn, left));
                 match self.alarm.wait(first, || None).await {
                     Woke::Done(Either::Left((turn, _))) => Some(turn),
@@ -155,6 +156,13 @@ impl Visit<'_> {
             .unwrap_or(RETRY_MIN)
             .max(RETRY_MIN);
         Ended::Refused(Refusal::new(reason).retry_after(Some(wait)))
+    }
+}
+
+/// Waits until the other end of a connection has left.
+async fn left(socket: Weak<Socket>) {
+    if let Some(socket) = socket.upgrade() {
+        socket.left().await;
     }
 }
 

@@ -57,7 +57,7 @@ impl Visit<'_> {
         };
         loop {
             let mut connection = self.connection(reuse).await?;
-            self.notes.sent.get_or_insert(now());
+            self.notes.sent.get_or_insert_with(now);
             let ended = match self.head(&mut connection, request, &progress).await {
                 Ok(Sent::Answered(response)) => return Ok((connection, response)),
                 Ok(Sent::Unsent(back)) => {
@@ -178,7 +178,11 @@ impl Visit<'_> {
 
     /// The client has left. A write is heard to its end, since the application works on; a read is given up.
     pub(super) fn left(&mut self) -> Result<(), Ended> {
-        if self.reply.given().is_some_and(|given| given.refused.is_some()) {
+        if self
+            .reply
+            .given()
+            .is_some_and(|given| given.refused.is_some())
+        {
             return Ok(()); // it has its answer
         }
         self.gateway.metrics.client_gone(Gone::Inside);
@@ -198,7 +202,11 @@ impl Visit<'_> {
         let mut closed = pin!(connection.close());
         while !self.entry.is_free() {
             let due = self.entry.deadline();
-            match self.alarm.wait(closed.as_mut(), || earlier(due, Some(latest))).await {
+            match self
+                .alarm
+                .wait(closed.as_mut(), || earlier(due, Some(latest)))
+                .await
+            {
                 Woke::Done(()) => break,
                 Woke::Left => {}
                 Woke::Due => {

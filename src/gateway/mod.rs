@@ -1,4 +1,4 @@
-//! One request from arrival to answer: the product, in [`Gateway::steps`], on one screen.
+//! One request from arrival to answer: the product, in `Visit::steps`, on one screen.
 //!
 //! Guarantees: every request ends in exactly one answer, or its client has left; every permit is released exactly
 //! once; one policy snapshot decides a whole request. Does not do: sockets, listeners, HTTP parsing, configuration.
@@ -22,7 +22,7 @@ mod upload;
 
 use std::cell::Cell;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -94,8 +94,9 @@ pub struct Shared {
 pub struct Client {
     /// Who it is.
     pub ip: ClientIp,
-    /// The socket, to be watched while nobody reads it.
-    pub socket: Arc<Socket>,
+    /// The socket, to be watched while nobody reads it. Not held: an exchange that outlives its client must not keep
+    /// the connection open.
+    pub socket: Weak<Socket>,
     /// Whether its connection has ended.
     pub presence: Presence,
 }
@@ -123,7 +124,7 @@ type Outcome = Result<Delivered, Ended>;
 
 impl Client {
     /// The other end of a new connection.
-    pub fn new(peer: PeerAddr, socket: Arc<Socket>) -> Self {
+    pub fn new(peer: PeerAddr, socket: Weak<Socket>) -> Self {
         Self {
             ip: peer.client(),
             socket,
@@ -236,7 +237,7 @@ impl Visit<'_> {
         }
         let (mut head, body) = response.into_parts();
         let promised = headers::keep_alive(&head.headers);
-        self.prepare(&mut head.headers, switch.as_ref());
+        self.prepare(&mut head, switch.as_ref());
         let delivered = self.deliver(&mut connection, head, body).await;
         match delivered {
             Delivered::Unheard | Delivered::Whole => {

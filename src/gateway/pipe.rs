@@ -54,10 +54,23 @@ struct State {
     length: usize,
     capacity: usize,
     reserved: Option<Reserved>,
-    end: Option<Result<(), Cut>>,
+    end: End,
     reader_left: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
+}
+
+/// How the body ends, as far as the reader may know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It was cut off; what came before may still be on its way to the client.
+    Cut,
+    /// It was cut off, and what came before had its turn to be written.
+    CutAfterWriting,
+    /// It has not ended.
+    NotYet,
+    /// It ended as it should.
+    Whole,
 }
 
 /// Makes a pipe that holds up to `capacity` bytes, or one frame when `budget` is used up.
@@ -67,7 +80,7 @@ pub(super) fn pipe(capacity: usize, budget: &Arc<Budget>) -> (PipeWriter, PipeRe
         length: 0,
         capacity,
         reserved: budget.take(0),
-        end: None,
+        end: End::NotYet,
         reader_left: false,
         reader: None,
         writer: None,
@@ -122,29 +135,18 @@ impl PipeWriter {
         .await
     }
 
-    /// Waits until the reader has taken everything and asks for more, or the client has left. Cancel safe.
-    pub(super) async fn drained(&self) {
-        std::future::poll_fn(|cx| {
-            let mut state = self.0.borrow_mut();
-            if state.reader_left || (state.frames.is_empty() && state.reader.is_some()) {
-                return Poll::Ready(());
-            }
-            state.writer = Some(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-
     /// Gives the reader its end, once it has read everything.
     pub(super) fn finish(self) {
-        self.0.borrow_mut().end.get_or_insert(Ok(()));
+        self.0.borrow_mut().end = End::Whole;
     }
 }
 
 impl Drop for PipeWriter {
     fn drop(&mut self) {
         let mut state = self.0.borrow_mut();
-        state.end.get_or_insert(Err(Cut));
+        if state.end == End::NotYet {
+            state.end = End::Cut;
+        }
         wake(&mut state.reader);
     }
 }
@@ -180,13 +182,19 @@ impl State {
             return Poll::Ready(Some(Ok(frame)));
         }
         match self.end {
-            None => {
+            End::NotYet => {
                 self.reader = Some(cx.waker().clone());
-                wake(&mut self.writer); // it may wait for just this
                 Poll::Pending
             }
-            Some(Ok(())) => Poll::Ready(None),
-            Some(Err(cut)) => Poll::Ready(Some(Err(cut))),
+            // Upon an error hyper drops the connection with all that it has not written, the headers included: a client
+            // without any answer may send its request again. While a body is pending hyper writes.
+            End::Cut => {
+                self.end = End::CutAfterWriting;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            End::CutAfterWriting => Poll::Ready(Some(Err(Cut))),
+            End::Whole => Poll::Ready(None),
         }
     }
 }
@@ -214,7 +222,7 @@ impl Body for ClientBody {
             Self::Whole(bytes) => bytes.is_none(),
             Self::Piped(reader) => {
                 let state = reader.0.borrow();
-                state.frames.is_empty() && state.end == Some(Ok(()))
+                state.frames.is_empty() && state.end == End::Whole
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use http::header::{ALLOW, CONNECTION, HOST, HeaderMap, HeaderValue};
-use http::{Response, StatusCode, request};
+use http::header::{ALLOW, CONNECTION, HOST, HeaderValue};
+use http::{Response, StatusCode, request, response};
 
 use super::alarm::now;
 use super::delivery::Delivered;
@@ -80,7 +80,9 @@ impl<'g> Visit<'g> {
     }
 
     /// Brings the header into the form that the client gets.
-    pub(super) fn prepare(&self, headers: &mut HeaderMap, refused: Option<&Switch>) {
+    pub(super) fn prepare(&self, head: &mut response::Parts, refused: Option<&Switch>) {
+        head.version = http::Version::HTTP_11; // our own, whatever the application's is (RFC 9110 2.5)
+        let headers = &mut head.headers;
         let shown = self.policy.server_timing == ServerTiming::Show;
         headers::to_client(
             headers,

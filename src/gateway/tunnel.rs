@@ -53,7 +53,7 @@ impl Visit<'_> {
             .get(UPGRADE)
             .cloned()
             .unwrap_or(switch.protocol);
-        self.prepare(&mut head.headers, None);
+        self.prepare(&mut head, None);
         head.headers
             .insert(CONNECTION, HeaderValue::from_static("upgrade"));
         head.headers.insert(UPGRADE, protocol);

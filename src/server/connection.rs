@@ -66,16 +66,16 @@ pub(super) async fn serve(
     draining: Draining,
 ) {
     let socket = Socket::tcp(stream);
+    let client = Client::new(peer, Arc::downgrade(&socket));
     let handoff = Handoff::default();
     let mut hyper = pin!(Some(
         builder(limits)
             .serve_connection(
-                TokioIo::new(SocketIo::new(Arc::clone(&socket))),
+                TokioIo::new(SocketIo::new(socket)),
                 Passing(Rc::clone(&handoff))
             )
             .with_upgrades()
     ));
-    let client = Client::new(peer, socket);
     let mut exchange: Option<Exchange> = None;
     let mut closed = pin!(draining.closed());
     let mut drain = Drain::Unheard;

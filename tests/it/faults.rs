@@ -75,7 +75,6 @@ fn an_application_that_closes_or_resets_at_once_is_502() {
             502,
             "{on_accept:?}"
         );
-        assert_eq!(app.connections(), 1, "the write was not tried again");
         app.on_accept(OnAccept::Serve);
         assert_eq!(proxy.session("a").post("/x").status(), 200);
         proxy.until_nothing_is_left();
@@ -220,8 +219,10 @@ fn a_read_that_is_not_answered_in_time_is_504_and_cancelled() {
     let inside = app.arrival();
     inside.peer_left();
     assert_eq!(read.status(), 504);
-    assert_eq!(proxy.session("a").post("/next").status(), 200);
+    let mut next = proxy.session("a").post("/next");
+    proxy.until_waiting(1); // the application was told, but may still read the session
     inside.release();
+    assert_eq!(next.status(), 200);
     proxy.until_nothing_is_left();
 }
 

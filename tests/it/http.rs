@@ -246,6 +246,24 @@ fn responses_without_a_body_have_none() {
 }
 
 #[test]
+fn the_proxy_speaks_its_own_version_to_an_application_and_a_client_of_another() {
+    let app = Upstream::start();
+    let old = b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nold".to_vec();
+    app.on("/old", [Step::ReadBody, Step::Send(old), Step::Close]);
+    let proxy = Proxy::in_front_of(&app, "");
+    let mut client = proxy.connect();
+    for _ in 0..2 {
+        let response = client.call(&Request::get("/old").session("a"));
+        assert_eq!(
+            (response.head.start.as_str(), response.text().as_str()),
+            ("HTTP/1.1 200 OK", "old")
+        );
+    }
+    proxy.connect().send("GET /new HTTP/1.0\r\n\r\n").response();
+    assert!(app.seen()[2].head.start.ends_with(" HTTP/1.1"));
+}
+
+#[test]
 fn trailers_are_dropped_both_ways() {
     let mut request = Request::new("POST", "/x")
         .header("Transfer-Encoding", "chunked")

@@ -15,6 +15,7 @@ fn nobody_waits_and_nobody_is_refused() {
     assert_eq!(inside[2].seen.with.len(), 2, "all are inside together");
     let metrics = proxy.metrics();
     assert_eq!(metrics.count("onelane_would_wait_total"), 2);
+    assert_eq!(metrics.count("onelane_would_refuse_total"), 2);
     assert_eq!(metrics.count("onelane_refusals_total"), 0);
     assert_eq!(metrics.count("onelane_waiters"), 0);
     for arrived in &inside {

@@ -336,7 +336,6 @@ fn a_client_that_does_not_read_holds_no_lane_when_the_response_fits_the_read_ahe
     let proxy = Proxy::in_front_of(&app, "limits: { response_buffer: 256KiB, slow_client: 1h }");
     let session = proxy.session("a");
     let mut lazy = proxy.connect();
-    lazy.receive_little();
     lazy.send(Request::post("/first", "").session("a").bytes());
     app.arrival().left();
     assert_eq!(session.post("/second").status(), 200);
@@ -346,18 +345,33 @@ fn a_client_that_does_not_read_holds_no_lane_when_the_response_fits_the_read_ahe
 #[test]
 fn a_client_that_does_not_read_a_longer_response_holds_its_lane_for_slow_client_only() {
     let app = Upstream::start();
-    let body = "x".repeat(16 * 1024 * 1024);
+    let body = "x".repeat(32 * 1024 * 1024);
     app.on("/first", [Step::ReadBody, Step::Send(answer(200, &body))]);
     let proxy = Proxy::in_front_of(
         &app,
         "limits: { response_buffer: 64KiB, slow_client: 200ms }",
     );
     let mut lazy = proxy.connect();
-    lazy.receive_little();
     lazy.send(Request::post("/first", "").session("a").bytes());
     app.arrival();
     assert_eq!(proxy.session("a").post("/second").status(), 200);
     assert_eq!(lazy.response().body.len(), body.len());
     drop(lazy);
     proxy.until_nothing_is_left();
+}
+
+#[test]
+fn without_slow_client_such_a_client_holds_its_lane_until_it_has_read() {
+    let app = Upstream::start();
+    let body = "x".repeat(32 * 1024 * 1024);
+    app.on("/first", [Step::ReadBody, Step::Send(answer(200, &body))]);
+    let proxy = Proxy::in_front_of(&app, "limits: { response_buffer: 64KiB, slow_client: 1h }");
+    let mut lazy = proxy.connect();
+    lazy.send(Request::post("/first", "").session("a").bytes());
+    app.arrival();
+    let mut second = proxy.session("a").post("/second");
+    proxy.until_waiting(1);
+    assert_eq!(app.arrived(), 1);
+    assert_eq!(lazy.response().body.len(), body.len());
+    assert_eq!(second.status(), 200);
 }

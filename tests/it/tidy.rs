@@ -4,55 +4,47 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What each module may import (`crate::…`); its own parts always. A module that is not here fails the test.
+/// What each module may import (`crate::...`), as ARCHITECTURE.md has it; its own parts always. A module that is not here
+/// fails the test.
 const LAYERS: &[(&str, &[&str])] = &[
     ("metrics", &[]),
-    ("shutdown", &[]),
     ("memory", &[]),
+    ("shutdown", &[]),
     ("socket", &[]),
     ("client", &[]),
     ("throttle", &["client"]),
-    ("session", &["metrics"]),
-    ("lane", &["session", "metrics"]),
-    ("route", &["lane", "session", "client"]),
-    ("upstream", &["client", "socket", "memory", "metrics"]),
+    ("session", &[]),
+    ("lane", &["session"]),
+    ("route", &["lane", "session"]),
+    ("upstream", &["socket"]),
     (
         "gateway",
         &[
-            "client", "throttle", "session", "lane", "route", "upstream", "metrics", "shutdown",
-            "memory", "socket",
+            "client", "throttle", "session", "lane", "route", "upstream", "metrics", "memory",
+            "shutdown", "socket",
         ],
     ),
     (
         "config",
-        &[
-            "gateway", "client", "throttle", "session", "lane", "route", "upstream", "memory",
-        ],
+        &["gateway", "session", "lane", "route", "upstream"],
     ),
     (
         "server",
-        &[
-            "gateway", "config", "client", "upstream", "metrics", "shutdown", "memory", "socket",
-        ],
+        &["gateway", "client", "metrics", "shutdown", "socket"],
     ),
-    (
-        "admin",
-        &["gateway", "config", "lane", "metrics", "shutdown"],
-    ),
+    ("admin", &["metrics", "shutdown"]),
     (
         "app",
         &[
-            "server", "admin", "config", "gateway", "client", "throttle", "session", "lane",
-            "route", "upstream", "metrics", "shutdown", "memory", "socket",
+            "server", "admin", "config", "gateway", "session", "lane", "upstream", "metrics",
+            "memory", "shutdown",
         ],
     ),
-    (
-        "cli",
-        &[
-            "app", "config", "gateway", "route", "session", "lane", "client", "upstream", "metrics",
-        ],
-    ),
+    ("cli", &["app", "config", "route", "session", "lane"]),
 ];
+
+/// Where the tests of a file begin, if they are in it.
+const INLINE_TESTS: &str = "\n#[cfg(test)]\nmod tests {";
 
 /// A source file: its path below the package, its text, and the text before its tests, without comments.
 struct Source {
@@ -99,10 +91,7 @@ fn sources(folder: &str) -> Vec<Source> {
 
 fn source(path: &Path) -> Source {
     let text = fs::read_to_string(path).unwrap();
-    let before_tests = text
-        .split("\n#[cfg(test)]\nmod ")
-        .next()
-        .unwrap_or_default();
+    let before_tests = text.split(INLINE_TESTS).next().unwrap_or_default();
     let code = before_tests
         .lines()
         .map(without_comment)
@@ -280,13 +269,13 @@ fn tests_in_a_file_are_short_or_have_their_own() {
     let length = |source: &Source| {
         source
             .text
-            .split("\n#[cfg(test)]\nmod ")
+            .split(INLINE_TESTS)
             .nth(1)
             .map_or(0, |tests| tests.lines().count())
     };
     let found: Vec<String> = product()
         .iter()
-        .filter(|source| length(source) > 120)
+        .filter(|source| length(source) > 150)
         .map(|source| format!("{}: {}", source.path, length(source)))
         .collect();
     assert_none("tests that want a tests.rs", &found);

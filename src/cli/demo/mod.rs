@@ -1,7 +1,7 @@
 //! `onelane demo`: the same bursts, straight to a legacy application and through Onelane.
 //!
-//! Guarantees: nothing to install and no file to edit: the application ([`legacy`]), Onelane ([`front`]) and the
-//! client ([`load`]) are in this process, on threads of their own, and speak HTTP over real sockets on free ports of
+//! Guarantees: nothing to install and no file to edit: the application (`legacy`), Onelane (`front`) and the
+//! client (`load`) are in this process, on threads of their own, and speak HTTP over real sockets on free ports of
 //! this machine; it ends within a minute, whatever happens; standard output holds the result alone, standard error
 //! the progress.
 //! Does not do: benchmark. The pages only wait; it shows what the application's lock costs, not how fast Onelane is.

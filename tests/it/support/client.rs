@@ -218,13 +218,6 @@ impl Client {
             .set_linger(Some(Duration::ZERO))
             .unwrap();
     }
-
-    /// Takes as few bytes from the network as the system allows, for a client that reads slowly.
-    pub(crate) fn receive_little(&self) {
-        SockRef::from(self.wire.stream().as_ref())
-            .set_recv_buffer_size(4096)
-            .unwrap();
-    }
 }
 
 impl Request {

@@ -94,6 +94,16 @@ impl Proxy {
         self.connect().call(request)
     }
 
+    /// Serves a request on every core; what a core's sockets showed before that, it has then seen.
+    #[track_caller]
+    pub(crate) fn until_every_core_has_looked(&self) {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut clients: Vec<Client> = (0..cores * 3).map(|_| self.connect()).collect();
+        for client in &mut clients {
+            client.call(&Request::new("OPTIONS", "*")); // the proxy itself answers
+        }
+    }
+
     /// The admin listener's answer to a GET.
     #[track_caller]
     pub(crate) fn admin(&self, path: &str) -> Response {
@@ -105,7 +115,7 @@ impl Proxy {
         Metrics::read(&self.admin("/metrics").text())
     }
 
-    /// The names of all metrics, as `# TYPE` lines declare them; counters with their `_total`.
+    /// The names of all metrics, as `# TYPE` lines declare them, with the suffix of their samples.
     pub(crate) fn metric_names(&self) -> BTreeSet<String> {
         let text = self.admin("/metrics").text();
         let declared = text
@@ -113,6 +123,7 @@ impl Proxy {
             .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
         let name = |(name, kind): (&str, &str)| match kind {
             "counter" if !name.ends_with("_total") => format!("{name}_total"),
+            "info" => format!("{name}_info"),
             _ => name.to_owned(),
         };
         declared.map(name).collect()
@@ -252,11 +263,12 @@ fn ask(admin: SocketAddr, path: &str) -> Response {
 }
 
 /// What every test has, unless it says otherwise.
-const BASE: [(&str, &str); 5] = [
+const BASE: [(&str, &str); 6] = [
     ("listen", "127.0.0.1:0"),
     ("admin", "{ listen: '127.0.0.1:0' }"),
     ("upstream", "http://APP"),
     ("session", "{ keys: [{ name: sid, cookie: sid }] }"),
+    ("drain_timeout", "5s"), // so that a failed test does not take long
     ("log", "{ format: text, access: false }"),
 ];
 

@@ -342,13 +342,27 @@ impl Arrived<'_> {
         }));
     }
 
+    /// Whether the proxy keeps the connection of this request, which the application still holds.
+    pub(crate) fn peer_is_there(&self) -> bool {
+        let stream = self.stream();
+        stream.set_nonblocking(true).unwrap();
+        let peeked = stream.peek(&mut [0]);
+        stream.set_nonblocking(false).unwrap();
+        peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    fn stream(&self) -> Arc<TcpStream> {
+        let requests = &self.app.state().requests;
+        requests[&self.seen.number]
+            .stream
+            .clone()
+            .expect("it is still inside")
+    }
+
     /// Waits until the proxy closes the connection of this request, which the application still holds.
     #[track_caller]
     pub(crate) fn peer_left(&self) {
-        let stream = self.app.state().requests[&self.seen.number]
-            .stream
-            .clone()
-            .expect("it is still inside");
+        let stream = self.stream();
         match stream.peek(&mut [0]) {
             Ok(0) => {}
             Ok(_) => panic!("the proxy sent more instead of leaving"),
