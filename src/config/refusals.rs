@@ -12,8 +12,7 @@ use http::{HeaderValue, StatusCode};
 use super::file;
 use super::problem::nearest;
 use super::reader::{Keys, Refused, Section, Value};
-use crate::gateway::RefusalPage;
-use crate::gateway::refusal::Reason;
+use crate::gateway::refusal::{Reason, RefusalPage};
 
 /// `refusals`: `{<reason>: {status, page}}`; pages are relative to `folder`.
 pub(super) fn pages(top: &Section<'_>, folder: &Path) -> HashMap<Reason, RefusalPage> {

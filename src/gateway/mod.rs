@@ -33,7 +33,7 @@ use hyper::body::Incoming;
 pub use account::Fault;
 pub use alarm::Presence;
 pub use pipe::{ClientBody, Cut};
-pub use policy::{Buffers, Policy, RefusalPage, ServerTiming};
+pub use policy::{Buffers, Policy, ServerTiming};
 pub use reply::Answers;
 pub use upload::{BodyFault, RequestBody};
 

@@ -1,10 +1,9 @@
 //! What a reload may replace, in one value: each request takes one snapshot of it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::gateway::refusal::Reason;
+use crate::gateway::refusal::{Reason, RefusalPage};
 use crate::route::RouteTable;
 use crate::session::Sessions;
 
@@ -51,13 +50,4 @@ pub enum ServerTiming {
     Hide,
     /// On responses that waited.
     Show,
-}
-
-/// How an operator changed one refusal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RefusalPage {
-    /// Another status (400-599).
-    pub status: Option<http::StatusCode>,
-    /// Another HTML page, read when the configuration was.
-    pub page: Option<Arc<str>>,
 }

@@ -2,13 +2,15 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http_body::Body;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::Slots;
 use super::connection::Connection;
 use super::settings::{Settings, Target};
 use crate::socket::Socket;
@@ -29,7 +31,7 @@ pub enum ConnectError {
 
 pub(super) async fn connect<B>(
     settings: &Settings,
-    slots: Option<&Arc<Semaphore>>,
+    slots: Option<&Slots>,
 ) -> Result<Connection<B>, ConnectError>
 where
     B: Body + Unpin + 'static,
@@ -58,13 +60,36 @@ where
 }
 
 async fn slot(
-    slots: Option<&Arc<Semaphore>>,
+    slots: Option<&Slots>,
     deadline: Instant,
 ) -> Result<Option<OwnedSemaphorePermit>, ConnectError> {
-    let Some(slots) = slots else { return Ok(None) };
-    match timeout_at(deadline, Arc::clone(slots).acquire_owned()).await {
+    let Some(slots) = slots else {
+        return Ok(None);
+    };
+    let free = Arc::clone(&slots.free);
+    if let Ok(slot) = Arc::clone(&free).try_acquire_owned() {
+        return Ok(Some(slot));
+    }
+    let _wanted = Wanted::by(&slots.wanted);
+    match timeout_at(deadline, free.acquire_owned()).await {
         Ok(slot) => Ok(Some(slot.expect("the semaphore is never closed"))),
         Err(_) => Err(ConnectError::Busy),
+    }
+}
+
+/// One request that waits for a place; dropping it ends its count.
+struct Wanted<'s>(&'s AtomicUsize);
+
+impl<'s> Wanted<'s> {
+    fn by(wanted: &'s AtomicUsize) -> Self {
+        wanted.fetch_add(1, Ordering::Relaxed);
+        Self(wanted)
+    }
+}
+
+impl Drop for Wanted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

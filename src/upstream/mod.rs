@@ -11,6 +11,7 @@ mod settings;
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use http_body::Body;
@@ -24,7 +25,15 @@ pub use settings::{Settings, Target};
 #[derive(Debug)]
 pub struct Shared {
     settings: Settings,
-    slots: Option<Arc<Semaphore>>,
+    slots: Option<Slots>,
+}
+
+/// The places of `max_connections`. An idle connection keeps its place, but for others that want one.
+#[derive(Debug)]
+struct Slots {
+    free: Arc<Semaphore>,
+    /// Requests, of all cores, that wait for a place.
+    wanted: AtomicUsize,
 }
 
 /// One core's connections to the application.
@@ -54,15 +63,23 @@ pub enum Reuse {
 impl Shared {
     /// Prepares for `settings`; connects nowhere.
     pub fn new(settings: Settings) -> Arc<Self> {
-        let slots = settings
-            .max_connections
-            .map(|max| Arc::new(Semaphore::new(max)));
+        let slots = settings.max_connections.map(|max| Slots {
+            free: Arc::new(Semaphore::new(max)),
+            wanted: AtomicUsize::new(0),
+        });
         Arc::new(Self { settings, slots })
     }
 
-    /// The settings.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+    /// Whether all places are taken.
+    fn is_full(&self) -> bool {
+        let full = |slots: &Slots| slots.free.available_permits() == 0;
+        self.slots.as_ref().is_some_and(full)
+    }
+
+    /// Whether some request waits for a place, perhaps on another core.
+    fn is_wanted(&self) -> bool {
+        let wanted = |slots: &Slots| slots.wanted.load(Ordering::Relaxed) > 0;
+        self.slots.as_ref().is_some_and(wanted)
     }
 }
 
@@ -117,6 +134,9 @@ where
     /// # Errors
     /// [`ConnectError`], when the time is up.
     pub async fn connect(&self) -> Result<Connection<B>, ConnectError> {
+        if self.shared.is_full() {
+            self.idle.borrow_mut().clear(); // none of them would do, and each has a place
+        }
         connect::connect(&self.shared.settings, self.shared.slots.as_ref()).await
     }
 
@@ -138,7 +158,7 @@ where
                 .min(timeout.saturating_sub(MARGIN)),
             None => self.shared.settings.keep_alive,
         };
-        if keep.is_zero() || !connection.settle(now) {
+        if keep.is_zero() || self.shared.is_wanted() || !connection.settle(now) {
             return;
         }
         self.idle.borrow_mut().push(Idle {
@@ -147,16 +167,12 @@ where
         });
     }
 
-    /// Closes the idle connections whose time is over; to be called now and then.
+    /// Closes the idle connections whose time is over, or all when their places are wanted; to be called now and then.
     pub fn sweep(&self, now: Instant) {
-        let old: Vec<Idle<B>> = {
-            let mut idle = self.idle.borrow_mut();
-            if idle.iter().all(|entry| now < entry.until) {
-                return;
-            }
-            idle.extract_if(.., |entry| now >= entry.until).collect()
-        };
-        drop(old);
+        let wanted = self.shared.is_wanted();
+        self.idle
+            .borrow_mut()
+            .retain(|entry| !wanted && now < entry.until);
     }
 }
 

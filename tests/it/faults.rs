@@ -392,3 +392,19 @@ fn a_unix_socket_is_as_good_as_a_port() {
     assert_eq!(exchange.response().text(), "over a file");
     std::fs::remove_file(path).unwrap();
 }
+
+#[test]
+fn an_idle_connection_gives_its_place_to_a_request_of_another_core() {
+    let app = Upstream::start();
+    let yaml =
+        "upstream: { url: 'http://APP', connect_timeout: 8s, max_connections: 1, keep_alive: 1h }";
+    let proxy = Proxy::in_front_of(&app, yaml);
+    // The acceptor gives each new connection to the core with the fewest, so these are on different ones.
+    let mut clients = [proxy.connect(), proxy.connect(), proxy.connect()];
+    for client in &mut clients {
+        client.send(Request::post("/", "").bytes());
+        assert_eq!(client.response().status, 200);
+    }
+    drop(clients);
+    proxy.until_nothing_is_left();
+}

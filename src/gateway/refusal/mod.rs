@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,8 +16,6 @@ use http::header::{
 };
 use http::{Response, StatusCode};
 use serde::Serialize;
-
-use crate::gateway::policy::RefusalPage;
 
 mod accept;
 mod reason;
@@ -46,6 +45,15 @@ struct Problem<'a> {
     detail: &'static str,
     reason: &'static str,
     request_id: &'a str,
+}
+
+/// How an operator changed one refusal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefusalPage {
+    /// Another status (400-599).
+    pub status: Option<StatusCode>,
+    /// Another HTML page, read when the configuration was.
+    pub page: Option<Arc<str>>,
 }
 
 impl Refusal {
