@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
@@ -70,9 +71,7 @@ pub struct Drained {
 /// # Errors
 /// The first address that cannot be bound, with the system's reason.
 pub fn bind(startup: &Startup) -> Result<Listeners, BindError> {
-    let one = |address: SocketAddr| {
-        TcpListener::bind(address).map_err(|source| BindError { address, source })
-    };
+    let one = |address| listen(address).map_err(|source| BindError { address, source });
     Ok(Listeners {
         data: startup
             .listen
@@ -82,6 +81,22 @@ pub fn bind(startup: &Startup) -> Result<Listeners, BindError> {
             .collect::<Result<_, _>>()?,
         admin: startup.admin.listen.map(one).transpose()?,
     })
+}
+
+/// As the standard library listens, but with room for a burst: beyond its 128 the system drops connections, and their
+/// clients try again a second later.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if cfg!(unix) {
+        socket.set_reuse_address(true)?; // on Windows this would share the port with another program
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 impl Running {
@@ -285,5 +300,7 @@ fn start_edge(
         })
 }
 
+/// Connections that may wait to be accepted; the system lowers it to its own limit.
+const BACKLOG: i32 = 4096;
 /// After the drain's deadline, how long the refusals of those who waited may take.
 const LAST_WORD: Duration = Duration::from_secs(1);

@@ -287,8 +287,17 @@ impl Stream {
         both!(self, stream => stream.poll_write_ready(cx))
     }
 
+    /// Less than there was room for is all there was: the socket counts as drained without another call that would say
+    /// so, as tokio's own reading has it. Only where readiness is edge-triggered; on Windows it is re-armed by the call.
     fn try_read_buf(&self, buffer: &mut impl BufMut) -> io::Result<usize> {
-        both!(self, stream => stream.try_read_buf(buffer))
+        let room = buffer.chunk_mut().len();
+        let read = both!(self, stream => stream.try_read_buf(buffer))?;
+        if cfg!(target_os = "linux") && 0 < read && read < room {
+            // The runtime that sees readiness runs on this thread: nothing new was seen since the read.
+            let drained = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+            both!(self, stream => stream.try_io(Interest::READABLE, drained)).ok();
+        }
+        Ok(read)
     }
 
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {

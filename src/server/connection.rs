@@ -122,7 +122,6 @@ fn builder(limits: Limits) -> http1::Builder {
         .half_close(false)
         .header_read_timeout(limits.header_timeout)
         .max_buf_size(limits.header_size.max(BUFFER_MIN))
-        .max_headers(HEADERS_MAX)
         .timer(TokioTimer::new());
     builder
 }
@@ -167,5 +166,3 @@ impl Future for Answer {
 
 /// hyper's own minimum.
 const BUFFER_MIN: usize = 8 * 1024;
-/// Request header lines; more are answered with 431.
-const HEADERS_MAX: usize = 100;

@@ -66,7 +66,6 @@ where
     ) -> hyper::Result<Self> {
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(BUFFER_MAX)
-            .max_headers(HEADERS_MAX)
             .handshake(TokioIo::new(SocketIo::new(Arc::clone(&socket))))
             .await?;
         Ok(Self {
@@ -163,5 +162,3 @@ fn poll_driver(driver: &mut Option<Driver>, cx: &mut Context<'_>) {
 
 /// hyper's read buffer for a response, at most: what a `Bytes` of a body can pin.
 const BUFFER_MAX: usize = 64 * 1024;
-/// Response header lines; legacy applications set many cookies.
-const HEADERS_MAX: usize = 256;
