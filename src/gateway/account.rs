@@ -12,6 +12,7 @@ use super::record::{AccessLog, Outcome as Label, Record};
 use super::refusal::Reason;
 use super::{Outcome, Visit};
 use crate::lane::Stay;
+use crate::metrics::Gone;
 use crate::route::Mode;
 use crate::session::{self, SessionKey};
 
@@ -29,6 +30,8 @@ pub(super) struct Notes {
     pub(super) length: u64,
     /// Whether it went on without a permit.
     pub(super) passed: Passed,
+    /// Whether its client's leaving was counted.
+    gone: Option<Gone>,
     /// None when there is no log.
     asked: Option<Asked>,
 }
@@ -64,6 +67,7 @@ impl Notes {
             sent: None,
             length: 0,
             passed: Passed::No,
+            gone: None,
             asked,
         }
     }
@@ -78,6 +82,11 @@ impl Visit<'_> {
             self.refuse(refusal.clone());
         }
         let label = self.label(outcome);
+        match label {
+            Label::ClientGoneInside => self.gone(Gone::Inside),
+            Label::ClientGoneWaiting => self.gone(Gone::Waiting),
+            _ => {}
+        }
         let metrics = &self.gateway.metrics;
         metrics.request(self.terms.access as usize, label.index());
         if let Some(hold) = self.entry.hold() {
@@ -99,6 +108,14 @@ impl Visit<'_> {
         }
         if let Some(asked) = &self.notes.asked {
             self.gateway.log.write(|| self.record(asked, label, ended));
+        }
+    }
+
+    /// Counts a client that left, once, as soon as that is seen.
+    pub(super) fn gone(&mut self, from: Gone) {
+        if self.notes.gone.is_none() {
+            self.notes.gone = Some(from);
+            self.gateway.metrics.client_gone(from);
         }
     }
 

@@ -177,7 +177,7 @@ impl Visit<'_> {
     fn ring_late(&mut self) -> Result<(), Delivered> {
         match self.due() {
             Ring::Abort => Err(Delivered::Aborted),
-            Ring::GoOn | Ring::Release => Ok(()),
+            Ring::GoOn | Ring::Keep | Ring::Release => Ok(()),
         }
     }
 

@@ -97,7 +97,7 @@ impl Visit<'_> {
         };
         self.notes.waited = Some(now().saturating_duration_since(joined));
         outcome.ok_or_else(|| {
-            self.gateway.metrics.client_gone(Gone::Waiting);
+            self.gone(Gone::Waiting);
             Ended::ClientLeft
         })
     }

@@ -51,6 +51,8 @@ pub(super) enum Ring {
     Abort,
     /// The request goes on.
     GoOn,
+    /// The hold limit has passed; the lane stays held.
+    Keep,
     /// The lane has moved on; the request goes on without it.
     Release,
 }
@@ -120,7 +122,7 @@ impl Entry {
             What::Follow => self.end(now),
             What::Limit => match permit.overdue() {
                 Overdue::NotYet => self.deadline = Some(due),
-                Overdue::Kept => {}
+                Overdue::Kept => return Ring::Keep,
                 Overdue::Released => {
                     self.end(now);
                     return Ring::Release;

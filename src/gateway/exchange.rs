@@ -4,6 +4,7 @@
 //! its permit until the application answers, closes, or the hold limit; a read is given up.
 
 use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response};
@@ -98,7 +99,7 @@ impl Visit<'_> {
                 }
                 // Nothing was sent yet: a client that leaves now takes its request along, whatever it was.
                 Woke::Left if self.terms.on_client_gone == OnClientGone::Leave => {
-                    self.gateway.metrics.client_gone(Gone::Waiting);
+                    self.gone(Gone::Waiting);
                     return Err(Ended::ClientLeft);
                 }
                 Woke::Left => {}
@@ -147,18 +148,36 @@ impl Visit<'_> {
     fn ring(&mut self) -> Result<(), Ended> {
         match self.due() {
             Ring::Abort => Err(Reason::HoldLimit.into()),
-            Ring::GoOn | Ring::Release => Ok(()),
+            Ring::GoOn | Ring::Keep | Ring::Release => Ok(()),
         }
     }
 
     /// What was due in the lane, counted if it is an exception to exclusion.
     pub(super) fn due(&mut self) -> Ring {
         let ring = self.entry.ring(now());
-        match ring {
-            Ring::Abort => self.gateway.metrics.exception(Exception::HoldLimitAbort),
-            Ring::Release => self.gateway.metrics.exception(Exception::HoldLimitRelease),
-            Ring::GoOn => {}
-        }
+        let metrics = &self.gateway.metrics;
+        let done = match ring {
+            Ring::GoOn => return ring,
+            Ring::Abort => {
+                metrics.exception(Exception::HoldLimitAbort);
+                "its request is aborted and the next one goes"
+            }
+            Ring::Keep => {
+                metrics.held_over();
+                "it is still held"
+            }
+            Ring::Release => {
+                metrics.exception(Exception::HoldLimitRelease);
+                "the next one goes while the application may still be at work"
+            }
+        };
+        let session = self.notes.session.map(|session| session.to_string());
+        tracing::warn!(
+            route = %self.route,
+            session,
+            id = self.request_id.to_str().unwrap_or_default(),
+            "a request has held its lane for hold_limit: {done}"
+        );
         ring
     }
 
@@ -185,10 +204,40 @@ impl Visit<'_> {
         {
             return Ok(()); // it has its answer
         }
-        self.gateway.metrics.client_gone(Gone::Inside);
+        self.gone(Gone::Inside);
         match (self.terms.access, self.terms.on_client_gone) {
             (Access::Write, _) | (_, OnClientGone::Stay) => Ok(()),
             (Access::Read | Access::None, OnClientGone::Leave) => Err(Ended::ClientLeft),
+        }
+    }
+
+    /// Goes on with an upload whose answer came early, as long as the application takes it: the client's connection would
+    /// otherwise be lost with the rest.
+    pub(super) async fn finish_upload(
+        &mut self,
+        connection: &mut Connection<RequestBody>,
+        progress: &Progress,
+    ) {
+        if progress.is_over() {
+            return;
+        }
+        let patience = self.patience(progress);
+        let mut over = pin!(std::future::poll_fn(|cx| {
+            connection.drive(cx);
+            if progress.is_over() || connection.has_ended() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        }));
+        while let Woke::Due = self
+            .alarm
+            .wait(over.as_mut(), || Some(patience.deadline()))
+            .await
+        {
+            if patience.late(now()).is_some() {
+                return;
+            }
         }
     }
 

@@ -228,6 +228,7 @@ impl Visit<'_> {
         // upstream
         let switch = Switch::asked(&mut head);
         self.tell(&mut head, switch.as_ref());
+        let upload = body.progress();
         let request = Request::from_parts(head, body);
         let (mut connection, response) = self.forward(request).await?;
 
@@ -241,6 +242,7 @@ impl Visit<'_> {
         let delivered = self.deliver(&mut connection, head, body).await;
         match delivered {
             Delivered::Unheard | Delivered::Whole => {
+                self.finish_upload(&mut connection, &upload).await;
                 self.gateway.upstream.give_back(connection, promised, now());
             }
             Delivered::Abandoned | Delivered::Aborted | Delivered::Broken | Delivered::Late => {

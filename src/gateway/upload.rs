@@ -240,6 +240,11 @@ impl Progress {
         (self.waits_for.get(), self.since.get())
     }
 
+    /// Whether nothing more will be sent.
+    pub(super) fn is_over(&self) -> bool {
+        self.waits_for.get() == WaitsFor::Nobody || self.fault.get().is_some()
+    }
+
     /// What ended it early.
     pub(super) fn fault(&self) -> Option<BodyFault> {
         self.fault.get()

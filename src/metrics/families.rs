@@ -20,6 +20,7 @@ pub(super) enum Family {
     OddCookies,
     ClientsGone,
     Exceptions,
+    HeldOver,
     WouldWait,
     WouldRefuse,
     Nested,
@@ -116,7 +117,7 @@ pub(super) const HOLD_BOUNDS: [f64; 15] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
 ];
 
-pub(super) const FAMILIES: [Declared; 13] = [
+pub(super) const FAMILIES: [Declared; 14] = [
     counter(
         Family::Requests,
         "requests",
@@ -176,6 +177,12 @@ pub(super) const FAMILIES: [Declared; 13] = [
         "exclusion_exceptions",
         "Times that a session may have had two writers in the application, by cause.",
         &[Label::Exception],
+    ),
+    counter(
+        Family::HeldOver,
+        "held_over_limit",
+        "Permits whose hold limit passed and that kept their lane (on_hold_limit: wait).",
+        &[],
     ),
     counter(
         Family::WouldWait,

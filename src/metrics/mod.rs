@@ -208,6 +208,11 @@ impl Core {
         self.add(Family::Exceptions, cause as usize, 1);
     }
 
+    /// A hold limit passed, and the lane stays held.
+    pub fn held_over(&self) {
+        self.add(Family::HeldOver, 0, 1);
+    }
+
     /// An observed request met another writer inside.
     pub fn would_wait(&self) {
         self.add(Family::WouldWait, 0, 1);

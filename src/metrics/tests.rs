@@ -49,6 +49,7 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_session_cookies_odd counter",
             "onelane_clients_gone counter",
             "onelane_exclusion_exceptions counter",
+            "onelane_held_over_limit counter",
             "onelane_would_wait counter",
             "onelane_would_refuse counter",
             "onelane_nested counter",
@@ -133,6 +134,7 @@ fn each_recording_counts_its_own_series_and_no_other() {
         |core| core.client_gone(Gone::Inside),
         r#"onelane_clients_gone_total{where="inside"}"#,
     );
+    assert_counts(Core::held_over, "onelane_held_over_limit_total");
     assert_counts(Core::would_wait, "onelane_would_wait_total");
     assert_counts(Core::would_refuse, "onelane_would_refuse_total");
     assert_counts(

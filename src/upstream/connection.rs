@@ -105,6 +105,11 @@ where
         poll_driver(&mut self.driver, cx);
     }
 
+    /// Whether nothing more can be sent or read.
+    pub fn has_ended(&self) -> bool {
+        self.driver.is_none()
+    }
+
     /// Sends no more, and waits until the application has closed its side. Whatever it still sends is read over.
     pub async fn close(self) {
         drop((self.sender, self.driver));

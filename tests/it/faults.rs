@@ -408,3 +408,28 @@ fn an_idle_connection_gives_its_place_to_a_request_of_another_core() {
     drop(clients);
     proxy.until_nothing_is_left();
 }
+
+#[test]
+fn an_answer_before_the_upload_has_ended_does_not_cost_the_client_its_connection() {
+    let app = Upstream::start();
+    app.on(
+        "/early",
+        [Step::Send(answer(200, "early")), Step::Hold, Step::ReadBody],
+    );
+    let proxy = Proxy::in_front_of(&app, "");
+    let mut client = proxy.connect();
+    let long = "x".repeat(8 * 1024 * 1024);
+    let upload = Request::post("/early", &long).bytes();
+    std::thread::scope(|scope| {
+        let sending = scope.spawn(|| client.send(upload));
+        let inside = app.arrival();
+        proxy.until_every_core_has_looked(); // the answer has gone through; most of the upload has not
+        inside.release();
+        sending.join().unwrap();
+        assert_eq!(inside.with_body().body.len(), long.len());
+    });
+    assert_eq!(client.response().text(), "early");
+    assert_eq!(client.call(&Request::post("/next", "")).status, 200);
+    drop(client);
+    proxy.until_nothing_is_left();
+}

@@ -254,6 +254,11 @@ fn the_hold_limit_only_warns_when_told_to_wait() {
         1,
         "the limit is long past, and the lane is still held"
     );
+    assert_eq!(
+        proxy.metrics().count("onelane_held_over_limit_total"),
+        2,
+        "this one, and the one that took the time"
+    );
     inside.release();
     assert_eq!((first.status(), second.status()), (200, 200));
     assert!(app.seen()[2].with.is_empty());
