@@ -89,7 +89,16 @@ fn report(config: &Config, request: &Parts, file: &Path) -> String {
     line(&mut text, "decided by", explanation.decision.label);
     line(&mut text, "access", &access(terms));
     line(&mut text, "session", &session(config, request));
-    limits(&mut text, terms);
+    match (terms.access, terms.reads) {
+        (Access::None, _) | (Access::Read, Reads::Overtake) => {
+            line(
+                &mut text,
+                "limits",
+                "none: it never waits, and holds nothing",
+            );
+        }
+        (Access::Read | Access::Write, _) => limits(&mut text, terms),
+    }
     if terms.mode == Mode::Observe {
         line(
             &mut text,
@@ -221,6 +230,10 @@ fn limits(text: &mut String, terms: &Terms) {
         &format!("at most {}; then: {overdue}", time(*hold_limit)),
     );
     let release = match terms.release {
+        _ if follows(terms) => format!(
+            "at the response headers, or after {}",
+            time(terms.follow_hold)
+        ),
         Release::Headers => "at the response headers".to_owned(),
         Release::Body { grace } if grace.is_zero() => "at the end of the response body".to_owned(),
         Release::Body { grace } => format!("{} after the response body", time(grace)),
@@ -231,6 +244,10 @@ fn limits(text: &mut String, terms: &Terms) {
         OnClientGone::Stay => "stay, and be forwarded",
     };
     line(text, "client gone", &format!("while waiting: {gone}"));
+}
+
+fn follows(terms: &Terms) -> bool {
+    terms.access == Access::Read && terms.reads == Reads::Follow
 }
 
 fn full(on_full: OnFull, max_passed: usize) -> String {
