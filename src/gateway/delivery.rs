@@ -32,7 +32,7 @@ pub(super) enum Delivered {
     Late,
     /// The hold limit cut it off.
     Aborted,
-    /// The application broke off in the middle.
+    /// The application broke off in the middle, or said something that is no HTTP.
     Broken,
     /// The application was heard to its end, but its client had left.
     Unheard,
@@ -63,7 +63,6 @@ impl Visit<'_> {
             return self.whole(head, Some(data.clone())).await;
         }
         if let Some(Some(Err(_))) = &first {
-            self.entry.end(now());
             self.refuse(Refusal::new(Reason::UpstreamReset)); // nothing of it was seen yet
             return Delivered::Broken;
         }
@@ -102,10 +101,7 @@ impl Visit<'_> {
             };
             let flow = match frame {
                 None => break,
-                Some(Err(_)) => {
-                    self.entry.end(now());
-                    return Delivered::Broken;
-                }
+                Some(Err(_)) => return Delivered::Broken,
                 Some(Ok(data)) => {
                     self.notes.length += data.len() as u64;
                     writer.push(data)

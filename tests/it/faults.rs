@@ -433,3 +433,25 @@ fn an_answer_before_the_upload_has_ended_does_not_cost_the_client_its_connection
     drop(client);
     proxy.until_nothing_is_left();
 }
+
+#[test]
+fn an_application_that_breaks_the_framing_keeps_its_lane_until_it_closes() {
+    for nonsense in ["zz\r\n", "4\r\nhalf\r\nzz\r\n"] {
+        let app = Upstream::start();
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let said = Step::Send(format!("{head}{nonsense}").into_bytes());
+        app.on("/first", [Step::ReadBody, said, Step::Hold, Step::Close]);
+        let proxy = Proxy::in_front_of(&app, "");
+        let mut first = proxy.session("a").post("/first");
+        let inside = app.arrival();
+        let response = first.response();
+        assert!(response.status == 502 || response.is_cut(), "{response:?}");
+        let mut second = proxy.session("a").post("/second");
+        proxy.until_waiting(1);
+        assert_eq!(app.arrived(), 1, "the application is still at work");
+        inside.release();
+        assert_eq!(second.status(), 200);
+        assert!(app.seen()[1].with.is_empty());
+        proxy.until_nothing_is_left();
+    }
+}
