@@ -207,11 +207,7 @@ fn start_cores(
     count: usize,
     writer: &NonBlocking,
 ) -> io::Result<(Vec<Handle>, Vec<JoinHandle<()>>)> {
-    let limits = server::Limits {
-        connections: startup.edge.connections,
-        header_size: startup.edge.header_size,
-        header_timeout: startup.edge.header_timeout,
-    };
+    let limits = limits(startup);
     (0..count)
         .map(|number| {
             let core = Core {
@@ -224,6 +220,21 @@ fn start_cores(
         })
         .collect::<io::Result<Vec<_>>>()
         .map(|cores| cores.into_iter().unzip())
+}
+
+fn limits(startup: &Startup) -> server::Limits {
+    let config::Edge {
+        connections,
+        header_size,
+        header_timeout,
+        idle_timeout,
+    } = startup.edge;
+    server::Limits {
+        connections,
+        header_size,
+        header_timeout,
+        idle_timeout,
+    }
 }
 
 fn access_log(log: config::Log, writer: &NonBlocking) -> AccessLog {
@@ -265,11 +276,7 @@ fn start_edge(
     sources: admin::Sources,
     draining: Draining,
 ) -> io::Result<JoinHandle<()>> {
-    let limits = server::Limits {
-        connections: startup.edge.connections,
-        header_size: startup.edge.header_size,
-        header_timeout: startup.edge.header_timeout,
-    };
+    let limits = limits(startup);
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let ready = |listener: TcpListener| {
         listener.set_nonblocking(true)?;

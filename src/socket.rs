@@ -10,7 +10,7 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -38,6 +38,8 @@ pub struct Socket {
     has_ahead: AtomicBool,
     /// The peer's end of stream was read by [`Socket::left`].
     ended: AtomicBool,
+    /// How often something was read.
+    reads: AtomicUsize,
 }
 
 /// The socket as hyper reads and writes it.
@@ -71,6 +73,7 @@ impl Socket {
             ahead: Mutex::default(),
             has_ahead: AtomicBool::new(false),
             ended: AtomicBool::new(false),
+            reads: AtomicUsize::new(0),
         })
     }
 
@@ -109,6 +112,16 @@ impl Socket {
         .await;
     }
 
+    /// How often something was read so far: whether it changes tells a silent peer from one that sends.
+    pub fn reads(&self) -> usize {
+        self.reads.load(Ordering::Relaxed)
+    }
+
+    /// Sends a last word, as far as the system takes it at once.
+    pub fn say(&self, bytes: &[u8]) {
+        self.stream.try_write(bytes).ok();
+    }
+
     /// Looks at a connection that should be idle, with one system call, since the runtime's knowledge can lag.
     pub fn idle(&self) -> Idle {
         let mut byte = [MaybeUninit::uninit()];
@@ -144,8 +157,10 @@ impl Socket {
     /// The read-ahead is full: watches a second handle of the same connection, whose readiness may be cleared without
     /// hiding anything from hyper.
     async fn watch_twin(&self) {
-        let Stream::Tcp(stream) = &self.stream else {
-            return std::future::pending().await;
+        let stream = match &self.stream {
+            Stream::Tcp(stream) => stream,
+            #[cfg(unix)]
+            Stream::Unix(_) => return std::future::pending().await,
         };
         let twin = SockRef::from(stream)
             .try_clone()
@@ -210,7 +225,10 @@ impl AsyncRead for SocketIo {
             ready!(socket.stream.poll_read_ready(cx))?;
             match socket.stream.try_read_buf(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                outcome => return Poll::Ready(outcome.map(drop)),
+                outcome => {
+                    socket.reads.fetch_add(1, Ordering::Relaxed);
+                    return Poll::Ready(outcome.map(drop));
+                }
             }
         }
     }

@@ -135,5 +135,5 @@ const QUIET: usize = 2_000;
 const CONFIG: &str = "\
 session: { preset: aspnet }
 queue: { max_waiting: 40000 }
-limits: { connections: 40000, header_timeout: 600s }
+limits: { connections: 40000, idle_timeout: 600s }
 ";

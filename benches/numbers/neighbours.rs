@@ -185,5 +185,5 @@ const RATIO: f64 = 1.2;
 const CONFIG: &str = "\
 session: { preset: aspnet }
 queue: { limit: 200 }
-limits: { header_timeout: 600s }
+limits: { idle_timeout: 600s }
 ";

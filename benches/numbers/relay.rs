@@ -134,5 +134,5 @@ const NO_LANE: &str = "/plain/item";
 const CONFIG: &str = "\
 session: { preset: aspnet }
 routes: [{ path: /plain/**, access: none }]
-limits: { header_timeout: 600s }
+limits: { idle_timeout: 600s }
 ";

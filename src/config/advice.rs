@@ -43,6 +43,7 @@ const HOMES: &[(&str, &str)] = &[
     ("connections", "limits"),
     ("header_size", "limits"),
     ("header_timeout", "limits"),
+    ("idle_timeout", "limits"),
     ("body_size", "limits"),
     ("body_idle_timeout", "limits"),
     ("slow_client", "limits"),

@@ -64,6 +64,9 @@ pub(super) const CONNECTIONS: usize = 20_000;
 pub(super) const HEADER_SIZE: usize = 64 << 10;
 /// Slow clients send a head within it; attackers that drip do not keep a connection.
 pub(super) const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// IIS's connectionTimeout, and longer than balancers keep their idle connections (60 s mostly): the one that closes first
+/// must not be the server, or requests meet a closing connection.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 /// The application's own limit decides.
 pub(super) const BODY_SIZE: Option<u64> = None;
 /// A mobile client's pause; nginx has 60 s.

@@ -31,6 +31,7 @@ impl Default for Limits {
                 connections: defaults::CONNECTIONS,
                 header_size: defaults::HEADER_SIZE,
                 header_timeout: defaults::HEADER_TIMEOUT,
+                idle_timeout: defaults::IDLE_TIMEOUT,
             },
             buffers: Buffers {
                 request: defaults::REQUEST_BUFFER,
@@ -101,6 +102,9 @@ fn edge(section: &Section<'_>, default: &Edge) -> Edge {
         header_timeout: section
             .read("header_timeout", Value::timeout)
             .unwrap_or(default.header_timeout),
+        idle_timeout: section
+            .read("idle_timeout", Value::timeout)
+            .unwrap_or(default.idle_timeout),
     }
 }
 
@@ -127,6 +131,7 @@ const LIMITS: Keys = Keys {
         "connections",
         "header_size",
         "header_timeout",
+        "idle_timeout",
         "body_size",
         "body_idle_timeout",
         "slow_client",

@@ -73,8 +73,10 @@ pub struct Edge {
     pub connections: usize,
     /// Longest request head, bytes.
     pub header_size: usize,
-    /// Longest time for a request head, and for idle keep-alive.
+    /// Longest time for a request head.
     pub header_timeout: Duration,
+    /// How long a connection is kept between two requests.
+    pub idle_timeout: Duration,
 }
 
 /// The admin listener.

@@ -171,6 +171,12 @@ impl Gateway {
         self.upstream.sweep(now());
     }
 
+    /// Counts a request whose head did not come in time; the server has answered it.
+    pub fn head_timed_out(&self) {
+        self.metrics
+            .refusal(refusal::Reason::RequestTimeout as usize);
+    }
+
     /// Answers one request, and finishes it in the application. To be polled by the task of the client's connection.
     ///
     /// Dropping the future cancels the request: its permit is released, its connection to the application closed.

@@ -23,6 +23,7 @@ use tokio::task::spawn_local;
 
 use super::Limits;
 use super::core::Open;
+use super::head::{HeadTimer, Overdue};
 use crate::client::PeerAddr;
 use crate::gateway::{Answers, Client, ClientBody, Gateway};
 use crate::shutdown::Draining;
@@ -71,12 +72,14 @@ pub(super) async fn serve(
     let mut hyper = pin!(Some(
         builder(limits)
             .serve_connection(
-                TokioIo::new(SocketIo::new(socket)),
+                TokioIo::new(SocketIo::new(Arc::clone(&socket))),
                 Passing(Rc::clone(&handoff))
             )
             .with_upgrades()
     ));
     let mut exchange: Option<Exchange> = None;
+    let mut socket = Some(socket); // not longer than hyper: an exchange may outlive the connection
+    let mut head = HeadTimer::new(limits.header_timeout);
     let mut closed = pin!(draining.closed());
     let mut drain = Drain::Unheard;
     std::future::poll_fn(|cx| {
@@ -97,6 +100,7 @@ pub(super) async fn serve(
         {
             // Closed, broken or upgraded; an exchange that is still under way has lost its client, or is a tunnel.
             hyper.set(None);
+            socket = None;
             client.presence.leave();
         }
         if let Some((request, answers)) = handoff.take() {
@@ -105,7 +109,20 @@ pub(super) async fn serve(
                 drop(spawn_local(last)); // its client has its answer; the application is not done with it
             }
         }
+        if let (Some(socket), Some(_)) = (&socket, &exchange) {
+            head.rest(socket.reads());
+        }
         poll_exchange(&mut exchange, cx);
+        if let (Some(waiting), None) = (&socket, &exchange)
+            && let Poll::Ready(overdue) = head.poll(waiting.reads(), cx)
+        {
+            if overdue == Overdue::Begun {
+                waiting.say(REQUEST_TIMEOUT);
+                gateway.head_timed_out();
+            }
+            hyper.set(None);
+            socket = None;
+        }
         if hyper.is_none() && exchange.is_none() {
             Poll::Ready(())
         } else {
@@ -120,7 +137,7 @@ fn builder(limits: Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .half_close(false)
-        .header_read_timeout(limits.header_timeout)
+        .header_read_timeout(limits.idle_timeout)
         .max_buf_size(limits.header_size.max(BUFFER_MIN))
         .timer(TokioTimer::new());
     builder
@@ -164,5 +181,8 @@ impl Future for Answer {
     }
 }
 
+/// What a client gets that does not finish its head.
+const REQUEST_TIMEOUT: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 /// hyper's own minimum.
 const BUFFER_MIN: usize = 8 * 1024;

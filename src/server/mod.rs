@@ -7,6 +7,7 @@
 
 mod connection;
 mod core;
+mod head;
 mod listener;
 
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub struct Limits {
     pub connections: usize,
     /// Longest request head, bytes.
     pub header_size: usize,
-    /// Longest time for a request head; also how long an idle connection is kept.
+    /// Longest time for a request head, from its first byte; for the first head of a connection, from its accept.
     pub header_timeout: Duration,
+    /// How long a connection is kept between two requests.
+    pub idle_timeout: Duration,
 }

@@ -454,12 +454,36 @@ fn a_header_that_never_ends_is_ended() {
     slow.send("GET / HTTP/1.1\r\nHost: a.te");
     let (bytes, _) = slow.rest();
     let answer = String::from_utf8_lossy(&bytes).into_owned();
-    assert!(
-        answer.is_empty() || answer.starts_with("HTTP/1.1 408 "),
-        "{answer:?}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer:?}");
+    proxy.until_counted("onelane_refusals_total", ("reason", "request_timeout"), 1);
     proxy.until_nothing_is_left();
     assert_eq!(app.arrived(), 0);
+}
+
+#[test]
+fn an_idle_connection_outlives_the_header_timeout_and_a_second_head_does_not() {
+    let app = Upstream::start();
+    let proxy = Proxy::in_front_of(&app, "limits: { header_timeout: 200ms }");
+    let mut client = proxy.connect();
+    assert_eq!(client.call(&Request::get("/")).status, 200);
+    proxy.connect().closed(); // by which time the header timeout has passed
+    proxy.connect().closed();
+    assert_eq!(client.call(&Request::get("/")).status, 200);
+    client.send("GET / HTTP/1.1\r\nHost: a.te");
+    assert_eq!(client.response().status, 408);
+    client.closed();
+    proxy.until_nothing_is_left();
+    assert_eq!(app.arrived(), 2);
+}
+
+#[test]
+fn an_idle_connection_ends_with_the_idle_timeout() {
+    let app = Upstream::start();
+    let proxy = Proxy::in_front_of(&app, "limits: { idle_timeout: 200ms }");
+    let mut client = proxy.connect();
+    assert_eq!(client.call(&Request::get("/")).status, 200);
+    client.closed();
+    proxy.until_nothing_is_left();
 }
 
 #[test]
