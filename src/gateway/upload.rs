@@ -201,7 +201,8 @@ impl Body for RequestBody {
         if this.ahead.is_empty() {
             this.reserved = None;
         }
-        let over = next.is_none() || (this.ahead.is_empty() && this.rest.is_none());
+        // hyper does not ask again once it has as much as was announced.
+        let over = next.is_none() || this.is_end_stream();
         this.progress.set(if over {
             WaitsFor::Nobody
         } else {

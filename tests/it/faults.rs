@@ -431,6 +431,31 @@ fn an_answer_before_the_upload_has_ended_does_not_cost_the_client_its_connection
     assert_eq!(client.response().text(), "early");
     assert_eq!(client.call(&Request::post("/next", "")).status, 200);
     drop(client);
+    assert_eq!(
+        proxy.begin_drain().ended().cut_off,
+        0,
+        "the upload has ended"
+    );
+}
+
+#[test]
+fn a_long_upload_that_was_taken_has_the_response_timeout_and_not_the_body_timeout() {
+    let app = Upstream::start();
+    let slow = [
+        Step::ReadBody,
+        Step::Work(Duration::from_millis(900)),
+        Step::Send(answer(200, "")),
+    ];
+    app.on("/save", slow);
+    let yaml = "upstream: { url: 'http://APP', body_timeout: 300ms, response_timeout: 20s }";
+    let proxy = Proxy::in_front_of(&app, yaml);
+    for session in ["a", ""] {
+        let mut upload = Request::post("/save", "x".repeat(300_000));
+        if !session.is_empty() {
+            upload = upload.session(session);
+        }
+        assert_eq!(proxy.connect().call(&upload).status, 200);
+    }
     proxy.until_nothing_is_left();
 }
 
