@@ -218,13 +218,14 @@ impl Visit<'_> {
         connection: &mut Connection<RequestBody>,
         progress: &Progress,
     ) {
-        if progress.is_over() {
+        if progress.is_empty() {
             return;
         }
         let patience = self.patience(progress);
-        let mut over = pin!(std::future::poll_fn(|cx| {
+        // What hyper has taken of a body is sent once the connection is ready for another request.
+        let mut sent = pin!(std::future::poll_fn(|cx| {
             connection.drive(cx);
-            if progress.is_over() || connection.has_ended() {
+            if connection.is_ready() || connection.has_ended() {
                 Poll::Ready(())
             } else {
                 Poll::Pending
@@ -232,7 +233,7 @@ impl Visit<'_> {
         }));
         while let Woke::Due = self
             .alarm
-            .wait(over.as_mut(), || Some(patience.deadline()))
+            .wait(sent.as_mut(), || Some(patience.deadline()))
             .await
         {
             if patience.late(now()).is_some() {

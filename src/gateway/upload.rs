@@ -55,6 +55,14 @@ pub(super) struct Progress {
     waits_for: Cell<WaitsFor>,
     since: Cell<Instant>,
     fault: Cell<Option<BodyFault>>,
+    length: Length,
+}
+
+/// Whether a request has a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Length {
+    Empty,
+    Some,
 }
 
 /// A request body on its way to the application.
@@ -86,16 +94,16 @@ impl RequestBody {
         if size.is_some_and(|size| body.size_hint().lower() > size) {
             return Err(BodyFault::TooLarge);
         }
+        let (rest, length, waits_for) = if body.is_end_stream() {
+            (None, Length::Empty, WaitsFor::Nobody)
+        } else {
+            (Some(body), Length::Some, WaitsFor::Application)
+        };
         let progress = Progress {
-            waits_for: Cell::new(WaitsFor::Application),
+            waits_for: Cell::new(waits_for),
             since: Cell::new(Instant::now()),
             fault: Cell::new(None),
-        };
-        let rest = if body.is_end_stream() {
-            progress.waits_for.set(WaitsFor::Nobody);
-            None
-        } else {
-            Some(body)
+            length,
         };
         let (ahead, progress) = (VecDeque::new(), Rc::new(progress));
         Ok(Self {
@@ -241,9 +249,9 @@ impl Progress {
         (self.waits_for.get(), self.since.get())
     }
 
-    /// Whether nothing more will be sent.
-    pub(super) fn is_over(&self) -> bool {
-        self.waits_for.get() == WaitsFor::Nobody || self.fault.get().is_some()
+    /// Whether there is no body at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.length == Length::Empty
     }
 
     /// What ended it early.

@@ -105,6 +105,11 @@ where
         poll_driver(&mut self.driver, cx);
     }
 
+    /// Whether the last exchange has ended in both directions and another may begin.
+    pub fn is_ready(&self) -> bool {
+        self.sender.is_ready()
+    }
+
     /// Whether nothing more can be sent or read.
     pub fn has_ended(&self) -> bool {
         self.driver.is_none()
