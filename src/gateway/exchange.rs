@@ -248,20 +248,21 @@ impl Visit<'_> {
         if self.entry.is_free() {
             return;
         }
-        let latest = now() + self.terms.limits.hold_limit;
+        // A lane that is held has its own hold limit, which counts; the other stays are bounded here.
+        let latest = (!self.entry.holds()).then(|| now() + self.terms.limits.hold_limit);
         let mut closed = pin!(connection.close());
         while !self.entry.is_free() {
             let due = self.entry.deadline();
             match self
                 .alarm
-                .wait(closed.as_mut(), || earlier(due, Some(latest)))
+                .wait(closed.as_mut(), || earlier(due, latest))
                 .await
             {
                 Woke::Done(()) => break,
                 Woke::Left => {}
                 Woke::Due => {
                     self.due();
-                    if now() >= latest {
+                    if latest.is_some_and(|latest| now() >= latest) {
                         break;
                     }
                 }
