@@ -22,6 +22,15 @@ impl PeerAddr {
     }
 }
 
+/// How the client reached us, as far as we know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// In clear text.
+    Http,
+    /// Over TLS, ended here.
+    Https,
+}
+
 /// The address of the client, canonical (an IPv4-mapped IPv6 address is its IPv4 address).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientIp(IpAddr);

@@ -7,7 +7,7 @@
 //! - [`config`] YAML to valid values
 //! - [`gateway`] one request from arrival to answer: the product on one screen
 //! - the stages: [`client`], [`throttle`], [`route`], [`session`], [`lane`], [`upstream`]
-//! - [`metrics`], [`memory`], [`shutdown`], [`socket`]
+//! - [`metrics`], [`memory`], [`pace`], [`shutdown`], [`socket`]
 
 pub mod admin;
 pub mod app;
@@ -18,6 +18,7 @@ pub mod gateway;
 pub mod lane;
 pub mod memory;
 pub mod metrics;
+pub mod pace;
 pub mod route;
 pub mod server;
 pub mod session;

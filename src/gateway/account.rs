@@ -144,7 +144,7 @@ impl Visit<'_> {
         Record {
             at: SystemTime::now(),
             request_id: self.request_id.to_str().unwrap_or_default(),
-            client: self.client.ip,
+            client: self.ip,
             method: &asked.method,
             host: asked
                 .host

@@ -34,7 +34,7 @@ pub use account::Fault;
 pub use alarm::Presence;
 pub use pipe::{ClientBody, Cut};
 pub use policy::{Buffers, Policy, ServerTiming};
-pub use reply::Answers;
+pub use reply::{Answers, NoAnswer};
 pub use upload::{BodyFault, RequestBody};
 
 use account::Notes;
@@ -47,7 +47,7 @@ use refusal::Format;
 use reply::Reply;
 use tunnel::Switch;
 
-use crate::client::{ClientIp, PeerAddr};
+use crate::client::{ClientIp, PeerAddr, Scheme};
 use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics;
@@ -92,8 +92,10 @@ pub struct Shared {
 /// A connection's other end, as long as one of its requests is under way.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// Who it is.
-    pub ip: ClientIp,
+    /// The socket's other end, or whom a PROXY header named.
+    pub peer: PeerAddr,
+    /// How it reached us.
+    pub scheme: Scheme,
     /// The socket, to be watched while nobody reads it. Not held: an exchange that outlives its client must not keep
     /// the connection open.
     pub socket: Weak<Socket>,
@@ -108,6 +110,8 @@ struct Visit<'g> {
     terms: &'g Terms,
     route: &'g Label,
     client: &'g Client,
+    /// Who asks.
+    ip: ClientIp,
     request_id: HeaderValue,
     reply: Reply,
     entry: Entry,
@@ -124,9 +128,10 @@ type Outcome = Result<Delivered, Ended>;
 
 impl Client {
     /// The other end of a new connection.
-    pub fn new(peer: PeerAddr, socket: Weak<Socket>) -> Self {
+    pub fn new(peer: PeerAddr, scheme: Scheme, socket: Weak<Socket>) -> Self {
         Self {
-            ip: peer.client(),
+            peer,
+            scheme,
             socket,
             presence: Presence::default(),
         }
@@ -205,6 +210,7 @@ impl Gateway {
             terms: decision.terms,
             route: decision.label,
             client,
+            ip: client.peer.client(),
             reply: Reply::new(answers, format, request_id.clone(), Arc::clone(policy)),
             request_id,
             entry: Entry::free(started),

@@ -13,7 +13,18 @@ use super::policy::Policy;
 use super::refusal::{Format, Reason, Refusal};
 
 /// Where the answer to one request goes; made beside the future that hyper awaits.
-pub type Answers = oneshot::Sender<Response<ClientBody>>;
+pub type Answers = oneshot::Sender<Result<Response<ClientBody>, NoAnswer>>;
+
+/// Why a request ends without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// Its client is not worth one: the connection is closed, an HTTP/2 stream reset.
+    #[error("the request is not answered")]
+    Aborted,
+    /// The application can serve it on a connection of its client's own only: HTTP/2 has to be left (RFC 9113 7).
+    #[error("the request needs HTTP/1.1")]
+    NeedsHttp11,
+}
 
 /// The one answer of one request.
 #[derive(Debug)]
@@ -86,7 +97,7 @@ impl Reply {
                 status: response.status(),
                 refused,
             });
-            drop(answers.send(response)); // a client that has left needs none
+            drop(answers.send(Ok(response))); // a client that has left needs none
         }
     }
 }

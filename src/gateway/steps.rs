@@ -65,7 +65,7 @@ impl<'g> Visit<'g> {
     /// Brings the header into the form that the application gets.
     pub(super) fn tell(&self, head: &mut request::Parts, switch: Option<&Switch>) {
         let told = Told {
-            client: self.client.ip,
+            client: self.ip,
             request_id: &self.request_id,
             access: (self.terms.mode == Mode::Enforce).then_some(self.terms.access),
             secret: self.policy.application_secret.as_ref(),

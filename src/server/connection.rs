@@ -24,8 +24,8 @@ use tokio::task::spawn_local;
 use super::Limits;
 use super::core::Open;
 use super::head::{HeadTimer, Overdue};
-use crate::client::PeerAddr;
-use crate::gateway::{Answers, Client, ClientBody, Gateway};
+use crate::client::{PeerAddr, Scheme};
+use crate::gateway::{Answers, Client, ClientBody, Gateway, NoAnswer};
 use crate::shutdown::Draining;
 use crate::socket::{Socket, SocketIo};
 
@@ -50,12 +50,7 @@ enum Drain {
 struct Passing(Handoff);
 
 /// What hyper awaits.
-struct Answer(oneshot::Receiver<Response<ClientBody>>);
-
-/// There will be no answer: the client has left.
-#[derive(Debug, thiserror::Error)]
-#[error("the request ended without an answer")]
-struct NoAnswer;
+struct Answer(oneshot::Receiver<Result<Response<ClientBody>, NoAnswer>>);
 
 /// Serves one connection to its end, and the exchange of its last request to its own.
 pub(super) async fn serve(
@@ -67,7 +62,7 @@ pub(super) async fn serve(
     draining: Draining,
 ) {
     let socket = Socket::tcp(stream);
-    let client = Client::new(peer, Arc::downgrade(&socket));
+    let client = Client::new(peer, Scheme::Http, Arc::downgrade(&socket));
     let handoff = Handoff::default();
     let mut hyper = pin!(Some(
         builder(limits)
@@ -177,7 +172,10 @@ impl Future for Answer {
     type Output = Result<Response<ClientBody>, NoAnswer>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map_err(|_| NoAnswer)
+        // Without a word when the client has left.
+        Pin::new(&mut self.0)
+            .poll(cx)
+            .map(|answer| answer.unwrap_or(Err(NoAnswer::Aborted)))
     }
 }
 

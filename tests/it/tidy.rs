@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, &[&str])] = &[
     ("metrics", &[]),
     ("memory", &[]),
+    ("pace", &[]),
     ("shutdown", &[]),
     ("socket", &[]),
     ("client", &[]),
@@ -16,28 +17,33 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("session", &[]),
     ("lane", &["session"]),
     ("route", &["lane", "session"]),
-    ("upstream", &["socket"]),
+    ("tls", &[]),
+    ("upstream", &["socket", "tls"]),
     (
         "gateway",
         &[
             "client", "throttle", "session", "lane", "route", "upstream", "metrics", "memory",
-            "shutdown", "socket",
+            "pace", "shutdown", "socket",
         ],
     ),
     (
         "config",
-        &["gateway", "session", "lane", "route", "upstream"],
+        &[
+            "gateway", "client", "throttle", "session", "lane", "route", "upstream", "tls", "pace",
+        ],
     ),
     (
         "server",
-        &["gateway", "client", "metrics", "shutdown", "socket"],
+        &[
+            "gateway", "client", "throttle", "tls", "metrics", "pace", "shutdown", "socket",
+        ],
     ),
     ("admin", &["metrics", "shutdown"]),
     (
         "app",
         &[
-            "server", "admin", "config", "gateway", "session", "lane", "upstream", "metrics",
-            "memory", "shutdown",
+            "server", "admin", "config", "gateway", "client", "throttle", "session", "lane",
+            "upstream", "tls", "metrics", "memory", "pace", "shutdown",
         ],
     ),
     ("cli", &["app", "config", "route", "session", "lane"]),
