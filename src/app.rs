@@ -22,6 +22,7 @@ use crate::gateway::{Fault, Policy, Shared};
 use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics::{Gauges, Labels, Metrics};
+use crate::pace::Pace;
 use crate::server::{self, Core, Handle};
 use crate::session::OddReason;
 use crate::shutdown::{Drain, Draining};
@@ -233,7 +234,13 @@ fn limits(startup: &Startup) -> server::Limits {
         connections,
         header_size,
         header_timeout,
+        headers: 100,
         idle_timeout,
+        send_pace: Pace {
+            grace: Duration::from_secs(60),
+            rate: 240,
+        },
+        streams: 100,
     }
 }
 
@@ -294,7 +301,10 @@ fn start_edge(
         .spawn(move || {
             runtime.block_on(async {
                 let data = data.into_iter().map(|listener| {
-                    server::accept(listener, cores.clone(), limits, draining.clone())
+                    let door = server::Door {
+                        http2: server::Http2::Off,
+                    };
+                    server::accept(listener, door, cores.clone(), limits, draining.clone())
                 });
                 let admin = async {
                     if let Some(listener) = admin {

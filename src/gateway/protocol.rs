@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Uri, Version};
 
+use super::http2;
 use super::refusal::Reason;
 
 /// Checks `head` and brings it into one form: the target in origin form, its authority in `Host`.
@@ -15,6 +16,9 @@ use super::refusal::Reason;
 /// # Errors
 /// The reason for a refusal; the client's fault.
 pub(super) fn check(head: &mut Parts) -> Result<(), Reason> {
+    if head.version == Version::HTTP_2 {
+        http2::to_http1(head)?;
+    }
     match head.method {
         Method::CONNECT | Method::TRACE => return Err(Reason::MethodNotAllowed),
         _ => {}

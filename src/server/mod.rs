@@ -3,17 +3,24 @@
 //! One single-threaded runtime per core, each with its own connections to the application; one acceptor per listener
 //! hands each connection to the core with the fewest, since few keep-alive connections would be spread unevenly by
 //! hashing. Guarantees: a connection lives and dies on one core; the number of connections is bounded; accepting never
-//! ends because of one connection's failure. Does not do: TLS, HTTP/2, PROXY protocol.
+//! ends because of one connection's failure.
 
 mod connection;
 mod core;
 mod head;
+mod http1;
+mod http2;
 mod listener;
+mod streams;
+mod unread;
+mod watch;
 
 use std::time::Duration;
 
 pub use self::core::{Core, Handle, spawn};
 pub use listener::accept;
+
+use crate::pace::Pace;
 
 /// The bounds of client connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +31,49 @@ pub struct Limits {
     pub header_size: usize,
     /// Longest time for a request head, from its first byte; for the first head of a connection, from its accept.
     pub header_timeout: Duration,
+    /// Most fields of a request head; of HTTP/2, its size alone counts.
+    pub headers: usize,
     /// How long a connection is kept between two requests.
     pub idle_timeout: Duration,
+    /// How fast a client reads its responses, at least.
+    pub send_pace: Pace,
+    /// Streams of one HTTP/2 connection at a time.
+    pub streams: u32,
+}
+
+/// How a listener receives its clients.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// Whether HTTP/2 is spoken.
+    pub http2: Http2,
+}
+
+/// Whether a listener speaks HTTP/2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Http2 {
+    /// HTTP/1.1 alone.
+    Off,
+    /// Both: by ALPN over TLS, by its preface in clear text.
+    On,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Some bounds.
+    pub(super) fn limits() -> Limits {
+        Limits {
+            connections: 100,
+            header_size: 64 << 10,
+            header_timeout: Duration::from_secs(10),
+            headers: 100,
+            idle_timeout: Duration::from_secs(120),
+            send_pace: Pace {
+                grace: Duration::from_secs(60),
+                rate: 240,
+            },
+            streams: 100,
+        }
+    }
 }
