@@ -225,15 +225,27 @@ fn start_cores(
 fn limits(startup: &Startup) -> server::Limits {
     let config::Edge {
         connections,
+        connections_per_client,
         header_size,
+        headers,
+        url_length,
         header_timeout,
         idle_timeout,
+        send_timeout,
+        min_rate,
+        http2_streams,
     } = startup.edge;
     server::Limits {
         connections,
+        connections_per_client,
         header_size,
+        headers,
+        url_length,
         header_timeout,
         idle_timeout,
+        send_timeout,
+        min_rate,
+        http2_streams,
     }
 }
 

@@ -20,10 +20,22 @@ pub use listener::accept;
 pub struct Limits {
     /// Connections at a time, over all cores.
     pub connections: usize,
+    /// Of these, what one client address may have; none means no limit.
+    pub connections_per_client: Option<usize>,
     /// Longest request head, bytes.
     pub header_size: usize,
+    /// Most header fields of a request.
+    pub headers: usize,
+    /// Longest request target, bytes.
+    pub url_length: usize,
     /// Longest time for a request head, from its first byte; for the first head of a connection, from its accept.
     pub header_timeout: Duration,
     /// How long a connection is kept between two requests.
     pub idle_timeout: Duration,
+    /// How long a client may take nothing of its response.
+    pub send_timeout: Duration,
+    /// The lowest rate of responses, bytes per second; 0 for none.
+    pub min_rate: u32,
+    /// Concurrent streams of one HTTP/2 connection.
+    pub http2_streams: u32,
 }
