@@ -226,21 +226,27 @@ fn start_cores(
 fn limits(startup: &Startup) -> server::Limits {
     let config::Edge {
         connections,
+        connections_per_client,
         header_size,
+        headers,
         header_timeout,
         idle_timeout,
+        send_timeout,
+        min_rate,
+        http2_streams,
     } = startup.edge;
     server::Limits {
         connections,
+        connections_per_client,
         header_size,
+        headers,
         header_timeout,
-        headers: 100,
         idle_timeout,
         send_pace: Pace {
-            grace: Duration::from_secs(60),
-            rate: 240,
+            grace: send_timeout,
+            rate: min_rate,
         },
-        streams: 100,
+        streams: http2_streams,
     }
 }
 

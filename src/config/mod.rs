@@ -62,6 +62,8 @@ pub struct Startup {
     pub log: Log,
     /// Bound of all request and response buffers together, bytes.
     pub buffer_memory: usize,
+    /// Bound of all temporary files together, bytes.
+    pub spool_disk: usize,
     /// How long holders and waiters may take to finish after SIGTERM.
     pub drain_timeout: Duration,
 }
@@ -71,12 +73,22 @@ pub struct Startup {
 pub struct Edge {
     /// Client connections at a time; more are closed at accept.
     pub connections: usize,
+    /// Of these, what one client address may have; none means no limit.
+    pub connections_per_client: Option<usize>,
     /// Longest request head, bytes.
     pub header_size: usize,
+    /// Most header fields of a request.
+    pub headers: usize,
     /// Longest time for a request head.
     pub header_timeout: Duration,
     /// How long a connection is kept between two requests.
     pub idle_timeout: Duration,
+    /// How long a client may take nothing of its response.
+    pub send_timeout: Duration,
+    /// The lowest rate of uploads and responses, bytes per second; 0 for none.
+    pub min_rate: u32,
+    /// Concurrent streams of one HTTP/2 connection.
+    pub http2_streams: u32,
 }
 
 /// The admin listener.
@@ -196,6 +208,7 @@ fn read(top: &Section<'_>, folder: &Path) -> (Startup, Policy) {
         admin: listen::operators(top, &listen),
         log: log(top),
         buffer_memory: limits.buffer_memory,
+        spool_disk: limits.spool_disk,
         drain_timeout: top
             .read("drain_timeout", |value| value.duration(Duration::ZERO))
             .unwrap_or(defaults::DRAIN_TIMEOUT),
@@ -217,8 +230,9 @@ fn read(top: &Section<'_>, folder: &Path) -> (Startup, Policy) {
         max_waiting,
         max_waiting_per_client: (max_waiting / defaults::CLIENT_SHARE).max(1),
         buffers: limits.buffers,
+        url_length: limits.url_length,
         body_size: limits.body_size,
-        body_idle_timeout: limits.body_idle_timeout,
+        body_pace: limits.body_pace,
         application_secret: refusals::application_secret(top),
         server_timing: match top.read("server_timing", Value::truth) {
             Some(true) => ServerTiming::Show,

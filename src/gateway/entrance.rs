@@ -144,7 +144,7 @@ impl Visit<'_> {
         let policy = self.policy;
         Bounds {
             ahead: policy.buffers.request,
-            idle: policy.body_idle_timeout,
+            idle: policy.body_pace.grace,
         }
     }
 

@@ -202,7 +202,7 @@ impl Gateway {
     pub async fn serve(&self, request: Request<Incoming>, client: Client, answers: Answers) {
         let policy = self.policy.load_full();
         let (mut head, body) = request.into_parts();
-        let checked = protocol::check(&mut head); // before the route, which goes by Host
+        let checked = protocol::check(&mut head, policy.url_length); // before the route, which goes by Host
         let decision = policy.routes.decide(&head);
         let mut visit = self.visit(&policy, &decision, &client, &head, answers);
         let outcome = visit.steps(checked, head, body).await;

@@ -27,6 +27,8 @@ use crate::pace::Pace;
 pub struct Limits {
     /// Connections at a time, over all cores.
     pub connections: usize,
+    /// Of these, what one client address may have; none means no limit.
+    pub connections_per_client: Option<usize>,
     /// Longest request head, bytes.
     pub header_size: usize,
     /// Longest time for a request head, from its first byte; for the first head of a connection, from its accept.
@@ -65,6 +67,7 @@ mod tests {
     pub(super) fn limits() -> Limits {
         Limits {
             connections: 100,
+            connections_per_client: None,
             header_size: 64 << 10,
             header_timeout: Duration::from_secs(10),
             headers: 100,
