@@ -31,6 +31,17 @@ pub enum Scheme {
     Https,
 }
 
+/// Whether connections begin with the PROXY protocol, in which a balancer names the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// They do not.
+    Off,
+    /// They may.
+    Accept,
+    /// They must.
+    Require,
+}
+
 /// The address of the client, canonical (an IPv4-mapped IPv6 address is its IPv4 address).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientIp(IpAddr);
