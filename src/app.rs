@@ -77,8 +77,7 @@ pub fn bind(startup: &Startup) -> Result<Listeners, BindError> {
         data: startup
             .listen
             .iter()
-            .copied()
-            .map(one)
+            .map(|listener| one(listener.address))
             .collect::<Result<_, _>>()?,
         admin: startup.admin.listen.map(one).transpose()?,
     })

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::client::ForwardingHeader;
+use crate::client::{ForwardingHeader, ProxyProtocol};
 use crate::gateway::ServerTiming;
 use crate::lane::{OnFull, OnHoldLimit};
 use crate::route::{Access, Mode, OnClientGone, Reads, Release};
@@ -13,6 +13,9 @@ use super::{AccessLog, LogFormat};
 
 /// All interfaces: a sidecar is what clients reach. 8080 needs no privileges.
 pub(super) const LISTEN: &str = "0.0.0.0:8080";
+
+/// Whoever connects could name any address by it.
+pub(super) const PROXY_PROTOCOL: ProxyProtocol = ProxyProtocol::Off;
 
 /// The application beside it; 8081 is where the guides move it to.
 pub(super) const UPSTREAM: &str = "http://127.0.0.1:8081";
