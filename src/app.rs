@@ -26,12 +26,12 @@ use crate::pace::Pace;
 use crate::server::{self, Core, Handle};
 use crate::session::OddReason;
 use crate::shutdown::{Drain, Draining};
-use crate::{admin, upstream};
+use crate::{admin, tls, upstream};
 
 /// Bound sockets; made by [`bind`], or by a caller that has its own.
 #[derive(Debug)]
 pub struct Listeners {
-    /// For clients.
+    /// For clients: one for each of [`Startup::listen`], in its order.
     pub data: Vec<TcpListener>,
     /// For operators.
     pub admin: Option<TcpListener>,
@@ -280,6 +280,22 @@ fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin:
     }
 }
 
+/// How a listener receives its clients.
+fn door(listener: &config::Listener) -> io::Result<server::Door> {
+    let (http2, offer) = match listener.http2 {
+        config::Http2::Off => (server::Http2::Off, tls::Offer::Http1),
+        config::Http2::On => (server::Http2::On, tls::Offer::Http2AndHttp1),
+    };
+    let tls = listener.tls.clone();
+    Ok(server::Door {
+        tls: tls
+            .map(|certificates| tls::Acceptor::new(certificates, offer))
+            .transpose()?,
+        proxy_protocol: listener.proxy_protocol,
+        http2,
+    })
+}
+
 /// Starts the thread of the acceptors and of the admin listener.
 fn start_edge(
     startup: &Startup,
@@ -300,15 +316,13 @@ fn start_edge(
         .into_iter()
         .map(ready)
         .collect::<io::Result<_>>()?;
+    let doors: Vec<_> = startup.listen.iter().map(door).collect::<io::Result<_>>()?;
     let admin = listeners.admin.map(ready).transpose()?;
     thread::Builder::new()
         .name("edge".to_owned())
         .spawn(move || {
             runtime.block_on(async {
-                let data = data.into_iter().map(|listener| {
-                    let door = server::Door {
-                        http2: server::Http2::Off,
-                    };
+                let data = data.into_iter().zip(doors).map(|(listener, door)| {
                     server::accept(listener, door, cores.clone(), limits, draining.clone())
                 });
                 let admin = async {

@@ -14,8 +14,10 @@ use super::core::Open;
 use super::{Door, Http2, Limits, http1, http2};
 use crate::client::{PeerAddr, Scheme};
 use crate::gateway::{Client, Gateway};
+use crate::metrics::Ending;
 use crate::shutdown::Draining;
 use crate::socket::{Socket, SocketIo};
+use crate::tls::{Acceptor, Alpn};
 
 /// A connection that is about to be served, and what it is served with.
 pub(super) struct Arrival {
@@ -38,25 +40,42 @@ pub(super) async fn serve(
     draining: Draining,
 ) {
     let socket = Socket::tcp(stream);
-    let arrival = Arrival {
+    let mut arrival = Arrival {
         client: Client::new(peer, Scheme::Http, Arc::downgrade(&socket)),
-        socket: Arc::clone(&socket),
+        socket,
         open: Rc::new(open),
         gateway,
         limits,
         draining,
     };
-    let io = SocketIo::new(Arc::clone(&socket));
+    let io = SocketIo::new(Arc::clone(&arrival.socket));
+    if let Some(tls) = &door.tls {
+        arrival.client.scheme = Scheme::Https;
+        return Box::pin(encrypted(arrival, io, tls)).await;
+    }
     if door.http2 == Http2::On {
-        let preface = timeout(limits.header_timeout, socket.begins_with(http2::PREFACE));
-        match preface.await {
+        let begins = arrival.socket.begins_with(http2::PREFACE);
+        match timeout(limits.header_timeout, begins).await {
             Ok(Ok(true)) => return Box::pin(http2::serve(arrival, io)).await,
             Ok(Ok(false)) => {}
             Ok(Err(_)) | Err(_) => return, // left, or silent
         }
     }
-    drop(socket);
     http1::serve(arrival, io).await;
+}
+
+/// Serves a connection over TLS.
+async fn encrypted(arrival: Arrival, io: SocketIo, tls: &Acceptor) {
+    let handshake = timeout(arrival.limits.header_timeout, tls.accept(io));
+    let Ok(Ok(stream)) = handshake.await else {
+        // A browser that does not trust the certificate ends here too: no line for each.
+        arrival.gateway.connection_ended(Ending::TlsHandshake);
+        return;
+    };
+    match Alpn::of(&stream) {
+        Alpn::Http2 => http2::serve(arrival, stream).await,
+        Alpn::Http1 | Alpn::None => http1::serve(arrival, stream).await,
+    }
 }
 
 /// Lets a client read the last answer: nothing more is sent, and what it still sends is read over until it closes its

@@ -20,7 +20,9 @@ use std::time::Duration;
 pub use self::core::{Core, Handle, spawn};
 pub use listener::accept;
 
+use crate::client::ProxyProtocol;
 use crate::pace::Pace;
+use crate::tls::Acceptor;
 
 /// The bounds of client connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +48,11 @@ pub struct Limits {
 /// How a listener receives its clients.
 #[derive(Clone, Debug)]
 pub struct Door {
-    /// Whether HTTP/2 is spoken.
+    /// None for clear text.
+    pub tls: Option<Acceptor>,
+    /// Whether connections begin with the PROXY protocol.
+    pub proxy_protocol: ProxyProtocol,
+    /// Whether HTTP/2 is spoken; over TLS, `tls` decides by what it offers.
     pub http2: Http2,
 }
 
