@@ -5,6 +5,7 @@
 
 mod account;
 mod alarm;
+mod bound;
 mod delivery;
 mod entrance;
 mod entry;
@@ -27,11 +28,12 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use http::header::HeaderValue;
-use http::{Request, StatusCode, request};
+use http::{Request, StatusCode, Version, request};
 use hyper::body::Incoming;
 
 pub use account::Fault;
 pub use alarm::Presence;
+pub use bound::Bound;
 pub use pipe::{ClientBody, Cut};
 pub use policy::{Buffers, Policy, ServerTiming};
 pub use reply::{Answers, NoAnswer};
@@ -39,6 +41,7 @@ pub use upload::{BodyFault, RequestBody};
 
 use account::Notes;
 use alarm::{Alarm, now};
+use bound::Turn;
 use delivery::Delivered;
 use entry::Entry;
 use exchange::Ended;
@@ -101,6 +104,8 @@ pub struct Client {
     pub socket: Weak<Socket>,
     /// Whether its connection has ended.
     pub presence: Presence,
+    /// What it has of its own in the application.
+    pub bound: Bound,
 }
 
 /// One request on its way.
@@ -112,12 +117,16 @@ struct Visit<'g> {
     client: &'g Client,
     /// Who asks.
     ip: ClientIp,
+    /// The client's, not the application's.
+    version: Version,
     request_id: HeaderValue,
     reply: Reply,
     entry: Entry,
     alarm: Alarm,
     /// The session cookie that was taken from it.
     without: Option<Arc<CookieName>>,
+    /// Its turn on its client's own connection to the application; None while it uses what all clients share.
+    own: Option<Turn>,
     /// Counts in the drain; gone when the request no longer does.
     in_flight: Option<InFlight>,
     notes: Notes,
@@ -134,6 +143,7 @@ impl Client {
             scheme,
             socket,
             presence: Presence::default(),
+            bound: Bound::default(),
         }
     }
 }
@@ -211,11 +221,13 @@ impl Gateway {
             route: decision.label,
             client,
             ip: client.peer.client(),
+            version: head.version,
             reply: Reply::new(answers, format, request_id.clone(), Arc::clone(policy)),
             request_id,
             entry: Entry::free(started),
             alarm: Alarm::new(client.presence.clone()),
             without: None,
+            own: None,
             in_flight: Some(self.draining.enter()),
             notes: Notes::new(started, head, &self.log),
         }
@@ -255,7 +267,7 @@ impl Visit<'_> {
         match delivered {
             Delivered::Unheard | Delivered::Whole => {
                 self.finish_upload(&mut connection, &upload).await;
-                self.gateway.upstream.give_back(connection, promised, now());
+                self.give_back(connection, promised);
             }
             Delivered::Abandoned | Delivered::Aborted | Delivered::Broken | Delivered::Late => {
                 self.part(connection).await;

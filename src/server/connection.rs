@@ -96,7 +96,7 @@ pub(super) async fn serve(
             // Closed, broken or upgraded; an exchange that is still under way has lost its client, or is a tunnel.
             hyper.set(None);
             socket = None;
-            client.presence.leave();
+            client.leave();
         }
         if let Some((request, answers)) = handoff.take() {
             let next = begin(&gateway, &client, request, answers);
