@@ -158,10 +158,7 @@ impl Visit<'_> {
     ) {
         match self.own.take() {
             Some(turn) => turn.keep(connection, &self.client.presence),
-            None => self
-                .gateway
-                .upstream
-                .give_back(connection, promised, now()),
+            None => self.gateway.upstream.give_back(connection, promised, now()),
         }
     }
 
