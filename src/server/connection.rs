@@ -117,6 +117,7 @@ pub(super) async fn serve(
             }
             hyper.set(None);
             socket = None;
+            client.leave();
         }
         if hyper.is_none() && exchange.is_none() {
             Poll::Ready(())
