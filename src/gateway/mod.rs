@@ -5,6 +5,7 @@
 
 mod account;
 mod alarm;
+mod bound;
 mod delivery;
 mod entrance;
 mod entry;
@@ -28,11 +29,12 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use http::header::HeaderValue;
-use http::{Request, StatusCode, request};
+use http::{Request, StatusCode, Version, request};
 use hyper::body::Incoming;
 
 pub use account::Fault;
 pub use alarm::Presence;
+pub use bound::Bound;
 pub use pipe::{ClientBody, Cut};
 pub use policy::{Buffers, Policy, ServerTiming};
 pub use reply::{Answers, NoAnswer};
@@ -40,6 +42,7 @@ pub use upload::{BodyFault, RequestBody};
 
 use account::Notes;
 use alarm::{Alarm, now};
+use bound::Turn;
 use delivery::Delivered;
 use entry::Entry;
 use exchange::Ended;
@@ -102,6 +105,8 @@ pub struct Client {
     pub socket: Option<Weak<Socket>>,
     /// Whether its connection has ended.
     pub presence: Presence,
+    /// What it has of its own in the application.
+    pub bound: Bound,
 }
 
 /// One request on its way.
@@ -113,12 +118,16 @@ struct Visit<'g> {
     client: &'g Client,
     /// Who asks.
     ip: ClientIp,
+    /// The client's, not the application's.
+    version: Version,
     request_id: HeaderValue,
     reply: Reply,
     entry: Entry,
     alarm: Alarm,
     /// The session cookie that was taken from it.
     without: Option<Arc<CookieName>>,
+    /// Its turn on its client's own connection to the application; None while it uses what all clients share.
+    own: Option<Turn>,
     /// Counts in the drain; gone when the request no longer does.
     in_flight: Option<InFlight>,
     notes: Notes,
@@ -135,6 +144,7 @@ impl Client {
             scheme,
             socket: Some(socket),
             presence: Presence::default(),
+            bound: Bound::default(),
         }
     }
 
@@ -202,9 +212,11 @@ impl Gateway {
     pub async fn serve(&self, request: Request<Incoming>, client: Client, answers: Answers) {
         let policy = self.policy.load_full();
         let (mut head, body) = request.into_parts();
+        let version = head.version;
         let checked = protocol::check(&mut head, policy.url_length); // before the route, which goes by Host
         let decision = policy.routes.decide(&head);
         let mut visit = self.visit(&policy, &decision, &client, &head, answers);
+        visit.version = version;
         let outcome = visit.steps(checked, head, body).await;
         visit.close(&outcome);
     }
@@ -226,11 +238,13 @@ impl Gateway {
             route: decision.label,
             client,
             ip: client.peer.client(),
+            version: head.version,
             reply: Reply::new(answers, format, request_id.clone(), Arc::clone(policy)),
             request_id,
             entry: Entry::free(started),
             alarm: Alarm::new(client.presence.clone()),
             without: None,
+            own: None,
             in_flight: Some(self.draining.enter()),
             notes: Notes::new(started, head, &self.log),
         }
@@ -275,7 +289,7 @@ impl Visit<'_> {
         match delivered {
             Delivered::Unheard | Delivered::Whole => {
                 self.finish_upload(&mut connection, &upload).await;
-                self.gateway.upstream.give_back(connection, promised, now());
+                self.give_back(connection, promised);
             }
             Delivered::Abandoned | Delivered::Aborted | Delivered::Broken | Delivered::Late => {
                 self.part(connection).await;

@@ -16,6 +16,7 @@ pub(super) enum Family {
     Hold,
     UpstreamOpened,
     UpstreamReused,
+    UpstreamBound,
     UpstreamErrors,
     OddCookies,
     ClientsGone,
@@ -129,7 +130,7 @@ pub(super) const HOLD_BOUNDS: [f64; 15] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
 ];
 
-pub(super) const FAMILIES: [Declared; 15] = [
+pub(super) const FAMILIES: [Declared; 16] = [
     counter(
         Family::Requests,
         "requests",
@@ -164,6 +165,12 @@ pub(super) const FAMILIES: [Declared; 15] = [
         Family::UpstreamReused,
         "upstream_connections_reused",
         "Requests that went to the application on a kept connection.",
+        &[],
+    ),
+    counter(
+        Family::UpstreamBound,
+        "upstream_connections_bound",
+        "Connections to the application that became one client's own, for Windows authentication.",
         &[],
     ),
     counter(

@@ -203,6 +203,11 @@ impl Core {
         self.add(Family::UpstreamReused, 0, 1);
     }
 
+    /// A connection to the application became one client's own.
+    pub fn upstream_bound(&self) {
+        self.add(Family::UpstreamBound, 0, 1);
+    }
+
     /// An exchange with the application failed. Takes an index into [`Labels::upstream_errors`].
     pub fn upstream_error(&self, reason: usize) {
         self.add(Family::UpstreamErrors, reason, 1);

@@ -45,6 +45,7 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_hold_seconds histogram",
             "onelane_upstream_connections_opened counter",
             "onelane_upstream_connections_reused counter",
+            "onelane_upstream_connections_bound counter",
             "onelane_upstream_errors counter",
             "onelane_session_cookies_odd counter",
             "onelane_clients_gone counter",

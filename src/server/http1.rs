@@ -199,7 +199,7 @@ where
     /// A connection with unread bytes that is simply closed is reset, and with it goes the answer that the client has
     /// not read yet (RFC 9112 9.6).
     fn part(&mut self, ended: Closed) {
-        self.client.presence.leave();
+        self.client.leave();
         let socket = self.socket.take();
         if ended == Closed::ByUs
             && let Some(socket) = socket
@@ -212,7 +212,7 @@ where
     fn give_up(&mut self) {
         self.gateway.connection_ended(Ending::Unread);
         self.hyper = None;
-        self.client.presence.leave();
+        self.client.leave();
         if let Some(socket) = self.socket.take() {
             socket.reset();
         }
