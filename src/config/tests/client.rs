@@ -69,7 +69,10 @@ fn what_is_no_network_says_what_to_write() {
         ),
         ("{ deny: ['[::1]'] }", "write ::1"),
         ("{ allow: ['10.0.0.1-10.0.0.9'] }", "10.0.0.0/8"),
-        ("{ header: x-forwarded-fro }", "did you mean x-forwarded-for?"),
+        (
+            "{ header: x-forwarded-fro }",
+            "did you mean x-forwarded-for?",
+        ),
         ("{ ipv6_prefix: 0 }", "1 to 128"),
         ("{ ipv6_prefix: 129 }", "1 to 128"),
         ("{ trusted_proxies: [10.0] }", "quotes"),
