@@ -23,9 +23,10 @@ use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics::{Gauges, Labels, Metrics};
 use crate::pace::Pace;
-use crate::server::{self, Core, Handle};
+use crate::server::{self, Core, Handle, ProxyFault};
 use crate::session::OddReason;
 use crate::shutdown::{Drain, Draining};
+use crate::throttle::Waiters;
 use crate::{admin, tls, upstream};
 
 /// Bound sockets; made by [`bind`], or by a caller that has its own.
@@ -196,6 +197,7 @@ fn labels(policy: &Policy) -> Labels {
         refusals: &Reason::LABELS,
         upstream_errors: &Fault::LABELS,
         odd_cookies: &OddReason::LABELS,
+        proxy_faults: &ProxyFault::LABELS,
         routes: policy.routes.labels().map(ToString::to_string).collect(),
     }
 }
@@ -207,7 +209,7 @@ fn start_cores(
     count: usize,
     writer: &NonBlocking,
 ) -> io::Result<(Vec<Handle>, Vec<JoinHandle<()>>)> {
-    let limits = limits(startup);
+    let (limits, clients) = (limits(startup), Arc::<Waiters>::default());
     (0..count)
         .map(|number| {
             let core = Core {
@@ -215,6 +217,7 @@ fn start_cores(
                 metrics: metrics.core(number),
                 log: access_log(startup.log, writer),
                 limits,
+                clients: Arc::clone(&clients),
             };
             server::spawn(format!("core-{number}"), core)
         })

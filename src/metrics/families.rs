@@ -19,6 +19,8 @@ pub(super) enum Family {
     UpstreamBound,
     UpstreamErrors,
     OddCookies,
+    ForwardedUntrusted,
+    ProxyHeaders,
     ClientsGone,
     Exceptions,
     HeldOver,
@@ -54,6 +56,7 @@ pub(super) enum Label {
     Gone,
     OddCookie,
     Outcome,
+    ProxyFault,
     Refusal,
     Route,
     UpstreamError,
@@ -74,7 +77,11 @@ impl Label {
             Self::Access => "access",
             Self::Exception => "kind",
             Self::Gone => "where",
-            Self::Ending | Self::OddCookie | Self::Refusal | Self::UpstreamError => "reason",
+            Self::Ending
+            | Self::OddCookie
+            | Self::ProxyFault
+            | Self::Refusal
+            | Self::UpstreamError => "reason",
             Self::Outcome => "outcome",
             Self::Route => "route",
         }
@@ -92,13 +99,8 @@ impl Exception {
 }
 
 impl Ending {
-    pub(super) const LABELS: &'static [&'static str] = &[
-        "client_connections",
-        "proxy_header",
-        "resets",
-        "tls_handshake",
-        "unread",
-    ];
+    pub(super) const LABELS: &'static [&'static str] =
+        &["client_connections", "resets", "tls_handshake", "unread"];
 }
 
 impl Gone {
@@ -130,7 +132,7 @@ pub(super) const HOLD_BOUNDS: [f64; 15] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
 ];
 
-pub(super) const FAMILIES: [Declared; 16] = [
+pub(super) const FAMILIES: [Declared; 18] = [
     counter(
         Family::Requests,
         "requests",
@@ -184,6 +186,18 @@ pub(super) const FAMILIES: [Declared; 16] = [
         "session_cookies_odd",
         "Session cookies that are not what the application issues, so that their requests had no lane.",
         &[Label::OddCookie],
+    ),
+    counter(
+        Family::ForwardedUntrusted,
+        "forwarded_untrusted",
+        "Requests whose forwarding headers were ignored, since their peer is no trusted proxy.",
+        &[],
+    ),
+    counter(
+        Family::ProxyHeaders,
+        "proxy_headers_refused",
+        "Connections that were closed because of their PROXY header, by reason.",
+        &[Label::ProxyFault],
     ),
     counter(
         Family::ClientsGone,
