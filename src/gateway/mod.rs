@@ -9,6 +9,7 @@ mod delivery;
 mod entrance;
 mod entry;
 mod exchange;
+mod forwarding;
 mod headers;
 mod pipe;
 mod policy;
