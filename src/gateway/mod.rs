@@ -10,6 +10,7 @@ mod delivery;
 mod entrance;
 mod entry;
 mod exchange;
+mod forwarding;
 mod headers;
 mod http2;
 mod pipe;

@@ -117,12 +117,11 @@ pub(super) async fn read(
         Beginning::Wrong(fault) => Err(fault),
         Beginning::Header | Beginning::Unclear if is_late && seen > 0 => Err(ProxyFault::Overdue),
         Beginning::Unclear if is_late => Err(ProxyFault::Silent),
-        Beginning::Header => Err(ProxyFault::Truncated),
         // HTTP says what is wrong with it, if anything.
         Beginning::Else | Beginning::Unclear if mode == ProxyProtocol::Accept => Ok(peer),
         Beginning::Else => Err(ProxyFault::Missing),
         Beginning::Unclear if seen == 0 => Err(ProxyFault::Silent),
-        Beginning::Unclear => Err(ProxyFault::Truncated),
+        Beginning::Header | Beginning::Unclear => Err(ProxyFault::Truncated),
     }
 }
 
