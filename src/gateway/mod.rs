@@ -4,6 +4,7 @@
 //! once; one policy snapshot decides a whole request. Does not do: sockets, listeners, HTTP parsing, configuration.
 
 mod account;
+mod ahead;
 mod alarm;
 mod delivery;
 mod entrance;
@@ -12,16 +13,19 @@ mod exchange;
 mod headers;
 mod pipe;
 mod policy;
+mod progress;
 mod protocol;
 pub mod record;
 pub mod refusal;
 mod reply;
+mod spool;
 mod steps;
 mod tunnel;
 mod upload;
 
 use std::cell::Cell;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -35,6 +39,7 @@ pub use alarm::Presence;
 pub use pipe::{ClientBody, Cut};
 pub use policy::{Buffers, Policy, ServerTiming};
 pub use reply::{Answers, NoAnswer};
+pub use spool::Disk;
 pub use upload::{BodyFault, RequestBody};
 
 use account::Notes;
@@ -45,6 +50,7 @@ use exchange::Ended;
 use record::AccessLog;
 use refusal::Format;
 use reply::Reply;
+use spool::Spooler;
 use tunnel::Switch;
 
 use crate::client::{ClientIp, PeerAddr, Scheme};
@@ -64,6 +70,7 @@ pub struct Gateway {
     lanes: Arc<Lanes>,
     waiters: Arc<Waiters>,
     budget: Arc<Budget>,
+    spooler: Rc<Spooler>,
     draining: Draining,
     metrics: Arc<metrics::Core>,
     upstream: Upstream<RequestBody>,
@@ -83,6 +90,8 @@ pub struct Shared {
     pub waiters: Arc<Waiters>,
     /// The bound of all buffers.
     pub budget: Arc<Budget>,
+    /// The place of temporary files.
+    pub disk: Arc<Disk>,
     /// Whether the process is ending.
     pub draining: Draining,
     /// The application.
@@ -154,15 +163,18 @@ impl Gateway {
             lanes,
             waiters,
             budget,
+            disk,
             draining,
             upstream,
         } = shared;
+        let spooler = Spooler::new(disk, Arc::clone(&metrics));
         let (upstream, warned) = (Upstream::new(upstream), Cell::new(None));
         Self {
             policy,
             lanes,
             waiters,
             budget,
+            spooler,
             draining,
             metrics,
             upstream,
@@ -234,7 +246,7 @@ impl Visit<'_> {
         let session = self.session(&head);
 
         // lane
-        let mut body = RequestBody::new(body, self.policy.body_size)?;
+        let mut body = RequestBody::new(body, self.policy.body_size, self.policy.body_pace)?;
         self.enter(session.as_ref(), &mut head, &mut body).await?;
 
         // upstream
