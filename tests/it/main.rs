@@ -16,3 +16,4 @@ mod sessions; // which requests are one session, as each stack has it
 mod soak; // the long random run
 mod support;
 mod tidy; // the house rules, checked
+mod uploads; // a slow upload holds no lane, no byte of it is lost, and no file stays behind
