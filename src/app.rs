@@ -18,7 +18,7 @@ use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 use crate::config::{self, Config, Startup};
 use crate::gateway::record::{ACCESS_LABELS, AccessLog, LineFormat, Outcome};
 use crate::gateway::refusal::Reason;
-use crate::gateway::{Fault, Policy, Shared};
+use crate::gateway::{Disk, Fault, Policy, Shared};
 use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics::{Gauges, Labels, Metrics};
@@ -184,6 +184,7 @@ fn share(startup: &Startup, policy: Policy, draining: Draining) -> Shared {
         lanes: Arc::default(),
         waiters: Arc::default(),
         budget: Budget::new(startup.buffer_memory),
+        disk: Disk::new(std::env::temp_dir(), startup.spool_disk),
         draining,
         upstream: upstream::Shared::new(startup.upstream.clone()),
     }
@@ -267,6 +268,7 @@ fn access_log(log: config::Log, writer: &NonBlocking) -> AccessLog {
 /// What the admin listener tells.
 fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin::Sources {
     let (lanes, budget) = (Arc::clone(&shared.lanes), Arc::clone(&shared.budget));
+    let disk = Arc::clone(&shared.disk);
     let gauges = move || {
         let counts = lanes.counts();
         Gauges {
@@ -275,6 +277,7 @@ fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin:
             waiters: counts.waiting,
             connections: cores.iter().map(Handle::connections).sum(),
             buffer_memory: budget.used(),
+            spool: disk.used(),
         }
     };
     admin::Sources {

@@ -13,8 +13,9 @@ use hyper::body::Incoming;
 
 use super::alarm::{Woke, earlier, now};
 use super::entry::Ring;
+use super::progress::{Progress, WaitsFor};
 use super::refusal::{Reason, Refusal};
-use super::upload::{BodyFault, Progress, RequestBody, WaitsFor};
+use super::upload::{BodyFault, RequestBody};
 use super::{Gateway, Visit};
 use crate::metrics::{Exception, Gone};
 use crate::route::{Access, OnClientGone};
@@ -63,6 +64,7 @@ impl Visit<'_> {
         loop {
             let mut connection = self.connection(reuse).await?;
             self.notes.sent.get_or_insert_with(now);
+            progress.begin();
             let ended = match self.head(&mut connection, request, &progress).await {
                 Ok(Sent::Answered(response)) => match self.bind(&response) {
                     Ok(()) => return Ok((connection, response)),
@@ -299,7 +301,6 @@ impl Visit<'_> {
         let settings = self.gateway.upstream.settings();
         Patience {
             progress,
-            client: self.policy.body_pace.grace,
             body: settings.body_timeout,
             response: settings.response_timeout,
         }
@@ -311,7 +312,8 @@ impl From<BodyFault> for Ended {
         match fault {
             BodyFault::ClientLeft => Self::ClientLeft,
             BodyFault::Framing => Reason::BadRequest.into(),
-            BodyFault::Idle => Reason::RequestTimeout.into(),
+            BodyFault::Lost => Reason::SpoolLost.into(),
+            BodyFault::Slow => Reason::RequestTimeout.into(),
             BodyFault::TooLarge => Reason::BodyTooLarge.into(),
         }
     }
@@ -320,7 +322,6 @@ impl From<BodyFault> for Ended {
 /// How long is waited for whom, while a request is sent and its response awaited.
 struct Patience<'p> {
     progress: &'p Progress,
-    client: Duration,
     body: Duration,
     response: Duration,
 }
@@ -331,7 +332,7 @@ impl Patience<'_> {
         since.into_std()
             + match waits_for {
                 WaitsFor::Application => self.body,
-                WaitsFor::Client => self.client,
+                WaitsFor::Client => self.progress.patience(),
                 WaitsFor::Nobody => self.response,
             }
     }

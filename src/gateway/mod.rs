@@ -4,6 +4,7 @@
 //! once; one policy snapshot decides a whole request. Does not do: sockets, listeners, HTTP parsing, configuration.
 
 mod account;
+mod ahead;
 mod alarm;
 mod bound;
 mod delivery;
@@ -15,16 +16,19 @@ mod headers;
 mod http2;
 mod pipe;
 mod policy;
+mod progress;
 mod protocol;
 pub mod record;
 pub mod refusal;
 mod reply;
+mod spool;
 mod steps;
 mod tunnel;
 mod upload;
 mod warnings;
 
 use std::fmt;
+use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
@@ -38,6 +42,7 @@ pub use bound::Bound;
 pub use pipe::{ClientBody, Cut};
 pub use policy::{Buffers, Policy, ServerTiming};
 pub use reply::{Answers, NoAnswer};
+pub use spool::Disk;
 pub use upload::{BodyFault, RequestBody};
 pub use warnings::Seldom;
 
@@ -50,6 +55,7 @@ use exchange::Ended;
 use record::AccessLog;
 use refusal::Format;
 use reply::Reply;
+use spool::Spooler;
 use tunnel::Switch;
 use warnings::Warnings;
 
@@ -70,6 +76,7 @@ pub struct Gateway {
     lanes: Arc<Lanes>,
     waiters: Arc<Waiters>,
     budget: Arc<Budget>,
+    spooler: Rc<Spooler>,
     draining: Draining,
     metrics: Arc<metrics::Core>,
     upstream: Upstream<RequestBody>,
@@ -88,6 +95,8 @@ pub struct Shared {
     pub waiters: Arc<Waiters>,
     /// The bound of all buffers.
     pub budget: Arc<Budget>,
+    /// The place of temporary files.
+    pub disk: Arc<Disk>,
     /// Whether the process is ending.
     pub draining: Draining,
     /// The application.
@@ -177,14 +186,17 @@ impl Gateway {
             lanes,
             waiters,
             budget,
+            disk,
             draining,
             upstream,
         } = shared;
+        let spooler = Spooler::new(disk, Arc::clone(&metrics));
         Self {
             policy,
             lanes,
             waiters,
             budget,
+            spooler,
             draining,
             metrics,
             upstream: Upstream::new(upstream),
@@ -277,7 +289,7 @@ impl Visit<'_> {
         let session = self.session(&head);
 
         // lane
-        let mut body = RequestBody::new(body, self.policy.body_size)?;
+        let mut body = RequestBody::new(body, self.policy.body_size, self.policy.body_pace)?;
         self.enter(session.as_ref(), &mut head, &mut body).await?;
 
         // upstream

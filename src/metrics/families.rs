@@ -28,6 +28,7 @@ pub(super) enum Family {
     WouldRefuse,
     Nested,
     ConnectionsEnded,
+    SpoolErrors,
 }
 
 /// A counted family.
@@ -132,7 +133,7 @@ pub(super) const HOLD_BOUNDS: [f64; 15] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
 ];
 
-pub(super) const FAMILIES: [Declared; 18] = [
+pub(super) const FAMILIES: [Declared; 19] = [
     counter(
         Family::Requests,
         "requests",
@@ -242,9 +243,15 @@ pub(super) const FAMILIES: [Declared; 18] = [
         "Connections of clients that Onelane ended without an answer, by reason.",
         &[Label::Ending],
     ),
+    counter(
+        Family::SpoolErrors,
+        "spool_errors",
+        "Temporary files of request bodies that could not be written or read.",
+        &[],
+    ),
 ];
 
-pub(super) const GAUGES: [DeclaredGauge; 5] = [
+pub(super) const GAUGES: [DeclaredGauge; 6] = [
     DeclaredGauge {
         name: "lanes",
         help: "Lanes that exist: somebody holds or waits.",
@@ -274,5 +281,11 @@ pub(super) const GAUGES: [DeclaredGauge; 5] = [
         help: "Memory reserved by request and response buffers.",
         unit: Some(Unit::Bytes),
         read: |gauges| gauges.buffer_memory,
+    },
+    DeclaredGauge {
+        name: "spool",
+        help: "Space of the temporary files of request bodies.",
+        unit: Some(Unit::Bytes),
+        read: |gauges| gauges.spool,
     },
 ];

@@ -64,6 +64,8 @@ pub struct Gauges {
     pub connections: usize,
     /// Bytes reserved by buffers.
     pub buffer_memory: usize,
+    /// Bytes in temporary files.
+    pub spool: usize,
 }
 
 /// How a session came to have, possibly, two writers in the application.
@@ -264,6 +266,11 @@ impl Core {
         if let Some(series) = self.shape.route_series.get(route) {
             self.add(Family::Nested, *series, 1);
         }
+    }
+
+    /// The temporary file of a request body could not be written or read.
+    pub fn spool_error(&self) {
+        self.add(Family::SpoolErrors, 0, 1);
     }
 
     fn observe(&self, family: Family, bounds: &[f64], duration: Duration) {

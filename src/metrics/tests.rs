@@ -58,11 +58,13 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_would_refuse counter",
             "onelane_nested counter",
             "onelane_connections_ended counter",
+            "onelane_spool_errors counter",
             "onelane_lanes gauge",
             "onelane_holders gauge",
             "onelane_waiters gauge",
             "onelane_connections gauge",
             "onelane_buffer_memory_bytes gauge",
+            "onelane_spool_bytes gauge",
             "onelane_build info",
         ]
     );
@@ -161,6 +163,7 @@ fn each_recording_counts_its_own_series_and_no_other() {
     assert_counts(Core::held_over, "onelane_held_over_limit_total");
     assert_counts(Core::would_wait, "onelane_would_wait_total");
     assert_counts(Core::would_refuse, "onelane_would_refuse_total");
+    assert_counts(Core::spool_error, "onelane_spool_errors_total");
     assert_counts(
         |core| core.nested(1),
         r#"onelane_nested_total{route="say \"hi\"\\"}"#,
@@ -271,6 +274,7 @@ fn gauges_are_those_of_the_scrape() {
         waiters: 3,
         connections: 4,
         buffer_memory: 5,
+        spool: 6,
     };
     let text = metrics(1).encode(gauges);
     assert_eq!(value(&text, "onelane_lanes"), 1.0);
@@ -278,6 +282,7 @@ fn gauges_are_those_of_the_scrape() {
     assert_eq!(value(&text, "onelane_waiters"), 3.0);
     assert_eq!(value(&text, "onelane_connections"), 4.0);
     assert_eq!(value(&text, "onelane_buffer_memory_bytes"), 5.0);
+    assert_eq!(value(&text, "onelane_spool_bytes"), 6.0);
     assert_eq!(
         value(
             &text,

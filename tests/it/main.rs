@@ -17,4 +17,5 @@ mod sessions; // which requests are one session, as each stack has it
 mod soak; // the long random run
 mod support;
 mod tidy; // the house rules, checked
-mod windows_auth; // a connection that NTLM or Negotiate has authenticated is one client's alone
+mod uploads;
+mod windows_auth; // a connection that NTLM or Negotiate has authenticated is one client's alone // a slow upload holds no lane, no byte of it is lost, and no file stays behind

@@ -705,6 +705,7 @@ fn gateway_before(app: SocketAddr, metrics: &Metrics) -> Gateway {
         lanes: Arc::default(),
         waiters: Arc::default(),
         budget: Budget::new(config.startup.buffer_memory),
+        disk: gateway::Disk::new(std::env::temp_dir(), config.startup.spool_disk),
         draining: Drain::new().listen(),
         upstream: upstream::Shared::new(config.startup.upstream),
     };

@@ -56,6 +56,8 @@ pub enum Reason {
     NotImplemented,
     /// A version of HTTP that is not spoken here.
     Version,
+    /// The temporary file of the request body cannot be read back.
+    SpoolLost,
 }
 
 /// Who can do something about a refusal: what the level of its log line goes by.
@@ -86,8 +88,8 @@ struct Row {
 
 impl Reason {
     /// All reasons, in declaration order.
-    pub const ALL: [Self; 23] = {
-        let mut all = [Self::QueueFull; 23];
+    pub const ALL: [Self; 24] = {
+        let mut all = [Self::QueueFull; 24];
         let mut index = 0;
         while index < all.len() {
             all[index] = TABLE[index].reason;
@@ -97,8 +99,8 @@ impl Reason {
     };
 
     /// The labels of [`Reason::ALL`], in its order; for metrics.
-    pub const LABELS: [&'static str; 23] = {
-        let mut labels = [""; 23];
+    pub const LABELS: [&'static str; 24] = {
+        let mut labels = [""; 24];
         let mut index = 0;
         while index < labels.len() {
             labels[index] = TABLE[index].label;
@@ -128,7 +130,9 @@ impl Reason {
     /// Who can do something about it.
     pub fn fault(self) -> Fault {
         match self {
-            Self::Draining | Self::WaitersFull | Self::ConnectionsFull => Fault::Operator,
+            Self::Draining | Self::WaitersFull | Self::ConnectionsFull | Self::SpoolLost => {
+                Fault::Operator
+            }
             // A lane moves as fast as the application answers, so a long wait is its doing.
             Self::WaitTimeout
             | Self::UpstreamBusy
@@ -189,7 +193,9 @@ impl Reason {
                 ("This site is busy", BUSY)
             }
             Self::Draining | Self::UpstreamUnreachable => ("Back in a moment", AWAY),
-            Self::UpstreamReset | Self::UpstreamInvalid => ("Something went wrong", BROKE_OFF),
+            Self::UpstreamReset | Self::UpstreamInvalid | Self::SpoolLost => {
+                ("Something went wrong", BROKE_OFF)
+            }
             Self::UpstreamTimeout | Self::HoldLimit => ("This took too long", TOO_SLOW),
             Self::BodyTooLarge => ("That is too much at once", TOO_LARGE),
             Self::RequestTimeout => ("Your request did not arrive", NOT_ARRIVED),
@@ -243,7 +249,7 @@ const DENIED: &str = "http_request_denied";
 
 /// One row for each reason, in declaration order.
 #[rustfmt::skip]
-const TABLE: [Row; 23] = {
+const TABLE: [Row; 24] = {
     use Reason::*;
     use StatusCode as S;
     [
@@ -294,6 +300,8 @@ const TABLE: [Row; 23] = {
             "The only transfer coding understood here is chunked."),
         row(Version, "version", S::HTTP_VERSION_NOT_SUPPORTED, DENIED,
             "This version of HTTP is not spoken here."),
+        row(SpoolLost, "spool_lost", S::SERVICE_UNAVAILABLE, "proxy_internal_error",
+            "The request body was lost on its way."),
     ]
 };
 
