@@ -18,7 +18,7 @@ use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 use crate::config::{self, Config, Startup};
 use crate::gateway::record::{ACCESS_LABELS, AccessLog, LineFormat, Outcome};
 use crate::gateway::refusal::Reason;
-use crate::gateway::{Fault, Policy, Shared};
+use crate::gateway::{DENY_LIST, Fault, Policy, Shared};
 use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics::{Gauges, Labels, Metrics};
@@ -197,6 +197,10 @@ fn labels(policy: &Policy) -> Labels {
         upstream_errors: &Fault::LABELS,
         odd_cookies: &OddReason::LABELS,
         routes: policy.routes.labels().map(ToString::to_string).collect(),
+        throttle_rules: std::iter::once(DENY_LIST)
+            .chain(policy.throttle.iter().map(|rule| &*rule.name))
+            .map(ToString::to_string)
+            .collect(),
     }
 }
 
@@ -252,6 +256,7 @@ fn access_log(log: config::Log, writer: &NonBlocking) -> AccessLog {
 /// What the admin listener tells.
 fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin::Sources {
     let (lanes, budget) = (Arc::clone(&shared.lanes), Arc::clone(&shared.budget));
+    let policy = Arc::clone(&shared.policy);
     let gauges = move || {
         let counts = lanes.counts();
         Gauges {
@@ -260,6 +265,7 @@ fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin:
             waiters: counts.waiting,
             connections: cores.iter().map(Handle::connections).sum(),
             buffer_memory: budget.used(),
+            throttle_clients: policy.load().throttle.clients(),
         }
     };
     admin::Sources {

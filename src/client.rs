@@ -6,6 +6,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use ipnet::IpNet;
+
 /// The other end of an accepted socket: a client, or a proxy in front of us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddr(SocketAddr);
@@ -58,6 +60,18 @@ impl fmt::Display for ClientIp {
 /// What one client is counted as; made by [`ClientIp::network`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientNetwork(IpAddr);
+
+impl ClientNetwork {
+    /// The block that it probably was handed out in: IPv6 /32, the least that a provider gets, IPv4 /16.
+    #[must_use]
+    pub fn neighbourhood(self) -> Self {
+        let bits = match self.0 {
+            IpAddr::V4(_) => 16,
+            IpAddr::V6(_) => 32,
+        };
+        Self(IpNet::new_assert(self.0, bits).network())
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -58,6 +58,9 @@ pub(super) const CLIENT_SHARE: usize = 4;
 /// A few requests beside the lane, never a flood.
 pub(super) const MAX_PASSED: usize = 10;
 
+/// The most rules of the throttle: each request is held against each of them, and each remembers up to 6 MB of clients.
+pub(super) const MOST_RULES: usize = 32;
+
 /// More than a site of one server has; the memory of 20,000 idle connections fits into a small container.
 pub(super) const CONNECTIONS: usize = 20_000;
 /// Four times what IIS takes: a request the application would accept is not refused here.

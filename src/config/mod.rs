@@ -25,6 +25,7 @@ mod refusals;
 mod routes;
 mod session;
 mod terms;
+mod throttle;
 mod upstream;
 mod values;
 mod yaml;
@@ -211,8 +212,10 @@ fn read(top: &Section<'_>, folder: &Path) -> (Startup, Policy) {
             terms.limits.hold_limit,
         );
     }
+    let routes = routes::read(top, &terms, &session, startup.upstream.response_timeout);
     let policy = Policy {
-        routes: routes::read(top, &terms, &session, startup.upstream.response_timeout),
+        throttle: throttle::read(top, &routes, max_waiting),
+        routes,
         sessions: session.sessions,
         max_waiting,
         max_waiting_per_client: (max_waiting / defaults::CLIENT_SHARE).max(1),
@@ -284,6 +287,7 @@ const TOP: Keys = Keys {
         "preset_routes",
         "reads",
         "default_access",
+        "throttle",
         "queue",
         "release",
         "follow_hold",
@@ -303,10 +307,6 @@ const TOP: Keys = Keys {
             "write upstream: with the URL of one application",
         ),
         Refused::later("affinity", "remove it; there is one upstream"),
-        Refused::later(
-            "throttle",
-            "remove it; queue.limit and queue.max_waiting bound what waits",
-        ),
         Refused::later("client", "remove it; the client is the socket's other end"),
         Refused::later(
             "trusted_proxies",

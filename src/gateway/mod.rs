@@ -17,6 +17,7 @@ pub mod record;
 pub mod refusal;
 mod reply;
 mod steps;
+mod throttle;
 mod tunnel;
 mod upload;
 
@@ -35,6 +36,7 @@ pub use alarm::Presence;
 pub use pipe::{ClientBody, Cut};
 pub use policy::{Buffers, Policy, ServerTiming};
 pub use reply::{Answers, NoAnswer};
+pub use throttle::DENY_LIST;
 pub use upload::{BodyFault, RequestBody};
 
 use account::Notes;
@@ -55,7 +57,7 @@ use crate::route::{Decision, Label, Terms};
 use crate::session::CookieName;
 use crate::shutdown::{Draining, InFlight};
 use crate::socket::Socket;
-use crate::throttle::Waiters;
+use crate::throttle::{Stay, Waiters};
 use crate::upstream::Upstream;
 
 /// One core's gateway; the parts that are shared between cores are behind `Arc`.
@@ -115,6 +117,8 @@ struct Visit<'g> {
     request_id: HeaderValue,
     reply: Reply,
     entry: Entry,
+    /// Where the throttle counts it as being in the application.
+    stay: Stay,
     alarm: Alarm,
     /// The session cookie that was taken from it.
     without: Option<Arc<CookieName>>,
@@ -171,9 +175,11 @@ impl Gateway {
         }
     }
 
-    /// Closes idle connections to the application whose time is over; to be called about once a second.
+    /// Closes idle connections to the application whose time is over, and forgets clients that are no longer throttled;
+    /// to be called about once a second.
     pub fn sweep(&self) {
         self.upstream.sweep(now());
+        self.policy.load().throttle.sweep(now());
     }
 
     /// Counts a request whose head did not come in time; the server has answered it.
@@ -214,6 +220,7 @@ impl Gateway {
             reply: Reply::new(answers, format, request_id.clone(), Arc::clone(policy)),
             request_id,
             entry: Entry::free(started),
+            stay: Stay::default(),
             alarm: Alarm::new(client.presence.clone()),
             without: None,
             in_flight: Some(self.draining.enter()),
@@ -226,6 +233,7 @@ impl Visit<'_> {
     /// The way of a request, in order.
     async fn steps(&mut self, mut head: request::Parts, body: Incoming) -> Outcome {
         protocol::check(&mut head)?;
+        self.throttle()?;
         if head.uri.path() == "*" {
             return self.answer_for_the_server();
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::gateway::refusal::{Reason, RefusalPage};
 use crate::route::RouteTable;
 use crate::session::Sessions;
+use crate::throttle::Rules;
 
 /// The decisions of the gateway; built completely by `config`, then swapped whole.
 #[derive(Debug)]
@@ -14,9 +15,11 @@ pub struct Policy {
     pub routes: RouteTable,
     /// Request → session key.
     pub sessions: Sessions,
+    /// What one client may take, and the clients that have taken.
+    pub throttle: Rules,
     /// The cap on the waiters of all lanes together (`queue.max_waiting`).
     pub max_waiting: usize,
-    /// Of `max_waiting`, what one client network may hold: a quarter.
+    /// Of `max_waiting`, what one client network may hold where no rule says it: a quarter.
     pub max_waiting_per_client: usize,
     /// The buffers and their bounds.
     pub buffers: Buffers,

@@ -58,6 +58,7 @@ impl Visit<'_> {
             .insert(CONNECTION, HeaderValue::from_static("upgrade"));
         head.headers.insert(UPGRADE, protocol);
         self.entry.end(now());
+        self.stay.end();
         self.in_flight = None;
         self.reply
             .give(Response::from_parts(head, ClientBody::Whole(None)));

@@ -5,7 +5,7 @@
 
 use prometheus_client::registry::Unit;
 
-use super::{Exception, Gauges, Gone};
+use super::{Exception, Gauges, Gone, ThrottleDecision};
 
 /// What is counted on the request path; `family as usize` is its place in [`FAMILIES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub(super) enum Family {
     WouldWait,
     WouldRefuse,
     Nested,
+    Throttled,
+    ThrottledTogether,
 }
 
 /// A counted family.
@@ -53,6 +55,8 @@ pub(super) enum Label {
     Outcome,
     Refusal,
     Route,
+    ThrottleDecision,
+    ThrottleRule,
     UpstreamError,
 }
 
@@ -74,6 +78,8 @@ impl Label {
             Self::OddCookie | Self::Refusal | Self::UpstreamError => "reason",
             Self::Outcome => "outcome",
             Self::Route => "route",
+            Self::ThrottleDecision => "decision",
+            Self::ThrottleRule => "rule",
         }
     }
 }
@@ -90,6 +96,10 @@ impl Exception {
 
 impl Gone {
     pub(super) const LABELS: &'static [&'static str] = &["inside", "waiting"];
+}
+
+impl ThrottleDecision {
+    pub(super) const LABELS: &'static [&'static str] = &["admitted", "refused", "would_throttle"];
 }
 
 const fn counter(
@@ -117,7 +127,7 @@ pub(super) const HOLD_BOUNDS: [f64; 15] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
 ];
 
-pub(super) const FAMILIES: [Declared; 14] = [
+pub(super) const FAMILIES: [Declared; 16] = [
     counter(
         Family::Requests,
         "requests",
@@ -203,9 +213,21 @@ pub(super) const FAMILIES: [Declared; 14] = [
          takes no lock.",
         &[Label::Route],
     ),
+    counter(
+        Family::Throttled,
+        "throttle_decisions",
+        "What each rule of the throttle, and the deny list, said of requests.",
+        &[Label::ThrottleRule, Label::ThrottleDecision],
+    ),
+    counter(
+        Family::ThrottledTogether,
+        "throttle_shared",
+        "Decisions about clients that were measured together with other newcomers, since the table was full.",
+        &[],
+    ),
 ];
 
-pub(super) const GAUGES: [DeclaredGauge; 5] = [
+pub(super) const GAUGES: [DeclaredGauge; 6] = [
     DeclaredGauge {
         name: "lanes",
         help: "Lanes that exist: somebody holds or waits.",
@@ -235,5 +257,11 @@ pub(super) const GAUGES: [DeclaredGauge; 5] = [
         help: "Memory reserved by request and response buffers.",
         unit: Some(Unit::Bytes),
         read: |gauges| gauges.buffer_memory,
+    },
+    DeclaredGauge {
+        name: "throttle_clients",
+        help: "Client networks that the throttle remembers, of all rules together.",
+        unit: None,
+        read: |gauges| gauges.throttle_clients,
     },
 ];

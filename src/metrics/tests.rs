@@ -11,6 +11,7 @@ fn metrics(cores: usize) -> Metrics {
         refusals: &["queue_full", "draining"],
         upstream_errors: &["reset"],
         odd_cookies: &["length"],
+        throttle_rules: vec!["deny".to_owned(), "logins".to_owned()],
         routes: vec!["/a".to_owned(), "say \"hi\"\\".to_owned(), "/a".to_owned()],
     };
     Metrics::new(cores, labels)
@@ -53,11 +54,14 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_would_wait counter",
             "onelane_would_refuse counter",
             "onelane_nested counter",
+            "onelane_throttle_decisions counter",
+            "onelane_throttle_shared counter",
             "onelane_lanes gauge",
             "onelane_holders gauge",
             "onelane_waiters gauge",
             "onelane_connections gauge",
             "onelane_buffer_memory_bytes gauge",
+            "onelane_throttle_clients gauge",
             "onelane_build info",
         ]
     );
@@ -141,6 +145,15 @@ fn each_recording_counts_its_own_series_and_no_other() {
         |core| core.nested(1),
         r#"onelane_nested_total{route="say \"hi\"\\"}"#,
     );
+    assert_counts(
+        |core| core.throttled(1, ThrottleDecision::WouldThrottle),
+        r#"onelane_throttle_decisions_total{rule="logins",decision="would_throttle"}"#,
+    );
+    assert_counts(
+        |core| core.throttled(0, ThrottleDecision::Refused),
+        r#"onelane_throttle_decisions_total{rule="deny",decision="refused"}"#,
+    );
+    assert_counts(Core::throttled_together, "onelane_throttle_shared_total");
 }
 
 #[test]
@@ -247,6 +260,7 @@ fn gauges_are_those_of_the_scrape() {
         waiters: 3,
         connections: 4,
         buffer_memory: 5,
+        throttle_clients: 6,
     };
     let text = metrics(1).encode(gauges);
     assert_eq!(value(&text, "onelane_lanes"), 1.0);
@@ -254,6 +268,7 @@ fn gauges_are_those_of_the_scrape() {
     assert_eq!(value(&text, "onelane_waiters"), 3.0);
     assert_eq!(value(&text, "onelane_connections"), 4.0);
     assert_eq!(value(&text, "onelane_buffer_memory_bytes"), 5.0);
+    assert_eq!(value(&text, "onelane_throttle_clients"), 6.0);
     assert_eq!(
         value(
             &text,

@@ -17,7 +17,7 @@ routes:
     acess: read
   - { path: /b, access: reed, mode: watch }
 limits: { header_size: 1 }
-throttle: []
+throttle: [{}]
 ";
     let found: Vec<(String, Option<usize>)> = errors(text)
         .into_iter()
@@ -35,7 +35,7 @@ throttle: []
         ("routes[2].access", 11),
         ("routes[2].mode", 11),
         ("limits.header_size", 12),
-        ("throttle", 13),
+        ("throttle[0]", 13),
     ];
     assert_eq!(
         found,
@@ -323,7 +323,6 @@ fn their_keys_are_refused_as_such() {
         "session: { keys: [{ cookie: a, lane: shared }] }",
         "queue: { admission: estimate }",
         "limits: { request_spool: 64MiB }",
-        "throttle: [{ rate: 100/s }]",
         "client: { trusted_proxies: [10.0.0.0/8] }",
         "application: { on_read_wrote: warn }",
         "admin: { token: abc }",
