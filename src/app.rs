@@ -22,15 +22,16 @@ use crate::gateway::{DENY_LIST, Fault, Policy, Shared};
 use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics::{Gauges, Labels, Metrics};
+use crate::pace::Pace;
 use crate::server::{self, Core, Handle};
 use crate::session::OddReason;
 use crate::shutdown::{Drain, Draining};
-use crate::{admin, upstream};
+use crate::{admin, tls, upstream};
 
 /// Bound sockets; made by [`bind`], or by a caller that has its own.
 #[derive(Debug)]
 pub struct Listeners {
-    /// For clients.
+    /// For clients: one for each of [`Startup::listen`], in its order.
     pub data: Vec<TcpListener>,
     /// For operators.
     pub admin: Option<TcpListener>,
@@ -76,8 +77,7 @@ pub fn bind(startup: &Startup) -> Result<Listeners, BindError> {
         data: startup
             .listen
             .iter()
-            .copied()
-            .map(one)
+            .map(|listener| one(listener.address))
             .collect::<Result<_, _>>()?,
         admin: startup.admin.listen.map(one).transpose()?,
     })
@@ -229,15 +229,27 @@ fn start_cores(
 fn limits(startup: &Startup) -> server::Limits {
     let config::Edge {
         connections,
+        connections_per_client,
         header_size,
+        headers,
         header_timeout,
         idle_timeout,
+        send_timeout,
+        min_rate,
+        http2_streams,
     } = startup.edge;
     server::Limits {
         connections,
+        connections_per_client,
         header_size,
+        headers,
         header_timeout,
         idle_timeout,
+        send_pace: Pace {
+            grace: send_timeout,
+            rate: min_rate,
+        },
+        streams: http2_streams,
     }
 }
 
@@ -274,6 +286,22 @@ fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin:
     }
 }
 
+/// How a listener receives its clients.
+fn door(listener: &config::Listener) -> io::Result<server::Door> {
+    let (http2, offer) = match listener.http2 {
+        config::Http2::Off => (server::Http2::Off, tls::Offer::Http1),
+        config::Http2::On => (server::Http2::On, tls::Offer::Http2AndHttp1),
+    };
+    let tls = listener.tls.clone();
+    Ok(server::Door {
+        tls: tls
+            .map(|certificates| tls::Acceptor::new(certificates, offer))
+            .transpose()?,
+        proxy_protocol: listener.proxy_protocol,
+        http2,
+    })
+}
+
 /// Starts the thread of the acceptors and of the admin listener.
 fn start_edge(
     startup: &Startup,
@@ -294,13 +322,14 @@ fn start_edge(
         .into_iter()
         .map(ready)
         .collect::<io::Result<_>>()?;
+    let doors: Vec<_> = startup.listen.iter().map(door).collect::<io::Result<_>>()?;
     let admin = listeners.admin.map(ready).transpose()?;
     thread::Builder::new()
         .name("edge".to_owned())
         .spawn(move || {
             runtime.block_on(async {
-                let data = data.into_iter().map(|listener| {
-                    server::accept(listener, cores.clone(), limits, draining.clone())
+                let data = data.into_iter().zip(doors).map(|(listener, door)| {
+                    server::accept(listener, door, cores.clone(), limits, draining.clone())
                 });
                 let admin = async {
                     if let Some(listener) = admin {

@@ -10,8 +10,8 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BufMut, BytesMut};
@@ -38,8 +38,6 @@ pub struct Socket {
     has_ahead: AtomicBool,
     /// The peer's end of stream was read by [`Socket::left`].
     ended: AtomicBool,
-    /// How often something was read.
-    reads: AtomicUsize,
 }
 
 /// The socket as hyper reads and writes it.
@@ -73,7 +71,6 @@ impl Socket {
             ahead: Mutex::default(),
             has_ahead: AtomicBool::new(false),
             ended: AtomicBool::new(false),
-            reads: AtomicUsize::new(0),
         })
     }
 
@@ -112,14 +109,30 @@ impl Socket {
         .await;
     }
 
-    /// How often something was read so far: whether it changes tells a silent peer from one that sends.
-    pub fn reads(&self) -> usize {
-        self.reads.load(Ordering::Relaxed)
+    /// Reads ahead until it is known whether the peer's first bytes are `prefix`, of at most 16 KiB; they stay unread.
+    ///
+    /// Cancel safe. To be used before any protocol speaks on the socket.
+    ///
+    /// # Errors
+    /// The system's, or `UnexpectedEof` when the peer left before it was known.
+    pub async fn begins_with(&self, prefix: &[u8]) -> io::Result<bool> {
+        std::future::poll_fn(|cx| {
+            loop {
+                if let Some(known) = known(&self.ahead(), prefix) {
+                    return Poll::Ready(Ok(known));
+                }
+                ready!(self.poll_more(cx))?;
+            }
+        })
+        .await
     }
 
-    /// Sends a last word, as far as the system takes it at once.
-    pub fn say(&self, bytes: &[u8]) {
-        self.stream.try_write(bytes).ok();
+    /// Makes the end of the connection a reset: what the peer has not taken is forgotten by the system at once.
+    pub fn reset(&self) {
+        self.stream
+            .as_socket()
+            .set_linger(Some(std::time::Duration::ZERO))
+            .ok(); // it is closed then, if not reset
     }
 
     /// Looks at a connection that should be idle, with one system call, since the runtime's knowledge can lag.
@@ -131,8 +144,34 @@ impl Socket {
         }
     }
 
+    fn ahead(&self) -> MutexGuard<'_, BytesMut> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads something ahead.
+    fn poll_more(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.stream.poll_read_ready(cx))?;
+            let mut ahead = self.ahead();
+            let room = AHEAD_MAX - ahead.len();
+            ahead.reserve(room.min(AHEAD_STEP));
+            match self.stream.try_read_buf(&mut (&mut *ahead).limit(room)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(0) => {
+                    self.ended.store(true, Ordering::Relaxed);
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                }
+                Ok(_) => {
+                    self.has_ahead.store(true, Ordering::Relaxed);
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    }
+
     fn poll_ahead(&self, cx: &mut Context<'_>) -> Poll<Sight> {
-        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ahead = self.ahead();
         loop {
             if self.ended.load(Ordering::Relaxed) {
                 return Poll::Ready(Sight::Left);
@@ -185,7 +224,7 @@ impl Socket {
         if !self.has_ahead.load(Ordering::Relaxed) {
             return false;
         }
-        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ahead = self.ahead();
         let length = ahead.len().min(buffer.remaining());
         buffer.put_slice(&ahead[..length]);
         ahead.advance(length);
@@ -195,6 +234,15 @@ impl Socket {
         }
         true
     }
+}
+
+/// Whether `bytes`, which may go on, begin with `prefix`; None while they are too few to tell.
+fn known(bytes: &[u8], prefix: &[u8]) -> Option<bool> {
+    let length = bytes.len().min(prefix.len());
+    if bytes[..length] != prefix[..length] {
+        return Some(false);
+    }
+    (length == prefix.len()).then_some(true)
 }
 
 /// What reading ahead showed.
@@ -226,7 +274,6 @@ impl AsyncRead for SocketIo {
             match socket.stream.try_read_buf(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 outcome => {
-                    socket.reads.fetch_add(1, Ordering::Relaxed);
                     return Poll::Ready(outcome.map(drop));
                 }
             }

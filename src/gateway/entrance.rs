@@ -85,7 +85,7 @@ impl Visit<'_> {
             OnClientGone::Stay => Some(turn.await),
             OnClientGone::Leave => {
                 // hyper sees most clients leave; the socket is watched for those that it cannot see.
-                let left = pin!(left(Weak::clone(&self.client.socket)));
+                let left = pin!(left(self.client.socket.clone()));
                 let first = pin!(select(turn, left));
                 match self.alarm.wait(first, || None).await {
                     Woke::Done(Either::Left((turn, _))) => Some(turn),
@@ -145,7 +145,7 @@ impl Visit<'_> {
         let policy = self.policy;
         Bounds {
             ahead: policy.buffers.request,
-            idle: policy.body_idle_timeout,
+            idle: policy.body_pace.grace,
         }
     }
 
@@ -161,9 +161,11 @@ impl Visit<'_> {
 }
 
 /// Waits until the other end of a connection has left.
-async fn left(socket: Weak<Socket>) {
-    if let Some(socket) = socket.upgrade() {
-        socket.left().await;
+async fn left(socket: Option<Weak<Socket>>) {
+    match socket.map(|socket| socket.upgrade()) {
+        Some(Some(socket)) => socket.left().await,
+        Some(None) => {}
+        None => std::future::pending().await, // its presence tells
     }
 }
 

@@ -275,7 +275,7 @@ impl Visit<'_> {
         let settings = self.gateway.upstream.settings();
         Patience {
             progress,
-            client: self.policy.body_idle_timeout,
+            client: self.policy.body_pace.grace,
             body: settings.body_timeout,
             response: settings.response_timeout,
         }

@@ -10,6 +10,7 @@ mod entrance;
 mod entry;
 mod exchange;
 mod headers;
+mod http2;
 mod pipe;
 mod policy;
 mod protocol;
@@ -99,8 +100,8 @@ pub struct Client {
     /// How it reached us.
     pub scheme: Scheme,
     /// The socket, to be watched while nobody reads it. Not held: an exchange that outlives its client must not keep
-    /// the connection open.
-    pub socket: Weak<Socket>,
+    /// the connection open. None where the protocol always sees its client leave.
+    pub socket: Option<Weak<Socket>>,
     /// Whether its connection has ended.
     pub presence: Presence,
 }
@@ -136,8 +137,17 @@ impl Client {
         Self {
             peer,
             scheme,
-            socket,
+            socket: Some(socket),
             presence: Presence::default(),
+        }
+    }
+
+    /// The other end of a stream of the same connection, whose protocol tells by itself when it leaves.
+    pub fn stream(&self, presence: Presence) -> Self {
+        Self {
+            socket: None,
+            presence,
+            ..self.clone()
         }
     }
 }
@@ -182,10 +192,14 @@ impl Gateway {
         self.policy.load().throttle.sweep(now());
     }
 
-    /// Counts a request whose head did not come in time; the server has answered it.
-    pub fn head_timed_out(&self) {
-        self.metrics
-            .refusal(refusal::Reason::RequestTimeout as usize);
+    /// Counts a request that was refused by its head alone; the server has answered it.
+    pub fn head_refused(&self, reason: refusal::Reason) {
+        self.metrics.refusal(reason as usize);
+    }
+
+    /// Counts a connection that the server ended without an answer.
+    pub fn connection_ended(&self, reason: metrics::Ending) {
+        self.metrics.connection_ended(reason);
     }
 
     /// Answers one request, and finishes it in the application. To be polled by the task of the client's connection.
@@ -193,10 +207,11 @@ impl Gateway {
     /// Dropping the future cancels the request: its permit is released, its connection to the application closed.
     pub async fn serve(&self, request: Request<Incoming>, client: Client, answers: Answers) {
         let policy = self.policy.load_full();
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        let checked = protocol::check(&mut head, policy.url_length); // before the route, which goes by Host
         let decision = policy.routes.decide(&head);
         let mut visit = self.visit(&policy, &decision, &client, &head, answers);
-        let outcome = visit.steps(head, body).await;
+        let outcome = visit.steps(checked, head, body).await;
         visit.close(&outcome);
     }
 
@@ -231,8 +246,13 @@ impl Gateway {
 
 impl Visit<'_> {
     /// The way of a request, in order.
-    async fn steps(&mut self, mut head: request::Parts, body: Incoming) -> Outcome {
-        protocol::check(&mut head)?;
+    async fn steps(
+        &mut self,
+        checked: Result<(), refusal::Reason>,
+        mut head: request::Parts,
+        body: Incoming,
+    ) -> Outcome {
+        checked?;
         self.throttle()?;
         if head.uri.path() == "*" {
             return self.answer_for_the_server();

@@ -140,12 +140,19 @@ impl Visit<'_> {
 
     /// What the lists of `client:` say of who asks.
     fn standing(&self) -> Standing {
-        Standing::Ordinary
+        let lists = &self.policy.client;
+        if lists.allow.contains(self.ip) {
+            Standing::Allowed
+        } else if lists.deny.contains(self.ip) {
+            Standing::Denied
+        } else {
+            Standing::Ordinary
+        }
     }
 
     /// What limits count who asks as.
     fn network(&self) -> ClientNetwork {
-        self.ip.network()
+        self.policy.client.network(self.ip)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use prometheus_client::registry::Unit;
 
-use super::{Exception, Gauges, Gone, ThrottleDecision};
+use super::{Ending, Exception, Gauges, Gone, ThrottleDecision};
 
 /// What is counted on the request path; `family as usize` is its place in [`FAMILIES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,7 @@ pub(super) enum Family {
     WouldWait,
     WouldRefuse,
     Nested,
+    ConnectionsEnded,
     Throttled,
     ThrottledTogether,
 }
@@ -49,6 +50,7 @@ pub(super) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Label {
     Access,
+    Ending,
     Exception,
     Gone,
     OddCookie,
@@ -75,7 +77,7 @@ impl Label {
             Self::Access => "access",
             Self::Exception => "kind",
             Self::Gone => "where",
-            Self::OddCookie | Self::Refusal | Self::UpstreamError => "reason",
+            Self::Ending | Self::OddCookie | Self::Refusal | Self::UpstreamError => "reason",
             Self::Outcome => "outcome",
             Self::Route => "route",
             Self::ThrottleDecision => "decision",
@@ -91,6 +93,16 @@ impl Exception {
         "pass",
         "pass_without_session",
         "slow_client",
+    ];
+}
+
+impl Ending {
+    pub(super) const LABELS: &'static [&'static str] = &[
+        "client_connections",
+        "proxy_header",
+        "resets",
+        "tls_handshake",
+        "unread",
     ];
 }
 
@@ -127,7 +139,7 @@ pub(super) const HOLD_BOUNDS: [f64; 15] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
 ];
 
-pub(super) const FAMILIES: [Declared; 16] = [
+pub(super) const FAMILIES: [Declared; 17] = [
     counter(
         Family::Requests,
         "requests",
@@ -212,6 +224,12 @@ pub(super) const FAMILIES: [Declared; 16] = [
         "Observed requests that came and went while another of their session was inside, so that their route \
          takes no lock.",
         &[Label::Route],
+    ),
+    counter(
+        Family::ConnectionsEnded,
+        "connections_ended",
+        "Connections of clients that Onelane ended without an answer, by reason.",
+        &[Label::Ending],
     ),
     counter(
         Family::Throttled,

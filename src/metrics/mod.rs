@@ -83,6 +83,21 @@ pub enum Exception {
     SlowClient,
 }
 
+/// Why a connection of a client was ended without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// Its address has too many of them.
+    ClientConnections,
+    /// Its PROXY header is missing, wrong, or from a stranger.
+    ProxyHeader,
+    /// It opens and resets HTTP/2 streams without end.
+    Resets,
+    /// The TLS handshake failed or took too long.
+    TlsHandshake,
+    /// It does not read its responses.
+    Unread,
+}
+
 /// Where a request was when its client left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Gone {
@@ -218,6 +233,11 @@ impl Core {
         self.add(Family::ClientsGone, from as usize, 1);
     }
 
+    /// A connection of a client was ended without an answer.
+    pub fn connection_ended(&self, reason: Ending) {
+        self.add(Family::ConnectionsEnded, reason as usize, 1);
+    }
+
     /// A session may have had two writers in the application.
     pub fn exception(&self, cause: Exception) {
         self.add(Family::Exceptions, cause as usize, 1);
@@ -326,6 +346,7 @@ impl Shape {
     fn values(&self, label: Label) -> Vec<&str> {
         match label {
             Label::Access => self.labels.access.to_vec(),
+            Label::Ending => Ending::LABELS.to_vec(),
             Label::Exception => Exception::LABELS.to_vec(),
             Label::Gone => Gone::LABELS.to_vec(),
             Label::OddCookie => self.labels.odd_cookies.to_vec(),

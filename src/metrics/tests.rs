@@ -54,6 +54,7 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_would_wait counter",
             "onelane_would_refuse counter",
             "onelane_nested counter",
+            "onelane_connections_ended counter",
             "onelane_throttle_decisions counter",
             "onelane_throttle_shared counter",
             "onelane_lanes gauge",
@@ -138,6 +139,18 @@ fn each_recording_counts_its_own_series_and_no_other() {
         |core| core.client_gone(Gone::Inside),
         r#"onelane_clients_gone_total{where="inside"}"#,
     );
+    for (reason, label) in [
+        (Ending::ClientConnections, "client_connections"),
+        (Ending::ProxyHeader, "proxy_header"),
+        (Ending::Resets, "resets"),
+        (Ending::TlsHandshake, "tls_handshake"),
+        (Ending::Unread, "unread"),
+    ] {
+        assert_counts(
+            move |core| core.connection_ended(reason),
+            &format!(r#"onelane_connections_ended_total{{reason="{label}"}}"#),
+        );
+    }
     assert_counts(Core::held_over, "onelane_held_over_limit_total");
     assert_counts(Core::would_wait, "onelane_would_wait_total");
     assert_counts(Core::would_refuse, "onelane_would_refuse_total");

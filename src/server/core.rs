@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::{Limits, connection};
+use super::{Door, Limits, connection};
 use crate::client::PeerAddr;
 use crate::gateway::record::AccessLog;
 use crate::gateway::refusal::Reason;
@@ -49,6 +49,7 @@ pub struct Handle {
 struct Accepted {
     stream: TcpStream,
     peer: PeerAddr,
+    door: Arc<Door>,
     open: Open,
 }
 
@@ -113,12 +114,18 @@ async fn take(
     limits: Limits,
     draining: &Draining,
 ) {
-    while let Some(Accepted { stream, peer, open }) = accepted.recv().await {
+    while let Some(Accepted {
+        stream,
+        peer,
+        door,
+        open,
+    }) = accepted.recv().await
+    {
         // An error here is one connection's: it was reset before it was looked at.
         if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
             let (gateway, draining) = (Rc::clone(gateway), draining.clone());
             drop(spawn_local(connection::serve(
-                stream, peer, open, gateway, limits, draining,
+                stream, peer, door, open, gateway, limits, draining,
             )));
         }
     }
@@ -142,11 +149,16 @@ impl Handle {
     }
 
     /// Gives the core a connection.
-    pub(super) fn hand_over(&self, stream: TcpStream, peer: PeerAddr) {
+    pub(super) fn hand_over(&self, stream: TcpStream, peer: PeerAddr, door: Arc<Door>) {
         self.open.open.fetch_add(1, Ordering::Relaxed);
         let open = Open(Arc::clone(&self.open));
         // A core that has ended takes no more: the connection is closed.
-        drop(self.connections.send(Accepted { stream, peer, open }));
+        drop(self.connections.send(Accepted {
+            stream,
+            peer,
+            door,
+            open,
+        }));
     }
 
     /// Counts a connection that was closed because there are too many.

@@ -9,11 +9,13 @@ use proptest::prelude::*;
 
 use super::table::GROUPS;
 use super::*;
-use crate::client::PeerAddr;
+use crate::client::{Ipv6Prefix, PeerAddr};
 
 fn network(address: impl Into<IpAddr>) -> ClientNetwork {
     let peer = SocketAddr::new(address.into(), 1);
-    PeerAddr::new(peer).client().network()
+    PeerAddr::new(peer)
+        .client()
+        .network(Ipv6Prefix::new(64).unwrap())
 }
 
 fn client(number: u32) -> ClientNetwork {

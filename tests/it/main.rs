@@ -15,4 +15,5 @@ mod recorder; // the scripted application's own checks find what they are there 
 mod sessions; // which requests are one session, as each stack has it
 mod soak; // the long random run
 mod support;
+mod throttle; // one client gets what the rules say, and others do not notice
 mod tidy; // the house rules, checked

@@ -322,8 +322,6 @@ fn their_keys_are_refused_as_such() {
         "session: { preset: php, by_client_window: 2s }",
         "session: { keys: [{ cookie: a, lane: shared }] }",
         "queue: { admission: estimate }",
-        "limits: { request_spool: 64MiB }",
-        "client: { trusted_proxies: [10.0.0.0/8] }",
         "application: { on_read_wrote: warn }",
         "admin: { token: abc }",
         "store: redis",
@@ -342,6 +340,6 @@ fn their_keys_are_refused_as_such() {
 #[test]
 fn what_this_version_does_anyway_may_be_written() {
     config(
-        "queue: { admission: off }\nstore: memory\nlimits: { request_spool: 0 }\nsession: { preset: java, without_session: pass }",
+        "queue: { admission: off }\nstore: memory\nsession: { preset: java, without_session: pass }",
     );
 }
