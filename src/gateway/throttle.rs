@@ -121,13 +121,12 @@ impl Visit<'_> {
             }
         };
         let manner = match action {
-            Action::TooManyRequests => Manner::Usual,
             Action::Unauthorized => Manner::Status(StatusCode::UNAUTHORIZED),
             Action::Forbidden => Manner::Status(StatusCode::FORBIDDEN),
             Action::NotFound => Manner::Status(StatusCode::NOT_FOUND),
             // A proxy's connection carries the requests of others too.
             Action::Abort if self.ip == self.client.peer.client() => Manner::Silent,
-            Action::Abort => Manner::Usual,
+            Action::Abort | Action::TooManyRequests => Manner::Usual,
         };
         Refusal::new(reason).retry_after(retry_after).manner(manner)
     }

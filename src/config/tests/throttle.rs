@@ -147,7 +147,7 @@ fn routes_are_named_by_their_labels() {
         |labels: &[&str]| Routes::Labelled(labels.iter().map(|label| Arc::from(*label)).collect());
     assert_eq!(labelled("logins")[0].2, expected(&["logins"]));
     assert_eq!(labelled("[/a, default]")[0].2, expected(&["/a", "default"]));
-    let preset = config(table).policy.routes.routes()[2].label.clone();
+    let preset = config(table).policy.routes.routes()[2].label.to_string();
     assert_eq!(
         labelled(&format!("['{preset}']"))[0].2,
         expected(&[&preset])
