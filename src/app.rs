@@ -18,7 +18,7 @@ use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 use crate::config::{self, Config, Startup};
 use crate::gateway::record::{ACCESS_LABELS, AccessLog, LineFormat, Outcome};
 use crate::gateway::refusal::Reason;
-use crate::gateway::{Disk, Fault, Policy, Shared};
+use crate::gateway::{DENY_LIST, Disk, Fault, Policy, Shared};
 use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics::{Gauges, Labels, Metrics};
@@ -200,6 +200,10 @@ fn labels(policy: &Policy) -> Labels {
         odd_cookies: &OddReason::LABELS,
         proxy_faults: &ProxyFault::LABELS,
         routes: policy.routes.labels().map(ToString::to_string).collect(),
+        throttle_rules: std::iter::once(DENY_LIST)
+            .chain(policy.throttle.iter().map(|rule| &*rule.name))
+            .map(ToString::to_string)
+            .collect(),
     }
 }
 
@@ -269,6 +273,7 @@ fn access_log(log: config::Log, writer: &NonBlocking) -> AccessLog {
 fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin::Sources {
     let (lanes, budget) = (Arc::clone(&shared.lanes), Arc::clone(&shared.budget));
     let disk = Arc::clone(&shared.disk);
+    let policy = Arc::clone(&shared.policy);
     let gauges = move || {
         let counts = lanes.counts();
         Gauges {
@@ -278,6 +283,7 @@ fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin:
             connections: cores.iter().map(Handle::connections).sum(),
             buffer_memory: budget.used(),
             spool: disk.used(),
+            throttle_clients: policy.load().throttle.clients(),
         }
     };
     admin::Sources {

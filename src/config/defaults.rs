@@ -62,6 +62,9 @@ pub(super) const CLIENT_SHARE: usize = 4;
 /// A few requests beside the lane, never a flood.
 pub(super) const MAX_PASSED: usize = 10;
 
+/// The most rules of the throttle: each request is held against each of them, and each remembers up to 6 MB of clients.
+pub(super) const MOST_RULES: usize = 32;
+
 /// What most balancers send.
 pub(super) const FORWARDING_HEADER: ForwardingHeader = ForwardingHeader::XForwardedFor;
 /// What one subscriber commonly gets: to count by less lets one client be many.

@@ -29,6 +29,7 @@ mod refusals;
 mod routes;
 mod session;
 mod terms;
+mod throttle;
 mod upstream;
 mod values;
 mod yaml;
@@ -266,8 +267,10 @@ fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
             terms.limits.hold_limit,
         );
     }
+    let routes = routes::read(top, &terms, &session, startup.upstream.response_timeout);
     let policy = Policy {
-        routes: routes::read(top, &terms, &session, startup.upstream.response_timeout),
+        throttle: throttle::read(top, &routes, max_waiting),
+        routes,
         sessions: session.sessions,
         client: client::read(top),
         max_waiting,
@@ -341,6 +344,7 @@ const TOP: Keys = Keys {
         "preset_routes",
         "reads",
         "default_access",
+        "throttle",
         "queue",
         "release",
         "follow_hold",
@@ -361,10 +365,6 @@ const TOP: Keys = Keys {
             "write upstream: with the URL of one application",
         ),
         Refused::later("affinity", "remove it; there is one upstream"),
-        Refused::later(
-            "throttle",
-            "remove it; queue.limit and queue.max_waiting bound what waits",
-        ),
         Refused::later("telemetry", "remove it; the admin listener has /metrics"),
         Refused::later(
             "opentelemetry",

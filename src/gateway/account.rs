@@ -78,6 +78,7 @@ impl Visit<'_> {
     pub(super) fn close(mut self, outcome: &Outcome) {
         let ended = now();
         self.entry.end(ended);
+        self.stay.end();
         if let Err(Ended::Refused(refusal)) = outcome {
             self.refuse(refusal.clone());
         }
@@ -153,7 +154,7 @@ impl Visit<'_> {
                 .and_then(|host| host.to_str().ok())
                 .unwrap_or_default(),
             path: session::mask_path(asked.uri.path()),
-            status: self.reply.given().map(|given| given.status),
+            status: self.reply.given().and_then(|given| given.status),
             outcome,
             route: self.route,
             access: self.terms.access,

@@ -77,10 +77,7 @@ impl Visit<'_> {
         waiting: Waiting,
         session: &Session<'_>,
     ) -> Result<Result<Permit, WaitEnded>, Ended> {
-        let network = self.policy.client.network(self.ip);
-        let share = self.policy.max_waiting_per_client;
-        let place = self.gateway.waiters.admit(network, share);
-        let _place = place.map_err(|_| self.full(Reason::TooManyWaiting, session))?;
+        let _waits = self.begin_to_wait(session)?;
         self.notes.position = waiting.position();
         let joined = now();
         let turn = pin!(waiting.turn());
@@ -97,6 +94,9 @@ impl Visit<'_> {
             }
         };
         self.notes.waited = Some(now().saturating_duration_since(joined));
+        if outcome.is_some() {
+            self.stay.resume(now());
+        }
         outcome.ok_or_else(|| {
             self.gone(Gone::Waiting);
             Ended::ClientLeft
@@ -151,7 +151,7 @@ impl Visit<'_> {
         }
     }
 
-    fn full(&self, reason: Reason, session: &Session) -> Ended {
+    pub(super) fn full(&self, reason: Reason, session: &Session<'_>) -> Ended {
         let wait = self
             .gateway
             .lanes

@@ -23,6 +23,7 @@ pub mod refusal;
 mod reply;
 mod spool;
 mod steps;
+mod throttle;
 mod tunnel;
 mod upload;
 mod warnings;
@@ -43,6 +44,7 @@ pub use pipe::{ClientBody, Cut};
 pub use policy::{Buffers, Policy, ServerTiming};
 pub use reply::{Answers, NoAnswer};
 pub use spool::Disk;
+pub use throttle::DENY_LIST;
 pub use upload::{BodyFault, RequestBody};
 pub use warnings::Seldom;
 
@@ -67,7 +69,7 @@ use crate::route::{Decision, Label, Terms};
 use crate::session::CookieName;
 use crate::shutdown::{Draining, InFlight};
 use crate::socket::Socket;
-use crate::throttle::Waiters;
+use crate::throttle::{Stay, Waiters};
 use crate::upstream::Upstream;
 
 /// One core's gateway; the parts that are shared between cores are behind `Arc`.
@@ -135,6 +137,8 @@ struct Visit<'g> {
     request_id: HeaderValue,
     reply: Reply,
     entry: Entry,
+    /// Where the throttle counts it as being in the application.
+    stay: Stay,
     alarm: Alarm,
     /// The session cookie that was taken from it.
     without: Option<Arc<CookieName>>,
@@ -210,9 +214,11 @@ impl Gateway {
         self.policy.load_full()
     }
 
-    /// Closes idle connections to the application whose time is over; to be called about once a second.
+    /// Closes idle connections to the application whose time is over, and forgets clients that are no longer throttled;
+    /// to be called about once a second.
     pub fn sweep(&self) {
         self.upstream.sweep(now());
+        self.policy.load().throttle.sweep(now());
     }
 
     /// Counts a request that was refused by its head alone; the server has answered it.
@@ -263,6 +269,7 @@ impl Gateway {
             reply: Reply::new(answers, format, request_id.clone(), Arc::clone(policy)),
             request_id,
             entry: Entry::free(started),
+            stay: Stay::default(),
             alarm: Alarm::new(client.presence.clone()),
             without: None,
             own: None,
@@ -281,6 +288,7 @@ impl Visit<'_> {
         body: Incoming,
     ) -> Outcome {
         checked?;
+        self.throttle()?;
         if head.uri.path() == "*" {
             return self.answer_for_the_server();
         }

@@ -8,6 +8,7 @@ use crate::gateway::refusal::{Reason, RefusalPage};
 use crate::pace::Pace;
 use crate::route::RouteTable;
 use crate::session::Sessions;
+use crate::throttle::Rules;
 
 /// The decisions of the gateway; built completely by `config`, then swapped whole.
 #[derive(Debug)]
@@ -16,11 +17,13 @@ pub struct Policy {
     pub routes: RouteTable,
     /// Request → session key.
     pub sessions: Sessions,
+    /// What one client may take, and the clients that have taken.
+    pub throttle: Rules,
     /// Request → client.
     pub client: client::Settings,
     /// The cap on the waiters of all lanes together (`queue.max_waiting`).
     pub max_waiting: usize,
-    /// Of `max_waiting`, what one client network may hold: a quarter.
+    /// Of `max_waiting`, what one client network may hold where no rule says it: a quarter.
     pub max_waiting_per_client: usize,
     /// The buffers and their bounds.
     pub buffers: Buffers,

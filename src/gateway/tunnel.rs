@@ -95,6 +95,7 @@ impl Visit<'_> {
         self.prepare(&mut head, None);
         switch.grant(&mut head, protocol)?;
         self.entry.end(now());
+        self.stay.end();
         self.in_flight = None;
         self.reply
             .give(Response::from_parts(head, ClientBody::Whole(None)));

@@ -5,7 +5,7 @@
 
 use prometheus_client::registry::Unit;
 
-use super::{Ending, Exception, Gauges, Gone};
+use super::{Ending, Exception, Gauges, Gone, ThrottleDecision};
 
 /// What is counted on the request path; `family as usize` is its place in [`FAMILIES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(super) enum Family {
     Nested,
     ConnectionsEnded,
     SpoolErrors,
+    Throttled,
+    ThrottledTogether,
 }
 
 /// A counted family.
@@ -60,6 +62,8 @@ pub(super) enum Label {
     ProxyFault,
     Refusal,
     Route,
+    ThrottleDecision,
+    ThrottleRule,
     UpstreamError,
 }
 
@@ -85,6 +89,8 @@ impl Label {
             | Self::UpstreamError => "reason",
             Self::Outcome => "outcome",
             Self::Route => "route",
+            Self::ThrottleDecision => "decision",
+            Self::ThrottleRule => "rule",
         }
     }
 }
@@ -106,6 +112,10 @@ impl Ending {
 
 impl Gone {
     pub(super) const LABELS: &'static [&'static str] = &["inside", "waiting"];
+}
+
+impl ThrottleDecision {
+    pub(super) const LABELS: &'static [&'static str] = &["admitted", "refused", "would_throttle"];
 }
 
 const fn counter(
@@ -133,7 +143,7 @@ pub(super) const HOLD_BOUNDS: [f64; 15] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
 ];
 
-pub(super) const FAMILIES: [Declared; 19] = [
+pub(super) const FAMILIES: [Declared; 21] = [
     counter(
         Family::Requests,
         "requests",
@@ -249,9 +259,21 @@ pub(super) const FAMILIES: [Declared; 19] = [
         "Temporary files of request bodies that could not be written or read.",
         &[],
     ),
+    counter(
+        Family::Throttled,
+        "throttle_decisions",
+        "What each rule of the throttle, and the deny list, said of requests.",
+        &[Label::ThrottleRule, Label::ThrottleDecision],
+    ),
+    counter(
+        Family::ThrottledTogether,
+        "throttle_shared",
+        "Decisions about clients that were measured together with other newcomers, since the table was full.",
+        &[],
+    ),
 ];
 
-pub(super) const GAUGES: [DeclaredGauge; 6] = [
+pub(super) const GAUGES: [DeclaredGauge; 7] = [
     DeclaredGauge {
         name: "lanes",
         help: "Lanes that exist: somebody holds or waits.",
@@ -287,5 +309,11 @@ pub(super) const GAUGES: [DeclaredGauge; 6] = [
         help: "Space of the temporary files of request bodies.",
         unit: Some(Unit::Bytes),
         read: |gauges| gauges.spool,
+    },
+    DeclaredGauge {
+        name: "throttle_clients",
+        help: "Client networks that the throttle remembers, of all rules together.",
+        unit: None,
+        read: |gauges| gauges.throttle_clients,
     },
 ];

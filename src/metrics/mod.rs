@@ -35,6 +35,8 @@ pub struct Labels {
     pub proxy_faults: &'static [&'static str],
     /// `route` of `onelane_nested_total`, in the order of the table; routes with one label share one series.
     pub routes: Vec<String>,
+    /// `rule` of `onelane_throttle_decisions_total`; they are distinct.
+    pub throttle_rules: Vec<String>,
 }
 
 /// All metrics; `app` makes one.
@@ -66,6 +68,8 @@ pub struct Gauges {
     pub buffer_memory: usize,
     /// Bytes in temporary files.
     pub spool: usize,
+    /// Client networks in the throttle.
+    pub throttle_clients: usize,
 }
 
 /// How a session came to have, possibly, two writers in the application.
@@ -103,6 +107,17 @@ pub enum Gone {
     Inside,
     /// In its lane.
     Waiting,
+}
+
+/// What was decided of a request by one rule of the throttle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ThrottleDecision {
+    /// It may go on.
+    Admitted,
+    /// It is refused.
+    Refused,
+    /// It would have been refused, but the rule or the route only observes.
+    WouldThrottle,
 }
 
 /// Where each family's cells are, the same for all cores.
@@ -273,6 +288,19 @@ impl Core {
         self.add(Family::SpoolErrors, 0, 1);
     }
 
+    /// The throttle decided. Takes an index into [`Labels::throttle_rules`].
+    pub fn throttled(&self, rule: usize, decision: ThrottleDecision) {
+        if rule < self.shape.labels.throttle_rules.len() {
+            let decisions = ThrottleDecision::LABELS.len();
+            self.add(Family::Throttled, rule * decisions + decision as usize, 1);
+        }
+    }
+
+    /// The throttle decided about a client that has no meter of its own.
+    pub fn throttled_together(&self) {
+        self.add(Family::ThrottledTogether, 0, 1);
+    }
+
     fn observe(&self, family: Family, bounds: &[f64], duration: Duration) {
         let seconds = duration.as_secs_f64();
         let bucket = bounds.partition_point(|bound| *bound < seconds);
@@ -348,6 +376,11 @@ impl Shape {
             Label::ProxyFault => self.labels.proxy_faults.to_vec(),
             Label::Refusal => self.labels.refusals.to_vec(),
             Label::Route => self.routes.iter().map(String::as_str).collect(),
+            Label::ThrottleDecision => ThrottleDecision::LABELS.to_vec(),
+            Label::ThrottleRule => {
+                let rules = self.labels.throttle_rules.iter();
+                rules.map(String::as_str).collect()
+            }
             Label::UpstreamError => self.labels.upstream_errors.to_vec(),
         }
     }

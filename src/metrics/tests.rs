@@ -12,6 +12,7 @@ fn metrics(cores: usize) -> Metrics {
         upstream_errors: &["reset"],
         odd_cookies: &["length"],
         proxy_faults: &["malformed", "untrusted"],
+        throttle_rules: vec!["deny".to_owned(), "logins".to_owned()],
         routes: vec!["/a".to_owned(), "say \"hi\"\\".to_owned(), "/a".to_owned()],
     };
     Metrics::new(cores, labels)
@@ -59,12 +60,15 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_nested counter",
             "onelane_connections_ended counter",
             "onelane_spool_errors counter",
+            "onelane_throttle_decisions counter",
+            "onelane_throttle_shared counter",
             "onelane_lanes gauge",
             "onelane_holders gauge",
             "onelane_waiters gauge",
             "onelane_connections gauge",
             "onelane_buffer_memory_bytes gauge",
             "onelane_spool_bytes gauge",
+            "onelane_throttle_clients gauge",
             "onelane_build info",
         ]
     );
@@ -168,6 +172,15 @@ fn each_recording_counts_its_own_series_and_no_other() {
         |core| core.nested(1),
         r#"onelane_nested_total{route="say \"hi\"\\"}"#,
     );
+    assert_counts(
+        |core| core.throttled(1, ThrottleDecision::WouldThrottle),
+        r#"onelane_throttle_decisions_total{rule="logins",decision="would_throttle"}"#,
+    );
+    assert_counts(
+        |core| core.throttled(0, ThrottleDecision::Refused),
+        r#"onelane_throttle_decisions_total{rule="deny",decision="refused"}"#,
+    );
+    assert_counts(Core::throttled_together, "onelane_throttle_shared_total");
 }
 
 #[test]
@@ -275,6 +288,7 @@ fn gauges_are_those_of_the_scrape() {
         connections: 4,
         buffer_memory: 5,
         spool: 6,
+        throttle_clients: 7,
     };
     let text = metrics(1).encode(gauges);
     assert_eq!(value(&text, "onelane_lanes"), 1.0);
@@ -283,6 +297,7 @@ fn gauges_are_those_of_the_scrape() {
     assert_eq!(value(&text, "onelane_connections"), 4.0);
     assert_eq!(value(&text, "onelane_buffer_memory_bytes"), 5.0);
     assert_eq!(value(&text, "onelane_spool_bytes"), 6.0);
+    assert_eq!(value(&text, "onelane_throttle_clients"), 7.0);
     assert_eq!(
         value(
             &text,

@@ -16,6 +16,7 @@ mod recorder; // the scripted application's own checks find what they are there 
 mod sessions; // which requests are one session, as each stack has it
 mod soak; // the long random run
 mod support;
+mod throttle; // one client gets what the rules say, and others do not notice
 mod tidy; // the house rules, checked
 mod uploads;
 mod windows_auth; // a connection that NTLM or Negotiate has authenticated is one client's alone // a slow upload holds no lane, no byte of it is lost, and no file stays behind

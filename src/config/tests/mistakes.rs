@@ -17,7 +17,7 @@ routes:
     acess: read
   - { path: /b, access: reed, mode: watch }
 limits: { header_size: 1 }
-throttle: []
+throttle: [{}]
 ";
     let found: Vec<(String, Option<usize>)> = errors(text)
         .into_iter()
@@ -35,7 +35,7 @@ throttle: []
         ("routes[2].access", 11),
         ("routes[2].mode", 11),
         ("limits.header_size", 12),
-        ("throttle", 13),
+        ("throttle[0]", 13),
     ];
     assert_eq!(
         found,
@@ -322,7 +322,6 @@ fn their_keys_are_refused_as_such() {
         "session: { preset: php, by_client_window: 2s }",
         "session: { keys: [{ cookie: a, lane: shared }] }",
         "queue: { admission: estimate }",
-        "throttle: [{ rate: 100/s }]",
         "application: { on_read_wrote: warn }",
         "admin: { token: abc }",
         "store: redis",

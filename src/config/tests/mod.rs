@@ -17,6 +17,7 @@ mod doubts;
 mod files;
 mod mistakes;
 mod terms;
+mod throttle;
 mod values;
 
 fn no_environment(_: &str) -> Option<String> {
