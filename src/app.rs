@@ -7,7 +7,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -15,16 +15,17 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 
-use crate::config::{self, Config, Startup};
+use crate::config::{self, Config, Http2, Startup};
 use crate::gateway::record::{ACCESS_LABELS, AccessLog, LineFormat, Outcome};
 use crate::gateway::refusal::Reason;
 use crate::gateway::{Fault, Policy, Shared};
 use crate::lane::Lanes;
 use crate::memory::Budget;
-use crate::metrics::{Gauges, Labels, Metrics};
+use crate::metrics::{self, CertificateReload, Gauges, Labels, Metrics};
 use crate::server::{self, Core, Handle};
 use crate::session::OddReason;
 use crate::shutdown::{Drain, Draining};
+use crate::tls::{self, Acceptor, Certificates, Offer, Reload, Watch};
 use crate::{admin, upstream};
 
 /// Bound sockets; made by [`bind`], or by a caller that has its own.
@@ -55,6 +56,8 @@ pub struct Running {
     drain_timeout: Duration,
     lanes: Arc<Lanes>,
     threads: Vec<JoinHandle<()>>,
+    /// Replaces certificates until it is dropped; None when there are none.
+    _watch: Option<Watch>,
     /// Writes what is left of the access log when it is dropped, last of all.
     _log: WorkerGuard,
 }
@@ -123,7 +126,9 @@ impl Running {
         let shared = share(&startup, policy, drain.listen());
         let (writer, log) = tracing_appender::non_blocking(io::stdout());
         let (cores, mut threads) = start_cores(&startup, &shared, &metrics, count, &writer)?;
-        let sources = sources(metrics, &shared, cores.clone());
+        let certificates = certificates(&startup);
+        let watch = watch(&certificates, metrics.core(0))?;
+        let sources = sources(metrics, &shared, cores.clone(), certificates);
         threads.push(start_edge(
             &startup,
             listeners,
@@ -139,6 +144,7 @@ impl Running {
             drain_timeout,
             lanes,
             threads,
+            _watch: watch,
             _log: log,
         })
     }
@@ -185,6 +191,36 @@ fn share(startup: &Startup, policy: Policy, draining: Draining) -> Shared {
         draining,
         upstream: upstream::Shared::new(startup.upstream.clone()),
     }
+}
+
+/// The certificates of all listeners.
+fn certificates(startup: &Startup) -> Vec<Certificates> {
+    let listeners = startup.listen.iter();
+    listeners
+        .filter_map(|listener| listener.tls.clone())
+        .collect()
+}
+
+/// Watches the files of the certificates, and counts what becomes of them.
+fn watch(certificates: &[Certificates], metrics: Arc<metrics::Core>) -> io::Result<Option<Watch>> {
+    if certificates.is_empty() {
+        return Ok(None);
+    }
+    let count = move |reload| {
+        metrics.certificate_reload(match reload {
+            Reload::Failed(_) => CertificateReload::Failed,
+            Reload::Replaced(_) => CertificateReload::Ok,
+        });
+    };
+    let (pace, clock) = (tls::Pace::default(), SystemTime::now);
+    Watch::start(certificates.to_vec(), pace, clock, count).map(Some)
+}
+
+/// When the first of the certificates ends, in seconds of Unix time.
+fn earliest_end(certificates: &[Certificates]) -> Option<u64> {
+    let ends = certificates.iter().map(Certificates::earliest_end);
+    let end = ends.min()?.duration_since(SystemTime::UNIX_EPOCH);
+    Some(end.map_or(0, |since| since.as_secs()))
 }
 
 /// The labels that the metrics, which know none of our types, are given.
@@ -249,7 +285,12 @@ fn access_log(log: config::Log, writer: &NonBlocking) -> AccessLog {
 }
 
 /// What the admin listener tells.
-fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin::Sources {
+fn sources(
+    metrics: Arc<Metrics>,
+    shared: &Shared,
+    cores: Vec<Handle>,
+    certificates: Vec<Certificates>,
+) -> admin::Sources {
     let (lanes, budget) = (Arc::clone(&shared.lanes), Arc::clone(&shared.budget));
     let gauges = move || {
         let counts = lanes.counts();
@@ -259,12 +300,24 @@ fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin:
             waiters: counts.waiting,
             connections: cores.iter().map(Handle::connections).sum(),
             buffer_memory: budget.used(),
+            certificate_expiry: earliest_end(&certificates),
         }
     };
     admin::Sources {
         ready: Box::new(|| admin::Readiness::Ready),
         metrics: Box::new(move || metrics.encode(gauges())),
     }
+}
+
+/// What does the handshakes of a listener; None for clear text.
+fn acceptor(listener: &config::Listener) -> io::Result<Option<Acceptor>> {
+    let offer = match listener.http2 {
+        Http2::Off => Offer::Http1,
+        Http2::On => Offer::Http2AndHttp1,
+    };
+    let certificates = listener.tls.clone();
+    let acceptor = |certificates| Acceptor::new(certificates, offer);
+    certificates.map(acceptor).transpose()
 }
 
 /// Starts the thread of the acceptors and of the admin listener.
@@ -276,6 +329,8 @@ fn start_edge(
     draining: Draining,
 ) -> io::Result<JoinHandle<()>> {
     let limits = limits(startup);
+    let acceptors = startup.listen.iter().map(acceptor);
+    let acceptors = acceptors.collect::<io::Result<Vec<_>>>()?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let ready = |listener: TcpListener| {
         listener.set_nonblocking(true)?;
@@ -292,7 +347,8 @@ fn start_edge(
         .name("edge".to_owned())
         .spawn(move || {
             runtime.block_on(async {
-                let data = data.into_iter().map(|listener| {
+                // The accept path takes the acceptors over when it knows TLS.
+                let data = data.into_iter().zip(acceptors).map(|(listener, _tls)| {
                     server::accept(listener, cores.clone(), limits, draining.clone())
                 });
                 let admin = async {

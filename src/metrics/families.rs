@@ -5,7 +5,7 @@
 
 use prometheus_client::registry::Unit;
 
-use super::{Exception, Gauges, Gone};
+use super::{CertificateReload, Exception, Gauges, Gone};
 
 /// What is counted on the request path; `family as usize` is its place in [`FAMILIES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,7 @@ pub(super) enum Family {
     WouldWait,
     WouldRefuse,
     Nested,
+    CertificateReloads,
 }
 
 /// A counted family.
@@ -47,6 +48,7 @@ pub(super) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Label {
     Access,
+    CertificateReload,
     Exception,
     Gone,
     OddCookie,
@@ -69,6 +71,7 @@ impl Label {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Access => "access",
+            Self::CertificateReload => "result",
             Self::Exception => "kind",
             Self::Gone => "where",
             Self::OddCookie | Self::Refusal | Self::UpstreamError => "reason",
@@ -86,6 +89,10 @@ impl Exception {
         "pass_without_session",
         "slow_client",
     ];
+}
+
+impl CertificateReload {
+    pub(super) const LABELS: &'static [&'static str] = &["failed", "ok"];
 }
 
 impl Gone {
@@ -117,7 +124,7 @@ pub(super) const HOLD_BOUNDS: [f64; 15] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
 ];
 
-pub(super) const FAMILIES: [Declared; 14] = [
+pub(super) const FAMILIES: [Declared; 15] = [
     counter(
         Family::Requests,
         "requests",
@@ -202,6 +209,12 @@ pub(super) const FAMILIES: [Declared; 14] = [
         "Observed requests that came and went while another of their session was inside, so that their route \
          takes no lock.",
         &[Label::Route],
+    ),
+    counter(
+        Family::CertificateReloads,
+        "certificate_reloads",
+        "Certificates whose files have changed: replaced, or kept because the new one cannot be served.",
+        &[Label::CertificateReload],
     ),
 ];
 

@@ -53,11 +53,13 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_would_wait counter",
             "onelane_would_refuse counter",
             "onelane_nested counter",
+            "onelane_certificate_reloads counter",
             "onelane_lanes gauge",
             "onelane_holders gauge",
             "onelane_waiters gauge",
             "onelane_connections gauge",
             "onelane_buffer_memory_bytes gauge",
+            "onelane_certificate_expiry_seconds gauge",
             "onelane_build info",
         ]
     );
@@ -247,6 +249,7 @@ fn gauges_are_those_of_the_scrape() {
         waiters: 3,
         connections: 4,
         buffer_memory: 5,
+        certificate_expiry: Some(6),
     };
     let text = metrics(1).encode(gauges);
     assert_eq!(value(&text, "onelane_lanes"), 1.0);
@@ -254,6 +257,7 @@ fn gauges_are_those_of_the_scrape() {
     assert_eq!(value(&text, "onelane_waiters"), 3.0);
     assert_eq!(value(&text, "onelane_connections"), 4.0);
     assert_eq!(value(&text, "onelane_buffer_memory_bytes"), 5.0);
+    assert_eq!(value(&text, "onelane_certificate_expiry_seconds"), 6.0);
     assert_eq!(
         value(
             &text,
@@ -265,6 +269,27 @@ fn gauges_are_those_of_the_scrape() {
         ),
         1.0
     );
+}
+
+#[test]
+fn without_a_certificate_none_expires() {
+    let text = metrics(1).encode(Gauges::default());
+    let samples = |line: &&str| line.starts_with("onelane_certificate_expiry_seconds ");
+    assert_eq!(text.lines().filter(samples).count(), 0, "{text}");
+}
+
+#[test]
+fn replaced_certificates_are_counted_by_result() {
+    let metrics = metrics(1);
+    metrics.core(0).certificate_reload(CertificateReload::Ok);
+    let text = metrics.encode(Gauges::default());
+    let count = |result| {
+        value(
+            &text,
+            &format!(r#"onelane_certificate_reloads_total{{result="{result}"}}"#),
+        )
+    };
+    assert_eq!((count("ok"), count("failed")), (1.0, 0.0));
 }
 
 #[test]
