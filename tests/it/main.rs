@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod certificates; // those of listeners are watched, and counted
 mod cli; // what an operator types, sees and gets as exit code
 mod disconnect; // who leaves while waiting is never served; who leaves inside keeps the lane until the end
 mod drain; // SIGTERM: holders and waiters finish, or are cut off at the deadline
@@ -16,3 +17,4 @@ mod sessions; // which requests are one session, as each stack has it
 mod soak; // the long random run
 mod support;
 mod tidy; // the house rules, checked
+mod upstream_tls; // the application behind TLS: verified, kept, refused
