@@ -47,11 +47,11 @@ fn listener(value: &Value<'_>, beside: Beside<'_>) -> Option<Listener> {
     };
     let tls = section.read("tls", |tls| certificates::read(tls, beside));
     let proxy_protocol = section.read("proxy_protocol", |value| value.choice(PROXY_PROTOCOL));
-    let http2 = match section.read("http2", Value::truth) {
-        Some(true) => Http2::On,
-        Some(false) => Http2::Off,
-        None if tls.is_some() => Http2::On,
-        None => Http2::Off,
+    let usual = tls.is_some(); // browsers speak HTTP/2 over TLS only
+    let http2 = if section.read("http2", Value::truth).unwrap_or(usual) {
+        Http2::On
+    } else {
+        Http2::Off
     };
     Some(Listener {
         tls,
@@ -67,7 +67,7 @@ fn plain(address: SocketAddr) -> Listener {
         address,
         tls: None,
         proxy_protocol: defaults::PROXY_PROTOCOL,
-        http2: Http2::Off, // browsers speak it over TLS only
+        http2: Http2::Off,
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, Error, version};
+use rustls::{CertificateError as Verdict, ClientConfig, Error, version};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -94,6 +94,30 @@ impl Connector {
             Ok(refused) => HandshakeError::Refused(refused),
             Err(broken) => HandshakeError::Broken(broken),
         })
+    }
+}
+
+impl HandshakeError {
+    /// What the operator may do about it, where that is known.
+    pub fn advice(&self) -> Option<&'static str> {
+        let Self::Refused(error) = self else {
+            return None;
+        };
+        match error {
+            Error::InvalidCertificate(Verdict::UnknownIssuer) => Some(
+                "give the authority of its certificate, or the certificate itself, as upstream.tls.ca",
+            ),
+            Error::InvalidCertificate(
+                Verdict::NotValidForName | Verdict::NotValidForNameContext { .. },
+            ) => Some("give a name that is in its certificate as upstream.tls.server_name"),
+            Error::InvalidCertificate(Verdict::Expired | Verdict::ExpiredContext { .. }) => {
+                Some("renew the application's certificate")
+            }
+            Error::InvalidMessage(_) => {
+                Some("if it speaks no TLS there, write http:// in upstream.url")
+            }
+            _ => None,
+        }
     }
 }
 

@@ -280,3 +280,35 @@ fn is_reading(kind: EventKind) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use notify::event::{CreateKind, ModifyKind};
+
+    use super::*;
+
+    #[test]
+    fn reading_a_file_is_no_change_and_writing_it_is() {
+        for kind in [
+            AccessKind::Open(AccessMode::Any),
+            AccessKind::Read,
+            AccessKind::Close(AccessMode::Read),
+        ] {
+            assert!(is_reading(EventKind::Access(kind)), "{kind:?}");
+        }
+        for kind in [
+            EventKind::Access(AccessKind::Close(AccessMode::Write)),
+            EventKind::Create(CreateKind::File),
+            EventKind::Modify(ModifyKind::Any),
+            EventKind::Any,
+        ] {
+            assert!(!is_reading(kind), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_alone_is_in_the_current_folder() {
+        assert_eq!(folder(Path::new("site.pem")), Path::new("."));
+        assert_eq!(folder(Path::new("a/site.pem")), Path::new("a"));
+    }
+}

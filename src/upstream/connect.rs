@@ -36,7 +36,7 @@ enum Failure {
     /// The next may succeed.
     Passing(io::Error),
     /// TLS: one side does not want the other.
-    Lasting(io::Error),
+    Lasting(HandshakeError),
 }
 
 pub(super) async fn connect<B>(shared: &Shared) -> Result<Connection<B>, ConnectError>
@@ -64,7 +64,7 @@ where
             Ok(Err(Failure::Passing(failure))) => failure,
             Ok(Err(Failure::Lasting(failure))) => {
                 shared.complaint.say(Instant::now(), &failure);
-                return Err(ConnectError::Unreachable(failure));
+                return Err(ConnectError::Unreachable(io::Error::other(failure)));
             }
         };
         if Instant::now() + pause >= deadline {
@@ -123,7 +123,7 @@ async fn dial(target: &Target) -> Result<Wire, Failure> {
             Ok(Wire::Clear(Socket::unix(stream)))
         }
         #[cfg(not(unix))]
-        Target::Unix(_) => Err(Failure::Lasting(io::Error::new(
+        Target::Unix(_) => Err(Failure::Passing(io::Error::new(
             io::ErrorKind::Unsupported,
             "unix sockets are not supported on this system",
         ))),
@@ -141,9 +141,7 @@ async fn secure(socket: Arc<Socket>, connector: &Connector) -> Result<Wire, Fail
     match connector.connect(io).await {
         Ok(stream) => Ok(Wire::Secure(socket, Box::new(stream))),
         Err(HandshakeError::Broken(error)) => Err(Failure::Passing(error)),
-        Err(refused @ HandshakeError::Refused(_)) => {
-            Err(Failure::Lasting(io::Error::other(refused)))
-        }
+        Err(refused @ HandshakeError::Refused(_)) => Err(Failure::Lasting(refused)),
     }
 }
 
@@ -161,13 +159,16 @@ pub(super) struct Complaint {
 
 impl Complaint {
     /// To be called when connecting has failed and will fail again.
-    fn say(&self, now: Instant, reason: &io::Error) {
+    fn say(&self, now: Instant, reason: &HandshakeError) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.is_some_and(|said| now.saturating_duration_since(said) < COMPLAIN_EVERY) {
             return;
         }
         *said = Some(now);
-        tracing::error!("no TLS connection to the application, requests get 502: {reason}");
+        tracing::error!(
+            advice = reason.advice(),
+            "no TLS connection to the application, requests get 502: {reason}"
+        );
     }
 }
 

@@ -126,6 +126,51 @@ fn a_connection_is_used_again_over_both_versions() {
 }
 
 #[test]
+fn an_upgrade_becomes_a_tunnel_over_tls() {
+    const SWITCH: &[u8] =
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let site = Site::start(BOTH);
+    site.app
+        .on("/socket", [Step::Send(SWITCH.to_vec()), Step::Echo]);
+    let proxy = site.proxy(&site.trusted());
+    let mut client = proxy.connect();
+    let request = Request::get("/socket")
+        .header("Connection", "Upgrade")
+        .header("Upgrade", "websocket");
+    client.send(request.head());
+    assert_eq!(client.head().status(), 101);
+    for word in ["first", "second"] {
+        client.send(word);
+        assert_eq!(client.read(word.len()), word.as_bytes());
+    }
+    client.half_close();
+    assert_eq!(client.rest().0, b"");
+    proxy.until_nothing_is_left();
+}
+
+#[test]
+fn a_response_that_tls_cut_does_not_look_whole() {
+    let site = Site::start(BOTH);
+    let whole = b"HTTP/1.1 200 OK\r\n\r\nuntil the end";
+    site.app
+        .on("/whole", [Step::Send(whole.to_vec()), Step::Close]);
+    site.app
+        .on("/cut", [Step::Send(whole.to_vec()), Step::Hold]);
+    let proxy = site.proxy(&site.trusted());
+    let response = proxy.call(&Request::get("/whole"));
+    assert_eq!(
+        (response.text().as_str(), response.is_cut()),
+        ("until the end", false)
+    );
+    let mut exchange = proxy.session("a").get("/cut");
+    let head = exchange.client().head();
+    assert_eq!(head.header("transfer-encoding"), Some("chunked"));
+    drop(site.relay); // its connections end without close_notify
+    let (rest, _) = exchange.client().rest();
+    assert!(!rest.ends_with(b"0\r\n\r\n"), "{rest:?}");
+}
+
+#[test]
 fn without_keep_alive_each_request_has_its_own_connection() {
     let site = Site::start(BOTH);
     let proxy = Proxy::in_front_of_address(
@@ -315,4 +360,5 @@ fn the_log_says_why_and_says_it_once() {
     let said = lines("no TLS connection to the application");
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("UnknownIssuer"), "{said:?}");
+    assert!(said[0].contains("upstream.tls.ca"), "{said:?}");
 }

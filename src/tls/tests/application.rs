@@ -49,6 +49,14 @@ async fn whoever_is_not_the_application_is_refused_for_good() {
             "{stranger:?}: {verdict:?}"
         );
     }
+    let unknown = shake(&pair, &connector("app.test", Trust::PublicAuthorities)).await;
+    assert!(
+        unknown
+            .unwrap_err()
+            .advice()
+            .unwrap()
+            .contains("upstream.tls.ca")
+    );
     let verdict = refused(&pair, connector("other.test", file())).await;
     assert!(
         matches!(verdict, Verdict::NotValidForNameContext { .. }),
@@ -104,6 +112,7 @@ async fn a_connection_that_breaks_may_be_tried_again_and_clear_text_may_not() {
         .unwrap();
     let refused = connector.connect(near).await.unwrap_err();
     assert!(matches!(refused, HandshakeError::Refused(_)), "{refused}");
+    assert!(refused.advice().unwrap().contains("http://"));
 }
 
 #[test]
