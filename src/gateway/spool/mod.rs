@@ -308,7 +308,8 @@ async fn turn(disk: &Disk) -> io::Result<OwnedSemaphorePermit> {
     slots.acquire_owned().await.map_err(io::Error::other)
 }
 
-/// Reads the next piece of the file that is at `place`.
+/// Reads the next piece of the file that is at `place`. The turn is waited for as long as the request may wait: only
+/// a disk that hangs loses what it has.
 async fn read(
     disk: Arc<Disk>,
     place: Place,
@@ -316,22 +317,19 @@ async fn read(
     length: usize,
     end: End,
 ) -> io::Result<(Option<TempFile>, Bytes)> {
-    timeout(TIMEOUT, async {
-        let file = match place {
-            Place::Here(file) => Some(file),
-            Place::Away(running) => running.await?.0,
-            Place::Nowhere | Place::Reading(_) => None,
-        };
-        let file = file.ok_or(io::ErrorKind::NotFound)?;
-        let turn = turn(&disk).await?;
-        spawn_blocking(move || {
-            let outcome = file.read(from, length, end);
-            drop(turn);
-            outcome
-        })
-        .await?
-    })
-    .await?
+    let file = match place {
+        Place::Here(file) => Some(file),
+        Place::Away(running) => timeout(TIMEOUT, running).await??.0,
+        Place::Nowhere | Place::Reading(_) => None,
+    };
+    let file = file.ok_or(io::ErrorKind::NotFound)?;
+    let turn = turn(&disk).await?;
+    let reading = spawn_blocking(move || {
+        let outcome = file.read(from, length, end);
+        drop(turn);
+        outcome
+    });
+    timeout(TIMEOUT, reading).await??
 }
 
 /// Files that are worked on at a time, over all cores: a slow disk must not cost a thread for each upload.

@@ -29,6 +29,13 @@ impl Bench {
         Spooler::new(Arc::clone(&self.disk), self.metrics.core(0))
     }
 
+    /// Keeps all others from the disk.
+    fn all_turns(&self) -> Vec<OwnedSemaphorePermit> {
+        let slots = &self.disk.slots;
+        let turn = || Arc::clone(slots).try_acquire_owned().ok();
+        std::iter::from_fn(turn).collect()
+    }
+
     fn errors(&self) -> bool {
         let text = self.metrics.encode(Gauges::default());
         !text.contains("onelane_spool_errors_total 0")
@@ -97,8 +104,7 @@ fn a_reader_that_goes_in_the_middle_leaves_nothing_behind() {
         let bench = Bench::new(100);
         let mut spool = Spool::new(bench.spooler());
         spool.write(&Bytes::from_static(b"secret")).await.unwrap();
-        let turns = Arc::clone(&bench.disk.slots);
-        let turns = turns.acquire_many_owned(OPERATIONS as u32).await;
+        let turns = bench.all_turns();
         assert!(next(&mut spool, 2).now_or_never().is_none());
         drop((spool, turns));
         until_free(&bench.disk).await;
@@ -201,8 +207,7 @@ fn a_disk_without_a_turn_is_not_waited_for_and_what_it_has_is_read_later() {
         let bench = Bench::new(100);
         let mut spool = Spool::new(bench.spooler());
         spool.write(&Bytes::from_static(b"kept")).await.unwrap();
-        let turns = Arc::clone(&bench.disk.slots);
-        let turns = turns.acquire_many_owned(OPERATIONS as u32).await;
+        let turns = bench.all_turns();
         tokio::time::pause();
         let chunk = Bytes::from_static(b"late");
         assert_eq!(spool.write(&chunk).await, Err(Unwritten::Failed));
@@ -239,8 +244,7 @@ fn a_file_is_closed_when_it_is_its_turn() {
         let bench = Bench::new(100);
         let mut spool = Spool::new(bench.spooler());
         spool.write(&Bytes::from_static(b"x")).await.unwrap();
-        let turns = Arc::clone(&bench.disk.slots);
-        let turns = turns.acquire_many_owned(OPERATIONS as u32).await;
+        let turns = bench.all_turns();
         drop(spool);
         tokio::task::yield_now().await;
         assert_eq!(bench.disk.used(), 1);
