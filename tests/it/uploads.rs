@@ -236,11 +236,17 @@ fn a_client_that_leaves_its_upload_waiting_in_the_lane_leaves_nothing() {
 #[test]
 fn an_application_that_answers_without_reading_ends_the_file() {
     let app = Upstream::start();
-    app.on("/upload", [Step::Send(answer(403, "no")), Step::Close]);
+    app.on(
+        "/upload",
+        [Step::Send(answer(403, "no")), Step::Hold, Step::Close],
+    );
     let proxy = Proxy::in_front_of(&app, "");
     let mut client = proxy.connect();
-    client.send(upload("a", &bytes(1_000_000), Framing::Fixed));
+    client.send(upload("a", &bytes(20_000_000), Framing::Fixed)); // more than the system's buffers have
     assert_eq!(client.response().status, 403);
+    let inside = app.arrival();
+    assert!(proxy.metrics().count("onelane_spool_bytes") > 1_000_000);
+    inside.release();
     drop(client);
     until_nothing_is_left(&proxy);
 }

@@ -43,7 +43,7 @@ pub(super) struct Ahead {
     /// The first ones.
     memory: VecDeque<Bytes>,
     /// Behind them; None while there is none.
-    spooled: Option<Spooled>,
+    spooled: Option<Box<Spooled>>,
     /// Behind that: what no longer went into the file, or into any.
     last: VecDeque<Bytes>,
     /// What goes on filling up: the end of `memory`, or a chunk on its way to the file.
@@ -158,8 +158,8 @@ impl Ahead {
     }
 
     fn poll_behind(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Lost>>> {
-        if let Some(Spooled { spool, chunk, .. }) = &mut self.spooled {
-            match ready!(spool.poll_read(cx, *chunk)) {
+        if let Some(spooled) = &mut self.spooled {
+            match ready!(spooled.spool.poll_read(cx, spooled.chunk)) {
                 Some(read) => return Poll::Ready(Some(read)),
                 None => self.spooled = None,
             }
@@ -201,7 +201,7 @@ impl Ahead {
                     false => CHUNK_WITHOUT_BUDGET,
                 };
                 let spool = Spool::new(Rc::clone(bounds.spooler));
-                self.spooled = Some(Spooled { spool, chunk, left });
+                self.spooled = Some(Box::new(Spooled { spool, chunk, left }));
                 Stage::Spool
             }
         };

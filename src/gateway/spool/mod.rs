@@ -10,7 +10,7 @@ use std::fmt;
 use std::fs::File;
 use std::future::Future;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -73,8 +73,15 @@ enum End {
     Later,
 }
 
-/// An open file and its share of the space, which go together to whoever works on it.
-struct TempFile(Option<(File, Reserved)>);
+/// An open file, which goes to whoever works on it; None once it is closed.
+struct TempFile(Option<Open>);
+
+/// A file and its share of the space, which is free when the file is closed, and not before.
+struct Open {
+    file: File,
+    space: Reserved,
+    disk: Arc<Disk>,
+}
 
 /// Why a chunk was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,9 +180,9 @@ impl Spool {
             Place::Here(file) => Some(file),
             _ => None,
         };
-        let folder = self.spooler.disk.folder.clone();
+        let disk = Arc::clone(&self.spooler.disk);
         let mut running = spawn_blocking(move || {
-            let outcome = TempFile::write(&mut file, space, &folder, &chunk);
+            let outcome = TempFile::write(&mut file, space, &disk, &chunk);
             drop((chunk, turn));
             (file, outcome)
         });
@@ -245,14 +252,18 @@ impl TempFile {
     fn write(
         file: &mut Option<Self>,
         space: Option<Reserved>,
-        folder: &Path,
+        disk: &Arc<Disk>,
         data: &[u8],
     ) -> io::Result<()> {
         if let Some(space) = space {
-            *file = Some(Self(Some((tempfile::tempfile_in(folder)?, space))));
+            *file = Some(Self(Some(Open {
+                file: tempfile::tempfile_in(&disk.folder)?,
+                space,
+                disk: Arc::clone(disk),
+            })));
         }
         match file.as_mut().and_then(|file| file.0.as_mut()) {
-            Some((file, _)) => file.write_all(data),
+            Some(open) => open.file.write_all(data),
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -260,10 +271,9 @@ impl TempFile {
     /// Reads `length` bytes from `from` on; the file is closed behind the last. Blocks.
     fn read(mut self, from: u64, length: usize, end: End) -> io::Result<(Option<Self>, Bytes)> {
         let mut data = vec![0; length];
-        if let Some((file, _)) = &mut self.0 {
-            file.seek(SeekFrom::Start(from))?;
-            file.read_exact(&mut data)?;
-        }
+        let open = self.0.as_mut().ok_or(io::ErrorKind::NotFound)?;
+        open.file.seek(SeekFrom::Start(from))?;
+        open.file.read_exact(&mut data)?;
         let rest = match end {
             End::Here => {
                 drop(self.0.take()); // here, where it may block
@@ -276,15 +286,18 @@ impl TempFile {
 
     /// Reserves `more` space; false when less is left.
     fn grow(&mut self, more: usize) -> bool {
-        self.0.as_mut().is_some_and(|(_, space)| space.grow(more))
+        self.0.as_mut().is_some_and(|open| open.space.grow(more))
     }
 }
 
 impl Drop for TempFile {
     fn drop(&mut self) {
         // The system gives the space of a large file back while it is closed, and that takes time.
-        if let (Some(file), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
-            drop(runtime.spawn_blocking(move || drop(file)));
+        if let (Some(open), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            drop(runtime.spawn(async move {
+                let turn = turn(&open.disk).await;
+                spawn_blocking(move || drop((open, turn))).await
+            }));
         }
     }
 }
@@ -295,7 +308,8 @@ async fn turn(disk: &Disk) -> io::Result<OwnedSemaphorePermit> {
     slots.acquire_owned().await.map_err(io::Error::other)
 }
 
-/// Reads the next piece of the file that is at `place`.
+/// Reads the next piece of the file that is at `place`. The turn is waited for as long as the request may wait: only
+/// a disk that hangs loses what it has.
 async fn read(
     disk: Arc<Disk>,
     place: Place,
@@ -303,22 +317,19 @@ async fn read(
     length: usize,
     end: End,
 ) -> io::Result<(Option<TempFile>, Bytes)> {
-    timeout(TIMEOUT, async {
-        let file = match place {
-            Place::Here(file) => Some(file),
-            Place::Away(running) => running.await?.0,
-            Place::Nowhere | Place::Reading(_) => None,
-        };
-        let file = file.ok_or(io::ErrorKind::NotFound)?;
-        let turn = turn(&disk).await?;
-        spawn_blocking(move || {
-            let outcome = file.read(from, length, end);
-            drop(turn);
-            outcome
-        })
-        .await?
-    })
-    .await?
+    let file = match place {
+        Place::Here(file) => Some(file),
+        Place::Away(running) => timeout(TIMEOUT, running).await??.0,
+        Place::Nowhere | Place::Reading(_) => None,
+    };
+    let file = file.ok_or(io::ErrorKind::NotFound)?;
+    let turn = turn(&disk).await?;
+    let reading = spawn_blocking(move || {
+        let outcome = file.read(from, length, end);
+        drop(turn);
+        outcome
+    });
+    timeout(TIMEOUT, reading).await??
 }
 
 /// Files that are worked on at a time, over all cores: a slow disk must not cost a thread for each upload.

@@ -29,6 +29,13 @@ impl Bench {
         Spooler::new(Arc::clone(&self.disk), self.metrics.core(0))
     }
 
+    /// Keeps all others from the disk.
+    fn all_turns(&self) -> Vec<OwnedSemaphorePermit> {
+        let slots = &self.disk.slots;
+        let turn = || Arc::clone(slots).try_acquire_owned().ok();
+        std::iter::from_fn(turn).collect()
+    }
+
     fn errors(&self) -> bool {
         let text = self.metrics.encode(Gauges::default());
         !text.contains("onelane_spool_errors_total 0")
@@ -97,10 +104,9 @@ fn a_reader_that_goes_in_the_middle_leaves_nothing_behind() {
         let bench = Bench::new(100);
         let mut spool = Spool::new(bench.spooler());
         spool.write(&Bytes::from_static(b"secret")).await.unwrap();
-        let mut reading = Box::pin(next(&mut spool, 2));
-        assert!(reading.as_mut().now_or_never().is_none());
-        drop(reading);
-        drop(spool);
+        let turns = bench.all_turns();
+        assert!(next(&mut spool, 2).now_or_never().is_none());
+        drop((spool, turns));
         until_free(&bench.disk).await;
     });
 }
@@ -111,9 +117,7 @@ fn a_writer_that_goes_in_the_middle_leaves_nothing_behind() {
         let bench = Bench::new(100);
         let mut spool = Spool::new(bench.spooler());
         let chunk = Bytes::from_static(b"secret");
-        let mut writing = Box::pin(spool.write(&chunk));
-        assert!(writing.as_mut().now_or_never().is_none());
-        drop(writing);
+        let _most_likely_under_way = spool.write(&chunk).now_or_never();
         drop(spool);
         until_free(&bench.disk).await;
     });
@@ -151,13 +155,17 @@ fn a_folder_that_cannot_be_written_is_counted() {
 
 /// A disk whose every write fails, as a full one's does.
 #[cfg(target_os = "linux")]
-fn full(disk: &Disk) -> TempFile {
-    let full = fs::OpenOptions::new()
+fn full(disk: &Arc<Disk>) -> TempFile {
+    let file = fs::OpenOptions::new()
         .read(true)
         .write(true)
         .open("/dev/full")
         .unwrap();
-    TempFile(Some((full, disk.space.take(0).unwrap())))
+    TempFile(Some(Open {
+        file,
+        space: disk.space.take(0).unwrap(),
+        disk: Arc::clone(disk),
+    }))
 }
 
 #[cfg(target_os = "linux")]
@@ -181,8 +189,8 @@ fn what_cannot_be_read_back_is_an_error_and_never_an_early_end() {
         let bench = Bench::new(100);
         let mut spool = Spool::new(bench.spooler());
         spool.write(&Bytes::from_static(b"12345678")).await.unwrap();
-        if let Place::Here(TempFile(Some((file, _)))) = &spool.file {
-            file.set_len(5).unwrap();
+        if let Place::Here(TempFile(Some(open))) = &spool.file {
+            open.file.set_len(5).unwrap();
         }
         assert_eq!(
             next(&mut spool, 4).await,
@@ -199,8 +207,7 @@ fn a_disk_without_a_turn_is_not_waited_for_and_what_it_has_is_read_later() {
         let bench = Bench::new(100);
         let mut spool = Spool::new(bench.spooler());
         spool.write(&Bytes::from_static(b"kept")).await.unwrap();
-        let turns = Arc::clone(&bench.disk.slots);
-        let turns = turns.acquire_many_owned(OPERATIONS as u32).await;
+        let turns = bench.all_turns();
         tokio::time::pause();
         let chunk = Bytes::from_static(b"late");
         assert_eq!(spool.write(&chunk).await, Err(Unwritten::Failed));
@@ -228,5 +235,20 @@ fn what_a_hanging_operation_has_is_read_when_it_ends() {
         assert!(next(&mut spool, 4).now_or_never().is_none());
         end.send(()).unwrap();
         assert_eq!(rest(&mut spool, 4).await, b"kept");
+    });
+}
+
+#[test]
+fn a_file_is_closed_when_it_is_its_turn() {
+    run(async {
+        let bench = Bench::new(100);
+        let mut spool = Spool::new(bench.spooler());
+        spool.write(&Bytes::from_static(b"x")).await.unwrap();
+        let turns = bench.all_turns();
+        drop(spool);
+        tokio::task::yield_now().await;
+        assert_eq!(bench.disk.used(), 1);
+        drop(turns);
+        until_free(&bench.disk).await;
     });
 }
