@@ -176,6 +176,18 @@ mod tests {
     }
 
     #[test]
+    fn neighbours_are_of_one_provider() {
+        let neighbours = |a: &str, b: &str| {
+            let [a, b] = [a, b].map(|address| client(address).network(Ipv6Prefix(64)));
+            a.neighbourhood() == b.neighbourhood()
+        };
+        assert!(neighbours("[2001:db8:1::1]:1", "[2001:db8:ffff::1]:1"));
+        assert!(!neighbours("[2001:db8::1]:1", "[2001:db9::1]:1"));
+        assert!(neighbours("192.0.2.1:1", "192.0.255.1:1"));
+        assert!(!neighbours("192.0.2.1:1", "192.1.2.1:1"));
+    }
+
+    #[test]
     fn a_prefix_has_1_to_128_bits() {
         for (bits, valid) in [
             (0, false),
