@@ -18,14 +18,15 @@ use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 use crate::config::{self, Config, Startup};
 use crate::gateway::record::{ACCESS_LABELS, AccessLog, LineFormat, Outcome};
 use crate::gateway::refusal::Reason;
-use crate::gateway::{DENY_LIST, Fault, Policy, Shared};
+use crate::gateway::{DENY_LIST, Disk, Fault, Policy, Shared};
 use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics::{Gauges, Labels, Metrics};
 use crate::pace::Pace;
-use crate::server::{self, Core, Handle};
+use crate::server::{self, Core, Handle, ProxyFault};
 use crate::session::OddReason;
 use crate::shutdown::{Drain, Draining};
+use crate::throttle::Waiters;
 use crate::{admin, tls, upstream};
 
 /// Bound sockets; made by [`bind`], or by a caller that has its own.
@@ -183,6 +184,7 @@ fn share(startup: &Startup, policy: Policy, draining: Draining) -> Shared {
         lanes: Arc::default(),
         waiters: Arc::default(),
         budget: Budget::new(startup.buffer_memory),
+        disk: Disk::new(std::env::temp_dir(), startup.spool_disk),
         draining,
         upstream: upstream::Shared::new(startup.upstream.clone()),
     }
@@ -196,6 +198,7 @@ fn labels(policy: &Policy) -> Labels {
         refusals: &Reason::LABELS,
         upstream_errors: &Fault::LABELS,
         odd_cookies: &OddReason::LABELS,
+        proxy_faults: &ProxyFault::LABELS,
         routes: policy.routes.labels().map(ToString::to_string).collect(),
         throttle_rules: std::iter::once(DENY_LIST)
             .chain(policy.throttle.iter().map(|rule| &*rule.name))
@@ -211,7 +214,7 @@ fn start_cores(
     count: usize,
     writer: &NonBlocking,
 ) -> io::Result<(Vec<Handle>, Vec<JoinHandle<()>>)> {
-    let limits = limits(startup);
+    let (limits, clients) = (limits(startup), Arc::<Waiters>::default());
     (0..count)
         .map(|number| {
             let core = Core {
@@ -219,6 +222,7 @@ fn start_cores(
                 metrics: metrics.core(number),
                 log: access_log(startup.log, writer),
                 limits,
+                clients: Arc::clone(&clients),
             };
             server::spawn(format!("core-{number}"), core)
         })
@@ -269,6 +273,7 @@ fn access_log(log: config::Log, writer: &NonBlocking) -> AccessLog {
 fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin::Sources {
     let (lanes, budget) = (Arc::clone(&shared.lanes), Arc::clone(&shared.budget));
     let policy = Arc::clone(&shared.policy);
+    let disk = Arc::clone(&shared.disk);
     let gauges = move || {
         let counts = lanes.counts();
         Gauges {
@@ -277,6 +282,7 @@ fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin:
             waiters: counts.waiting,
             connections: cores.iter().map(Handle::connections).sum(),
             buffer_memory: budget.used(),
+            spool: disk.used(),
             throttle_clients: policy.load().throttle.clients(),
         }
     };

@@ -3,6 +3,7 @@
 //! Guarantees: an IPv4-mapped IPv6 address and its IPv4 form are one client; IPv6 clients are counted by prefix; what
 //! a peer says that is no trusted proxy is never believed. Does not do: read sockets; `server` reads PROXY headers.
 
+mod forwarded;
 mod networks;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
+pub use forwarded::{Resolved, Via};
 pub use networks::Networks;
 
 /// The other end of an accepted socket: a client, or a proxy in front of us.
@@ -146,57 +148,4 @@ impl ClientNetwork {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn client(address: &str) -> ClientIp {
-        PeerAddr::new(address.parse().unwrap()).client()
-    }
-
-    #[test]
-    fn an_ipv4_mapped_address_is_the_ipv4_client() {
-        assert_eq!(client("[::ffff:192.0.2.1]:80"), client("192.0.2.1:99"));
-        assert_eq!(
-            client("[::ffff:192.0.2.1]:80").cidr().to_string(),
-            "192.0.2.1/32"
-        );
-    }
-
-    #[test]
-    fn ipv6_clients_are_counted_by_their_prefix_and_ipv4_clients_by_themselves() {
-        let same = |a: &str, b: &str, bits| {
-            let prefix = Ipv6Prefix::new(bits).unwrap();
-            client(a).network(prefix) == client(b).network(prefix)
-        };
-        assert!(same("[2001:db8::1]:1", "[2001:db8::ffff]:2", 64));
-        assert!(!same("[2001:db8:0:1::1]:1", "[2001:db8::1]:2", 64));
-        assert!(same("[2001:db8:0:1::1]:1", "[2001:db8::1]:2", 48));
-        assert!(!same("[2001:db8::1]:1", "[2001:db8::2]:1", 128));
-        assert!(!same("192.0.2.1:1", "192.0.2.2:1", 1));
-    }
-
-    #[test]
-    fn neighbours_are_of_one_provider() {
-        let neighbours = |a: &str, b: &str| {
-            let [a, b] = [a, b].map(|address| client(address).network(Ipv6Prefix(64)));
-            a.neighbourhood() == b.neighbourhood()
-        };
-        assert!(neighbours("[2001:db8:1::1]:1", "[2001:db8:ffff::1]:1"));
-        assert!(!neighbours("[2001:db8::1]:1", "[2001:db9::1]:1"));
-        assert!(neighbours("192.0.2.1:1", "192.0.255.1:1"));
-        assert!(!neighbours("192.0.2.1:1", "192.1.2.1:1"));
-    }
-
-    #[test]
-    fn a_prefix_has_1_to_128_bits() {
-        for (bits, valid) in [
-            (0, false),
-            (1, true),
-            (128, true),
-            (129, false),
-            (256, false),
-        ] {
-            assert_eq!(Ipv6Prefix::new(bits).is_some(), valid, "{bits}");
-        }
-    }
-}
+mod tests;

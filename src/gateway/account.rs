@@ -130,6 +130,7 @@ impl Visit<'_> {
                 Label::ClientGoneInside
             }
             Err(Ended::Refused(refusal)) => Label::Refused(refusal.reason),
+            Err(Ended::NeedsHttp11) => Label::NeedsHttp11,
             Err(Ended::Answered) => Label::Refused(Reason::UpstreamTimeout),
             Ok(Delivered::Aborted | Delivered::Broken | Delivered::Late) => Label::BrokenOff,
             Ok(Delivered::Whole) => match self.notes.passed {

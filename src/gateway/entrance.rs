@@ -12,11 +12,12 @@ use http::{Method, request};
 
 use super::Visit;
 use super::account::Passed;
+use super::ahead::Bounds;
 use super::alarm::{Woke, now};
 use super::entry::{Entry, Place};
 use super::exchange::Ended;
 use super::refusal::{Reason, Refusal};
-use super::upload::{Bounds, RequestBody};
+use super::upload::RequestBody;
 use crate::lane::{Arrival, Full, Hold, Joined, OnFull, Permit, WaitEnded, Waiting};
 use crate::metrics::{Exception, Gone};
 use crate::route::{Access, Mode, OnClientGone, Reads, Terms};
@@ -51,8 +52,7 @@ impl Visit<'_> {
             self.entry = Entry::beside(Place::Shadow(shadow), now());
             return Ok(());
         }
-        body.read_ahead(&self.bounds(), &self.gateway.budget)
-            .await?;
+        body.read_ahead(&self.bounds()).await?;
         match lanes.join(session.key, hold, &terms.limits, self.policy.max_waiting) {
             Ok(Joined::Granted(permit)) => self.entry = self.held(permit),
             Ok(Joined::Waiting(waiting)) => match self.wait(waiting, session).await? {
@@ -141,11 +141,13 @@ impl Visit<'_> {
         Entry::held(permit, follows.then_some(self.terms.follow_hold))
     }
 
-    fn bounds(&self) -> Bounds {
-        let policy = self.policy;
+    fn bounds(&self) -> Bounds<'_> {
+        let buffers = &self.policy.buffers;
         Bounds {
-            ahead: policy.buffers.request,
-            idle: policy.body_pace.grace,
+            memory: buffers.request,
+            spool: buffers.spool,
+            budget: &self.gateway.budget,
+            spooler: &self.gateway.spooler,
         }
     }
 

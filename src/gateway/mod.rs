@@ -4,53 +4,64 @@
 //! once; one policy snapshot decides a whole request. Does not do: sockets, listeners, HTTP parsing, configuration.
 
 mod account;
+mod ahead;
 mod alarm;
+mod bound;
 mod delivery;
 mod entrance;
 mod entry;
 mod exchange;
+mod forwarding;
 mod headers;
 mod http2;
 mod pipe;
 mod policy;
+mod progress;
 mod protocol;
 pub mod record;
 pub mod refusal;
 mod reply;
+mod spool;
 mod steps;
 mod throttle;
 mod tunnel;
 mod upload;
+mod warnings;
 
-use std::cell::Cell;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::{Arc, Weak};
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use http::header::HeaderValue;
-use http::{Request, StatusCode, request};
+use http::{Request, StatusCode, Version, request};
 use hyper::body::Incoming;
 
 pub use account::Fault;
 pub use alarm::Presence;
+pub use bound::Bound;
 pub use pipe::{ClientBody, Cut};
 pub use policy::{Buffers, Policy, ServerTiming};
 pub use reply::{Answers, NoAnswer};
+pub use spool::Disk;
 pub use throttle::DENY_LIST;
 pub use upload::{BodyFault, RequestBody};
+pub use warnings::Seldom;
 
 use account::Notes;
 use alarm::{Alarm, now};
+use bound::Turn;
 use delivery::Delivered;
 use entry::Entry;
 use exchange::Ended;
 use record::AccessLog;
 use refusal::Format;
 use reply::Reply;
+use spool::Spooler;
 use tunnel::Switch;
+use warnings::Warnings;
 
-use crate::client::{ClientIp, PeerAddr, Scheme};
+use crate::client::{ClientIp, PeerAddr, Resolved, Scheme, Via};
 use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics;
@@ -67,12 +78,12 @@ pub struct Gateway {
     lanes: Arc<Lanes>,
     waiters: Arc<Waiters>,
     budget: Arc<Budget>,
+    spooler: Rc<Spooler>,
     draining: Draining,
     metrics: Arc<metrics::Core>,
     upstream: Upstream<RequestBody>,
     log: AccessLog,
-    /// When a session cookie that does not match was last warned of.
-    warned: Cell<Option<Instant>>,
+    warnings: Warnings,
 }
 
 /// What all cores share.
@@ -86,6 +97,8 @@ pub struct Shared {
     pub waiters: Arc<Waiters>,
     /// The bound of all buffers.
     pub budget: Arc<Budget>,
+    /// The place of temporary files.
+    pub disk: Arc<Disk>,
     /// Whether the process is ending.
     pub draining: Draining,
     /// The application.
@@ -104,6 +117,8 @@ pub struct Client {
     pub socket: Option<Weak<Socket>>,
     /// Whether its connection has ended.
     pub presence: Presence,
+    /// What it has of its own in the application.
+    pub bound: Bound,
 }
 
 /// One request on its way.
@@ -115,6 +130,10 @@ struct Visit<'g> {
     client: &'g Client,
     /// Who asks.
     ip: ClientIp,
+    /// Whose word that is.
+    via: Via,
+    /// The client's, not the application's.
+    version: Version,
     request_id: HeaderValue,
     reply: Reply,
     entry: Entry,
@@ -123,6 +142,8 @@ struct Visit<'g> {
     alarm: Alarm,
     /// The session cookie that was taken from it.
     without: Option<Arc<CookieName>>,
+    /// Its turn on its client's own connection to the application; None while it uses what all clients share.
+    own: Option<Turn>,
     /// Counts in the drain; gone when the request no longer does.
     in_flight: Option<InFlight>,
     notes: Notes,
@@ -139,6 +160,7 @@ impl Client {
             scheme,
             socket: Some(socket),
             presence: Presence::default(),
+            bound: Bound::default(),
         }
     }
 
@@ -168,21 +190,28 @@ impl Gateway {
             lanes,
             waiters,
             budget,
+            disk,
             draining,
             upstream,
         } = shared;
-        let (upstream, warned) = (Upstream::new(upstream), Cell::new(None));
+        let spooler = Spooler::new(disk, Arc::clone(&metrics));
         Self {
             policy,
             lanes,
             waiters,
             budget,
+            spooler,
             draining,
             metrics,
-            upstream,
+            upstream: Upstream::new(upstream),
             log,
-            warned,
+            warnings: Warnings::default(),
         }
+    }
+
+    /// The policy of now; a request takes its own snapshot.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
     }
 
     /// Closes idle connections to the application whose time is over, and forgets clients that are no longer throttled;
@@ -208,9 +237,11 @@ impl Gateway {
     pub async fn serve(&self, request: Request<Incoming>, client: Client, answers: Answers) {
         let policy = self.policy.load_full();
         let (mut head, body) = request.into_parts();
+        let version = head.version;
         let checked = protocol::check(&mut head, policy.url_length); // before the route, which goes by Host
         let decision = policy.routes.decide(&head);
         let mut visit = self.visit(&policy, &decision, &client, &head, answers);
+        visit.version = version;
         let outcome = visit.steps(checked, head, body).await;
         visit.close(&outcome);
     }
@@ -224,6 +255,7 @@ impl Gateway {
         answers: Answers,
     ) -> Visit<'g> {
         let (started, request_id) = (now(), steps::request_id());
+        let Resolved { ip, via } = self.client(policy, client, &head.headers);
         let format = Format::accepted(&head.headers);
         Visit {
             gateway: self,
@@ -231,13 +263,16 @@ impl Gateway {
             terms: decision.terms,
             route: decision.label,
             client,
-            ip: client.peer.client(),
+            ip,
+            via,
+            version: head.version,
             reply: Reply::new(answers, format, request_id.clone(), Arc::clone(policy)),
             request_id,
             entry: Entry::free(started),
             stay: Stay::default(),
             alarm: Alarm::new(client.presence.clone()),
             without: None,
+            own: None,
             in_flight: Some(self.draining.enter()),
             notes: Notes::new(started, head, &self.log),
         }
@@ -262,7 +297,7 @@ impl Visit<'_> {
         let session = self.session(&head);
 
         // lane
-        let mut body = RequestBody::new(body, self.policy.body_size)?;
+        let mut body = RequestBody::new(body, self.policy.body_size, self.policy.body_pace)?;
         self.enter(session.as_ref(), &mut head, &mut body).await?;
 
         // upstream
@@ -283,7 +318,7 @@ impl Visit<'_> {
         match delivered {
             Delivered::Unheard | Delivered::Whole => {
                 self.finish_upload(&mut connection, &upload).await;
-                self.gateway.upstream.give_back(connection, promised, now());
+                self.give_back(connection, promised);
             }
             Delivered::Abandoned | Delivered::Aborted | Delivered::Broken | Delivered::Late => {
                 self.part(connection).await;

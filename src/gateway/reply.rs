@@ -86,6 +86,13 @@ impl Reply {
         self.send(response, Some(reason));
     }
 
+    /// Ends the request without an answer, unless there was one.
+    pub(super) fn withhold(&mut self, why: NoAnswer) {
+        if let Some(answers) = self.answers.take() {
+            drop(answers.send(Err(why))); // a client that has left needs none
+        }
+    }
+
     /// What was answered.
     pub(super) fn given(&self) -> Option<Given> {
         self.given

@@ -16,8 +16,11 @@ pub(super) enum Family {
     Hold,
     UpstreamOpened,
     UpstreamReused,
+    UpstreamBound,
     UpstreamErrors,
     OddCookies,
+    ForwardedUntrusted,
+    ProxyHeaders,
     ClientsGone,
     Exceptions,
     HeldOver,
@@ -25,6 +28,7 @@ pub(super) enum Family {
     WouldRefuse,
     Nested,
     ConnectionsEnded,
+    SpoolErrors,
     Throttled,
     ThrottledTogether,
 }
@@ -55,6 +59,7 @@ pub(super) enum Label {
     Gone,
     OddCookie,
     Outcome,
+    ProxyFault,
     Refusal,
     Route,
     ThrottleDecision,
@@ -77,7 +82,11 @@ impl Label {
             Self::Access => "access",
             Self::Exception => "kind",
             Self::Gone => "where",
-            Self::Ending | Self::OddCookie | Self::Refusal | Self::UpstreamError => "reason",
+            Self::Ending
+            | Self::OddCookie
+            | Self::ProxyFault
+            | Self::Refusal
+            | Self::UpstreamError => "reason",
             Self::Outcome => "outcome",
             Self::Route => "route",
             Self::ThrottleDecision => "decision",
@@ -97,13 +106,8 @@ impl Exception {
 }
 
 impl Ending {
-    pub(super) const LABELS: &'static [&'static str] = &[
-        "client_connections",
-        "proxy_header",
-        "resets",
-        "tls_handshake",
-        "unread",
-    ];
+    pub(super) const LABELS: &'static [&'static str] =
+        &["client_connections", "resets", "tls_handshake", "unread"];
 }
 
 impl Gone {
@@ -139,7 +143,7 @@ pub(super) const HOLD_BOUNDS: [f64; 15] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
 ];
 
-pub(super) const FAMILIES: [Declared; 17] = [
+pub(super) const FAMILIES: [Declared; 21] = [
     counter(
         Family::Requests,
         "requests",
@@ -177,6 +181,12 @@ pub(super) const FAMILIES: [Declared; 17] = [
         &[],
     ),
     counter(
+        Family::UpstreamBound,
+        "upstream_connections_bound",
+        "Connections to the application that became one client's own, for Windows authentication.",
+        &[],
+    ),
+    counter(
         Family::UpstreamErrors,
         "upstream_errors",
         "Exchanges with the application that failed, by reason, whatever the client was answered.",
@@ -187,6 +197,18 @@ pub(super) const FAMILIES: [Declared; 17] = [
         "session_cookies_odd",
         "Session cookies that are not what the application issues, so that their requests had no lane.",
         &[Label::OddCookie],
+    ),
+    counter(
+        Family::ForwardedUntrusted,
+        "forwarded_untrusted",
+        "Requests whose forwarding headers were ignored, since their peer is no trusted proxy.",
+        &[],
+    ),
+    counter(
+        Family::ProxyHeaders,
+        "proxy_headers_refused",
+        "Connections that were closed because of their PROXY header, by reason.",
+        &[Label::ProxyFault],
     ),
     counter(
         Family::ClientsGone,
@@ -232,6 +254,12 @@ pub(super) const FAMILIES: [Declared; 17] = [
         &[Label::Ending],
     ),
     counter(
+        Family::SpoolErrors,
+        "spool_errors",
+        "Temporary files of request bodies that could not be written or read.",
+        &[],
+    ),
+    counter(
         Family::Throttled,
         "throttle_decisions",
         "What each rule of the throttle, and the deny list, said of requests.",
@@ -245,7 +273,7 @@ pub(super) const FAMILIES: [Declared; 17] = [
     ),
 ];
 
-pub(super) const GAUGES: [DeclaredGauge; 6] = [
+pub(super) const GAUGES: [DeclaredGauge; 7] = [
     DeclaredGauge {
         name: "lanes",
         help: "Lanes that exist: somebody holds or waits.",
@@ -275,6 +303,12 @@ pub(super) const GAUGES: [DeclaredGauge; 6] = [
         help: "Memory reserved by request and response buffers.",
         unit: Some(Unit::Bytes),
         read: |gauges| gauges.buffer_memory,
+    },
+    DeclaredGauge {
+        name: "spool",
+        help: "Space of the temporary files of request bodies.",
+        unit: Some(Unit::Bytes),
+        read: |gauges| gauges.spool,
     },
     DeclaredGauge {
         name: "throttle_clients",

@@ -31,6 +31,8 @@ pub struct Labels {
     pub upstream_errors: &'static [&'static str],
     /// `reason` of `onelane_session_cookies_odd_total`.
     pub odd_cookies: &'static [&'static str],
+    /// `reason` of `onelane_proxy_headers_refused_total`.
+    pub proxy_faults: &'static [&'static str],
     /// `route` of `onelane_nested_total`, in the order of the table; routes with one label share one series.
     pub routes: Vec<String>,
     /// `rule` of `onelane_throttle_decisions_total`; they are distinct.
@@ -64,6 +66,8 @@ pub struct Gauges {
     pub connections: usize,
     /// Bytes reserved by buffers.
     pub buffer_memory: usize,
+    /// Bytes in temporary files.
+    pub spool: usize,
     /// Client networks in the throttle.
     pub throttle_clients: usize,
 }
@@ -88,8 +92,6 @@ pub enum Exception {
 pub enum Ending {
     /// Its address has too many of them.
     ClientConnections,
-    /// Its PROXY header is missing, wrong, or from a stranger.
-    ProxyHeader,
     /// It opens and resets HTTP/2 streams without end.
     Resets,
     /// The TLS handshake failed or took too long.
@@ -218,6 +220,11 @@ impl Core {
         self.add(Family::UpstreamReused, 0, 1);
     }
 
+    /// A connection to the application became one client's own.
+    pub fn upstream_bound(&self) {
+        self.add(Family::UpstreamBound, 0, 1);
+    }
+
     /// An exchange with the application failed. Takes an index into [`Labels::upstream_errors`].
     pub fn upstream_error(&self, reason: usize) {
         self.add(Family::UpstreamErrors, reason, 1);
@@ -226,6 +233,16 @@ impl Core {
     /// A session cookie was not what the application issues. Takes an index into [`Labels::odd_cookies`].
     pub fn odd_cookie(&self, reason: usize) {
         self.add(Family::OddCookies, reason, 1);
+    }
+
+    /// A request had forwarding headers from a peer that is no trusted proxy.
+    pub fn forwarded_untrusted(&self) {
+        self.add(Family::ForwardedUntrusted, 0, 1);
+    }
+
+    /// A connection was closed because of its PROXY header. Takes an index into [`Labels::proxy_faults`].
+    pub fn proxy_fault(&self, reason: usize) {
+        self.add(Family::ProxyHeaders, reason, 1);
     }
 
     /// A client left before its answer.
@@ -264,6 +281,11 @@ impl Core {
         if let Some(series) = self.shape.route_series.get(route) {
             self.add(Family::Nested, *series, 1);
         }
+    }
+
+    /// The temporary file of a request body could not be written or read.
+    pub fn spool_error(&self) {
+        self.add(Family::SpoolErrors, 0, 1);
     }
 
     /// The throttle decided. Takes an index into [`Labels::throttle_rules`].
@@ -351,6 +373,7 @@ impl Shape {
             Label::Gone => Gone::LABELS.to_vec(),
             Label::OddCookie => self.labels.odd_cookies.to_vec(),
             Label::Outcome => self.labels.outcomes.to_vec(),
+            Label::ProxyFault => self.labels.proxy_faults.to_vec(),
             Label::Refusal => self.labels.refusals.to_vec(),
             Label::Route => self.routes.iter().map(String::as_str).collect(),
             Label::ThrottleDecision => ThrottleDecision::LABELS.to_vec(),

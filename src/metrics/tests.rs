@@ -11,6 +11,7 @@ fn metrics(cores: usize) -> Metrics {
         refusals: &["queue_full", "draining"],
         upstream_errors: &["reset"],
         odd_cookies: &["length"],
+        proxy_faults: &["malformed", "untrusted"],
         throttle_rules: vec!["deny".to_owned(), "logins".to_owned()],
         routes: vec!["/a".to_owned(), "say \"hi\"\\".to_owned(), "/a".to_owned()],
     };
@@ -46,8 +47,11 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_hold_seconds histogram",
             "onelane_upstream_connections_opened counter",
             "onelane_upstream_connections_reused counter",
+            "onelane_upstream_connections_bound counter",
             "onelane_upstream_errors counter",
             "onelane_session_cookies_odd counter",
+            "onelane_forwarded_untrusted counter",
+            "onelane_proxy_headers_refused counter",
             "onelane_clients_gone counter",
             "onelane_exclusion_exceptions counter",
             "onelane_held_over_limit counter",
@@ -55,6 +59,7 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_would_refuse counter",
             "onelane_nested counter",
             "onelane_connections_ended counter",
+            "onelane_spool_errors counter",
             "onelane_throttle_decisions counter",
             "onelane_throttle_shared counter",
             "onelane_lanes gauge",
@@ -62,6 +67,7 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_waiters gauge",
             "onelane_connections gauge",
             "onelane_buffer_memory_bytes gauge",
+            "onelane_spool_bytes gauge",
             "onelane_throttle_clients gauge",
             "onelane_build info",
         ]
@@ -132,6 +138,14 @@ fn each_recording_counts_its_own_series_and_no_other() {
         r#"onelane_session_cookies_odd_total{reason="length"}"#,
     );
     assert_counts(
+        Core::forwarded_untrusted,
+        "onelane_forwarded_untrusted_total",
+    );
+    assert_counts(
+        |core| core.proxy_fault(1),
+        r#"onelane_proxy_headers_refused_total{reason="untrusted"}"#,
+    );
+    assert_counts(
         |core| core.client_gone(Gone::Waiting),
         r#"onelane_clients_gone_total{where="waiting"}"#,
     );
@@ -141,7 +155,6 @@ fn each_recording_counts_its_own_series_and_no_other() {
     );
     for (reason, label) in [
         (Ending::ClientConnections, "client_connections"),
-        (Ending::ProxyHeader, "proxy_header"),
         (Ending::Resets, "resets"),
         (Ending::TlsHandshake, "tls_handshake"),
         (Ending::Unread, "unread"),
@@ -154,6 +167,7 @@ fn each_recording_counts_its_own_series_and_no_other() {
     assert_counts(Core::held_over, "onelane_held_over_limit_total");
     assert_counts(Core::would_wait, "onelane_would_wait_total");
     assert_counts(Core::would_refuse, "onelane_would_refuse_total");
+    assert_counts(Core::spool_error, "onelane_spool_errors_total");
     assert_counts(
         |core| core.nested(1),
         r#"onelane_nested_total{route="say \"hi\"\\"}"#,
@@ -273,7 +287,8 @@ fn gauges_are_those_of_the_scrape() {
         waiters: 3,
         connections: 4,
         buffer_memory: 5,
-        throttle_clients: 6,
+        spool: 6,
+        throttle_clients: 7,
     };
     let text = metrics(1).encode(gauges);
     assert_eq!(value(&text, "onelane_lanes"), 1.0);
@@ -281,7 +296,8 @@ fn gauges_are_those_of_the_scrape() {
     assert_eq!(value(&text, "onelane_waiters"), 3.0);
     assert_eq!(value(&text, "onelane_connections"), 4.0);
     assert_eq!(value(&text, "onelane_buffer_memory_bytes"), 5.0);
-    assert_eq!(value(&text, "onelane_throttle_clients"), 6.0);
+    assert_eq!(value(&text, "onelane_spool_bytes"), 6.0);
+    assert_eq!(value(&text, "onelane_throttle_clients"), 7.0);
     assert_eq!(
         value(
             &text,

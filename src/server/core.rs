@@ -14,13 +14,15 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::connection::Premises;
+use super::proxy_protocol::ProxyFaults;
 use super::{Door, Limits, connection};
 use crate::client::PeerAddr;
 use crate::gateway::record::AccessLog;
 use crate::gateway::refusal::Reason;
 use crate::gateway::{Gateway, Shared};
 use crate::metrics;
-use crate::shutdown::Draining;
+use crate::throttle::Waiters;
 
 /// What a core is made of.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub struct Core {
     pub log: AccessLog,
     /// The bounds of its connections.
     pub limits: Limits,
+    /// The connections of each client, of all cores.
+    pub clients: Arc<Waiters>,
 }
 
 /// A core, as the acceptors see it.
@@ -95,25 +99,29 @@ async fn run(core: Core, accepted: UnboundedReceiver<Accepted>, open: &Count) {
         metrics,
         log,
         limits,
+        clients,
     } = core;
     let draining = shared.draining.clone();
+    let faults = ProxyFaults::new(Arc::clone(&metrics));
     let gateway = Rc::new(Gateway::new(shared, metrics, log));
     drop(spawn_local(sweep(Rc::clone(&gateway))));
+    let premises = Rc::new(Premises {
+        gateway,
+        limits,
+        draining: draining.clone(),
+        clients,
+        faults,
+    });
     tokio::select! {
         biased;
         () = draining.closed() => {}
-        () = take(accepted, &gateway, limits, &draining) => {}
+        () = take(accepted, &premises) => {}
     }
     // What has been answered is still to be written; whoever does not read it is not waited for.
     drop(timeout(FLUSH, open.none()).await);
 }
 
-async fn take(
-    mut accepted: UnboundedReceiver<Accepted>,
-    gateway: &Rc<Gateway>,
-    limits: Limits,
-    draining: &Draining,
-) {
+async fn take(mut accepted: UnboundedReceiver<Accepted>, premises: &Rc<Premises>) {
     while let Some(Accepted {
         stream,
         peer,
@@ -123,13 +131,13 @@ async fn take(
     {
         // An error here is one connection's: it was reset before it was looked at.
         if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
-            let (gateway, draining) = (Rc::clone(gateway), draining.clone());
+            let premises = Rc::clone(premises);
             drop(spawn_local(connection::serve(
-                stream, peer, door, open, gateway, limits, draining,
+                stream, peer, door, open, premises,
             )));
         }
     }
-    draining.closed().await; // the acceptors have ended; the connections go on
+    premises.draining.closed().await; // the acceptors have ended; the connections go on
 }
 
 /// Closes idle connections to the application when their time is over.

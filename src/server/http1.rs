@@ -23,8 +23,7 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 
 use super::Limits;
-use super::connection::{Arrival, linger};
-use super::core::Open;
+use super::connection::{Arrival, Place, linger};
 use super::head::{HeadTimer, Overdue};
 use super::unread::SendTimer;
 use super::watch::{Watch, Watched};
@@ -83,7 +82,7 @@ struct Connection<I> {
     gateway: Rc<Gateway>,
     /// Not longer than hyper: an exchange may outlive the connection.
     socket: Option<Arc<Socket>>,
-    open: Rc<Open>,
+    place: Rc<Place>,
 }
 
 /// Serves one connection to its end, and the exchange of its last request to its own.
@@ -91,7 +90,7 @@ pub(super) async fn serve<I>(arrival: Arrival, io: I)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let draining = arrival.draining.clone();
+    let draining = arrival.premises.draining.clone();
     let mut connection = Connection::new(arrival, io);
     let mut closed = pin!(draining.closed());
     let mut drain = Drain::Unheard;
@@ -118,7 +117,7 @@ where
         let (io, watch) = Watched::new(io);
         let handoff = Handoff::default();
         let passing = Passing(Rc::clone(&handoff));
-        let limits = arrival.limits;
+        let limits = arrival.premises.limits;
         let hyper = builder(limits).serve_connection(TokioIo::new(io), passing);
         Self {
             hyper: Some(hyper.with_upgrades()),
@@ -128,9 +127,9 @@ where
             unread: SendTimer::new(limits.send_pace),
             watch,
             client: arrival.client,
-            gateway: arrival.gateway,
+            gateway: Rc::clone(&arrival.premises.gateway),
             socket: Some(arrival.socket),
-            open: arrival.open,
+            place: arrival.place,
         }
     }
 
@@ -199,12 +198,12 @@ where
     /// A connection with unread bytes that is simply closed is reset, and with it goes the answer that the client has
     /// not read yet (RFC 9112 9.6).
     fn part(&mut self, ended: Closed) {
-        self.client.presence.leave();
+        self.client.leave();
         let socket = self.socket.take();
         if ended == Closed::ByUs
             && let Some(socket) = socket
         {
-            drop(spawn_local(linger(socket, Rc::clone(&self.open))));
+            drop(spawn_local(linger(socket, Rc::clone(&self.place))));
         }
     }
 
@@ -212,7 +211,7 @@ where
     fn give_up(&mut self) {
         self.gateway.connection_ended(Ending::Unread);
         self.hyper = None;
-        self.client.presence.leave();
+        self.client.leave();
         if let Some(socket) = self.socket.take() {
             socket.reset();
         }

@@ -84,11 +84,10 @@ where
     let Arrival {
         client,
         socket,
-        open,
-        gateway,
-        limits,
-        draining,
+        place,
+        premises,
     } = arrival;
+    let (gateway, limits) = (Rc::clone(&premises.gateway), premises.limits);
     let (io, watch) = Watched::new(io);
     let live = Live::new(&limits, Instant::now());
     let streams = Streams {
@@ -97,7 +96,7 @@ where
         live: Rc::clone(&live),
     };
     let mut hyper = pin!(builder(&limits).serve_connection(TokioIo::new(io), streams));
-    let mut ending = pin!(draining.draining());
+    let mut ending = pin!(premises.draining.draining());
     let mut told = Told::No;
     let mut unread = SendTimer::new(limits.send_pace);
     let mut check = pin!(sleep_until(live.next_check()));
@@ -135,7 +134,7 @@ where
         gateway.connection_ended(Ending::Resets);
         socket.reset();
     } else if !watch.has_ended() {
-        drop(spawn_local(linger(socket, open)));
+        drop(spawn_local(linger(socket, place)));
     }
 }
 

@@ -11,6 +11,7 @@ mod head;
 mod http1;
 mod http2;
 mod listener;
+mod proxy_protocol;
 mod streams;
 mod unread;
 mod watch;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 pub use self::core::{Core, Handle, spawn};
 pub use listener::accept;
+pub use proxy_protocol::ProxyFault;
 
 use crate::client::ProxyProtocol;
 use crate::pace::Pace;

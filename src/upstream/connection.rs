@@ -150,13 +150,13 @@ where
     }
 
     /// Whether an idle connection may be used: hyper knows of no end, and the kernel knows of none.
-    pub(super) fn is_open(&mut self) -> bool {
+    pub fn is_open(&mut self) -> bool {
         poll_driver(&mut self.driver, &mut Context::from_waker(Waker::noop()));
         self.driver.is_some() && self.sender.is_ready() && self.socket.idle() == Idle::Quiet
     }
 
     /// Ends an exchange; whether the connection may be used again.
-    pub(super) fn settle(&mut self, now: Instant) -> bool {
+    pub fn settle(&mut self, now: Instant) -> bool {
         poll_driver(&mut self.driver, &mut Context::from_waker(Waker::noop()));
         self.idle_since = now;
         self.driver.is_some() && self.sender.is_ready()

@@ -62,6 +62,8 @@ pub enum Reason {
     NotImplemented,
     /// A version of HTTP that is not spoken here.
     Version,
+    /// The temporary file of the request body cannot be read back.
+    SpoolLost,
 }
 
 /// Who can do something about a refusal: what the level of its log line goes by.
@@ -92,8 +94,8 @@ struct Row {
 
 impl Reason {
     /// All reasons, in declaration order.
-    pub const ALL: [Self; 26] = {
-        let mut all = [Self::QueueFull; 26];
+    pub const ALL: [Self; 27] = {
+        let mut all = [Self::QueueFull; 27];
         let mut index = 0;
         while index < all.len() {
             all[index] = TABLE[index].reason;
@@ -103,8 +105,8 @@ impl Reason {
     };
 
     /// The labels of [`Reason::ALL`], in its order; for metrics.
-    pub const LABELS: [&'static str; 26] = {
-        let mut labels = [""; 26];
+    pub const LABELS: [&'static str; 27] = {
+        let mut labels = [""; 27];
         let mut index = 0;
         while index < labels.len() {
             labels[index] = TABLE[index].label;
@@ -134,7 +136,9 @@ impl Reason {
     /// Who can do something about it.
     pub fn fault(self) -> Fault {
         match self {
-            Self::Draining | Self::WaitersFull | Self::ConnectionsFull => Fault::Operator,
+            Self::Draining | Self::WaitersFull | Self::ConnectionsFull | Self::SpoolLost => {
+                Fault::Operator
+            }
             // A lane moves as fast as the application answers, so a long wait is its doing.
             Self::WaitTimeout
             | Self::UpstreamBusy
@@ -203,7 +207,9 @@ impl Reason {
                 ("This site is busy", BUSY)
             }
             Self::Draining | Self::UpstreamUnreachable => ("Back in a moment", AWAY),
-            Self::UpstreamReset | Self::UpstreamInvalid => ("Something went wrong", BROKE_OFF),
+            Self::UpstreamReset | Self::UpstreamInvalid | Self::SpoolLost => {
+                ("Something went wrong", BROKE_OFF)
+            }
             Self::UpstreamTimeout | Self::HoldLimit => ("This took too long", TOO_SLOW),
             Self::BodyTooLarge => ("That is too much at once", TOO_LARGE),
             Self::RequestTimeout => ("Your request did not arrive", NOT_ARRIVED),
@@ -257,7 +263,7 @@ const DENIED: &str = "http_request_denied";
 
 /// One row for each reason, in declaration order.
 #[rustfmt::skip]
-const TABLE: [Row; 26] = {
+const TABLE: [Row; 27] = {
     use Reason::*;
     use StatusCode as S;
     [
@@ -314,6 +320,8 @@ const TABLE: [Row; 26] = {
             "The only transfer coding understood here is chunked."),
         row(Version, "version", S::HTTP_VERSION_NOT_SUPPORTED, DENIED,
             "This version of HTTP is not spoken here."),
+        row(SpoolLost, "spool_lost", S::SERVICE_UNAVAILABLE, "proxy_internal_error",
+            "The request body was lost on its way."),
     ]
 };
 

@@ -73,6 +73,7 @@ fn every_reason_has_the_status_that_the_specification_gives_it() {
         ("header_too_large", 431),
         ("not_implemented", 501),
         ("version", 505),
+        ("spool_lost", 503),
     ];
     assert_eq!(statuses, expected);
 }
