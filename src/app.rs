@@ -7,7 +7,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -15,19 +15,20 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 
-use crate::config::{self, Config, Startup};
+use crate::config::{self, Config, Http2, Startup};
 use crate::gateway::record::{ACCESS_LABELS, AccessLog, LineFormat, Outcome};
 use crate::gateway::refusal::Reason;
 use crate::gateway::{DENY_LIST, Disk, Fault, Policy, Shared};
 use crate::lane::Lanes;
 use crate::memory::Budget;
-use crate::metrics::{Gauges, Labels, Metrics};
+use crate::metrics::{self, CertificateReload, Gauges, Labels, Metrics};
 use crate::pace::Pace;
 use crate::server::{self, Core, Handle, ProxyFault};
 use crate::session::OddReason;
 use crate::shutdown::{Drain, Draining};
 use crate::throttle::Waiters;
-use crate::{admin, tls, upstream};
+use crate::tls::{self, Acceptor, Certificates, Offer, Reload, Watch};
+use crate::{admin, upstream};
 
 /// Bound sockets; made by [`bind`], or by a caller that has its own.
 #[derive(Debug)]
@@ -57,6 +58,8 @@ pub struct Running {
     drain_timeout: Duration,
     lanes: Arc<Lanes>,
     threads: Vec<JoinHandle<()>>,
+    /// Replaces certificates until it is dropped; None when there are none.
+    _watch: Option<Watch>,
     /// Writes what is left of the access log when it is dropped, last of all.
     _log: WorkerGuard,
 }
@@ -125,7 +128,9 @@ impl Running {
         let shared = share(&startup, policy, drain.listen());
         let (writer, log) = tracing_appender::non_blocking(io::stdout());
         let (cores, mut threads) = start_cores(&startup, &shared, &metrics, count, &writer)?;
-        let sources = sources(metrics, &shared, cores.clone());
+        let certificates = certificates(&startup);
+        let watch = watch(&certificates, metrics.core(0))?;
+        let sources = sources(metrics, &shared, cores.clone(), certificates);
         threads.push(start_edge(
             &startup,
             listeners,
@@ -141,6 +146,7 @@ impl Running {
             drain_timeout,
             lanes,
             threads,
+            _watch: watch,
             _log: log,
         })
     }
@@ -188,6 +194,36 @@ fn share(startup: &Startup, policy: Policy, draining: Draining) -> Shared {
         draining,
         upstream: upstream::Shared::new(startup.upstream.clone()),
     }
+}
+
+/// The certificates of all listeners.
+fn certificates(startup: &Startup) -> Vec<Certificates> {
+    let listeners = startup.listen.iter();
+    listeners
+        .filter_map(|listener| listener.tls.clone())
+        .collect()
+}
+
+/// Watches the files of the certificates, and counts what becomes of them.
+fn watch(certificates: &[Certificates], metrics: Arc<metrics::Core>) -> io::Result<Option<Watch>> {
+    if certificates.is_empty() {
+        return Ok(None);
+    }
+    let count = move |reload| {
+        metrics.certificate_reload(match reload {
+            Reload::Failed(_) => CertificateReload::Failed,
+            Reload::Replaced(_) => CertificateReload::Ok,
+        });
+    };
+    let (pace, clock) = (tls::Pace::default(), SystemTime::now);
+    Watch::start(certificates.to_vec(), pace, clock, count).map(Some)
+}
+
+/// When the first of the certificates ends, in seconds of Unix time.
+fn earliest_end(certificates: &[Certificates]) -> Option<u64> {
+    let ends = certificates.iter().map(Certificates::earliest_end);
+    let end = ends.min()?.duration_since(SystemTime::UNIX_EPOCH);
+    Some(end.map_or(0, |since| since.as_secs()))
 }
 
 /// The labels that the metrics, which know none of our types, are given.
@@ -270,10 +306,15 @@ fn access_log(log: config::Log, writer: &NonBlocking) -> AccessLog {
 }
 
 /// What the admin listener tells.
-fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin::Sources {
+fn sources(
+    metrics: Arc<Metrics>,
+    shared: &Shared,
+    cores: Vec<Handle>,
+    certificates: Vec<Certificates>,
+) -> admin::Sources {
     let (lanes, budget) = (Arc::clone(&shared.lanes), Arc::clone(&shared.budget));
-    let policy = Arc::clone(&shared.policy);
     let disk = Arc::clone(&shared.disk);
+    let policy = Arc::clone(&shared.policy);
     let gauges = move || {
         let counts = lanes.counts();
         Gauges {
@@ -284,6 +325,7 @@ fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin:
             buffer_memory: budget.used(),
             spool: disk.used(),
             throttle_clients: policy.load().throttle.clients(),
+            certificate_expiry: earliest_end(&certificates),
         }
     };
     admin::Sources {
@@ -295,14 +337,13 @@ fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin:
 /// How a listener receives its clients.
 fn door(listener: &config::Listener) -> io::Result<server::Door> {
     let (http2, offer) = match listener.http2 {
-        config::Http2::Off => (server::Http2::Off, tls::Offer::Http1),
-        config::Http2::On => (server::Http2::On, tls::Offer::Http2AndHttp1),
+        Http2::Off => (server::Http2::Off, Offer::Http1),
+        Http2::On => (server::Http2::On, Offer::Http2AndHttp1),
     };
-    let tls = listener.tls.clone();
+    let certificates = listener.tls.clone();
+    let acceptor = |certificates| Acceptor::new(certificates, offer);
     Ok(server::Door {
-        tls: tls
-            .map(|certificates| tls::Acceptor::new(certificates, offer))
-            .transpose()?,
+        tls: certificates.map(acceptor).transpose()?,
         proxy_protocol: listener.proxy_protocol,
         http2,
     })

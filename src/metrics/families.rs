@@ -5,7 +5,7 @@
 
 use prometheus_client::registry::Unit;
 
-use super::{Ending, Exception, Gauges, Gone, ThrottleDecision};
+use super::{CertificateReload, Ending, Exception, Gauges, Gone, ThrottleDecision};
 
 /// What is counted on the request path; `family as usize` is its place in [`FAMILIES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,7 @@ pub(super) enum Family {
     SpoolErrors,
     Throttled,
     ThrottledTogether,
+    CertificateReloads,
 }
 
 /// A counted family.
@@ -55,6 +56,7 @@ pub(super) enum Kind {
 pub(super) enum Label {
     Access,
     Ending,
+    CertificateReload,
     Exception,
     Gone,
     OddCookie,
@@ -80,6 +82,7 @@ impl Label {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Access => "access",
+            Self::CertificateReload => "result",
             Self::Exception => "kind",
             Self::Gone => "where",
             Self::Ending
@@ -108,6 +111,10 @@ impl Exception {
 impl Ending {
     pub(super) const LABELS: &'static [&'static str] =
         &["client_connections", "resets", "tls_handshake", "unread"];
+}
+
+impl CertificateReload {
+    pub(super) const LABELS: &'static [&'static str] = &["failed", "ok"];
 }
 
 impl Gone {
@@ -143,7 +150,7 @@ pub(super) const HOLD_BOUNDS: [f64; 15] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
 ];
 
-pub(super) const FAMILIES: [Declared; 21] = [
+pub(super) const FAMILIES: [Declared; 22] = [
     counter(
         Family::Requests,
         "requests",
@@ -270,6 +277,12 @@ pub(super) const FAMILIES: [Declared; 21] = [
         "throttle_shared",
         "Decisions about clients that were measured together with other newcomers, since the table was full.",
         &[],
+    ),
+    counter(
+        Family::CertificateReloads,
+        "certificate_reloads",
+        "Certificates whose files have changed: replaced, or kept because the new one cannot be served.",
+        &[Label::CertificateReload],
     ),
 ];
 

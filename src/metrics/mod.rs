@@ -70,6 +70,17 @@ pub struct Gauges {
     pub spool: usize,
     /// Client networks in the throttle.
     pub throttle_clients: usize,
+    /// When the first of the certificates ends, in seconds of Unix time; None without certificates.
+    pub certificate_expiry: Option<u64>,
+}
+
+/// What became of a certificate whose files have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CertificateReload {
+    /// The old one goes on.
+    Failed,
+    /// The new one is served.
+    Ok,
 }
 
 /// How a session came to have, possibly, two writers in the application.
@@ -301,6 +312,11 @@ impl Core {
         self.add(Family::ThrottledTogether, 0, 1);
     }
 
+    /// A certificate's files have changed.
+    pub fn certificate_reload(&self, result: CertificateReload) {
+        self.add(Family::CertificateReloads, result as usize, 1);
+    }
+
     fn observe(&self, family: Family, bounds: &[f64], duration: Duration) {
         let seconds = duration.as_secs_f64();
         let bucket = bounds.partition_point(|bound| *bound < seconds);
@@ -369,6 +385,7 @@ impl Shape {
         match label {
             Label::Access => self.labels.access.to_vec(),
             Label::Ending => Ending::LABELS.to_vec(),
+            Label::CertificateReload => CertificateReload::LABELS.to_vec(),
             Label::Exception => Exception::LABELS.to_vec(),
             Label::Gone => Gone::LABELS.to_vec(),
             Label::OddCookie => self.labels.odd_cookies.to_vec(),

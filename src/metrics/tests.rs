@@ -62,6 +62,7 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_spool_errors counter",
             "onelane_throttle_decisions counter",
             "onelane_throttle_shared counter",
+            "onelane_certificate_reloads counter",
             "onelane_lanes gauge",
             "onelane_holders gauge",
             "onelane_waiters gauge",
@@ -69,6 +70,7 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_buffer_memory_bytes gauge",
             "onelane_spool_bytes gauge",
             "onelane_throttle_clients gauge",
+            "onelane_certificate_expiry_seconds gauge",
             "onelane_build info",
         ]
     );
@@ -172,6 +174,10 @@ fn each_recording_counts_its_own_series_and_no_other() {
         |core| core.nested(1),
         r#"onelane_nested_total{route="say \"hi\"\\"}"#,
     );
+}
+
+#[test]
+fn the_throttle_counts_by_rule_and_decision() {
     assert_counts(
         |core| core.throttled(1, ThrottleDecision::WouldThrottle),
         r#"onelane_throttle_decisions_total{rule="logins",decision="would_throttle"}"#,
@@ -289,6 +295,7 @@ fn gauges_are_those_of_the_scrape() {
         buffer_memory: 5,
         spool: 6,
         throttle_clients: 7,
+        certificate_expiry: Some(8),
     };
     let text = metrics(1).encode(gauges);
     assert_eq!(value(&text, "onelane_lanes"), 1.0);
@@ -298,6 +305,7 @@ fn gauges_are_those_of_the_scrape() {
     assert_eq!(value(&text, "onelane_buffer_memory_bytes"), 5.0);
     assert_eq!(value(&text, "onelane_spool_bytes"), 6.0);
     assert_eq!(value(&text, "onelane_throttle_clients"), 7.0);
+    assert_eq!(value(&text, "onelane_certificate_expiry_seconds"), 8.0);
     assert_eq!(
         value(
             &text,
@@ -309,6 +317,27 @@ fn gauges_are_those_of_the_scrape() {
         ),
         1.0
     );
+}
+
+#[test]
+fn without_a_certificate_none_expires() {
+    let text = metrics(1).encode(Gauges::default());
+    let samples = |line: &&str| line.starts_with("onelane_certificate_expiry_seconds ");
+    assert_eq!(text.lines().filter(samples).count(), 0, "{text}");
+}
+
+#[test]
+fn replaced_certificates_are_counted_by_result() {
+    let metrics = metrics(1);
+    metrics.core(0).certificate_reload(CertificateReload::Ok);
+    let text = metrics.encode(Gauges::default());
+    let count = |result| {
+        value(
+            &text,
+            &format!(r#"onelane_certificate_reloads_total{{result="{result}"}}"#),
+        )
+    };
+    assert_eq!((count("ok"), count("failed")), (1.0, 0.0));
 }
 
 #[test]

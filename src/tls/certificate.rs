@@ -276,7 +276,9 @@ fn is_encrypted(text: &[u8]) -> bool {
 
 /// The first and last moment of a certificate's time. webpki reads it and does not tell, except when it refuses: it looks
 /// at the time before anything else, so a certificate is refused at the beginning and at the end of all times.
-fn time_of(certificate: &ParsedCertificate<'_>) -> Result<(SystemTime, SystemTime), Error> {
+pub(super) fn time_of(
+    certificate: &ParsedCertificate<'_>,
+) -> Result<(SystemTime, SystemTime), Error> {
     let verdict = |now| {
         verify_server_cert_signed_by_trust_anchor(
             certificate,

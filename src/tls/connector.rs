@@ -8,16 +8,14 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme, version};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, Error, version};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::certificate::{self, CertificateError, Problem, problem_of};
-use super::provider;
+use super::certificate::CertificateError;
+use super::{provider, verifier};
 
 /// Makes TLS connections to one server; cheap to clone. Two are equal when they were made from the same settings.
 #[derive(Clone)]
@@ -71,7 +69,7 @@ impl Connector {
             .with_protocol_versions(&[&version::TLS13, &version::TLS12])
             .expect("ring has ciphers for both versions")
             .dangerous() // what it is called by rustls; only Trust::Anybody is
-            .with_custom_certificate_verifier(verifier(&trust)?)
+            .with_custom_certificate_verifier(verifier::of(&trust)?)
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
@@ -113,70 +111,5 @@ impl fmt::Debug for Connector {
             .field("name", &self.name)
             .field("trust", &self.trust)
             .finish_non_exhaustive()
-    }
-}
-
-fn verifier(trust: &Trust) -> Result<Arc<dyn ServerCertVerifier>, CertificateError> {
-    let roots = match trust {
-        Trust::Anybody => return Ok(Arc::new(Unverified)),
-        Trust::PublicAuthorities => {
-            RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())
-        }
-        Trust::File(file) => authorities(file)?,
-    };
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
-    Ok(verifier.expect("there are authorities, and no lists of revoked certificates"))
-}
-
-fn authorities(file: &std::path::Path) -> Result<RootCertStore, CertificateError> {
-    let chain = certificate::chain(&certificate::read(file)?)
-        .map_err(|problem| problem_of(file, problem))?;
-    let mut roots = RootCertStore::empty();
-    for authority in chain {
-        roots
-            .add(authority)
-            .map_err(|error| problem_of(file, Problem::Unusable(error)))?;
-    }
-    Ok(roots)
-}
-
-/// Believes everybody. Signatures are not looked at either: who has the key of an unknown certificate is unknown.
-#[derive(Debug)]
-struct Unverified;
-
-impl ServerCertVerifier for Unverified {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider()
-            .signature_verification_algorithms
-            .supported_schemes()
     }
 }

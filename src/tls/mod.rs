@@ -7,6 +7,7 @@
 mod acceptor;
 mod certificate;
 mod connector;
+mod verifier;
 mod watch;
 
 use std::sync::Arc;
@@ -22,3 +23,9 @@ pub use watch::{Pace, Reload, Watch};
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
+
+#[cfg(test)]
+#[path = "../../tests/it/support/certificates.rs"]
+pub(crate) mod certificates;
+#[cfg(test)]
+mod tests;

@@ -309,10 +309,6 @@ fn a_long_value_is_shortened_to_a_line() {
 #[test]
 fn their_keys_are_refused_as_such() {
     for text in [
-        "listen: [{ address: 0.0.0.0:80, tls: { cert: a, key: b } }]",
-        "listen: [{ address: 0.0.0.0:80, proxy_protocol: off }]",
-        "listen: [{ address: 0.0.0.0:80, http2: true }]",
-        "upstream: https://127.0.0.1",
         "upstreams: []",
         "affinity: { cookie: A }",
         "session: { preset: sitecore }",
