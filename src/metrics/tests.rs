@@ -174,6 +174,10 @@ fn each_recording_counts_its_own_series_and_no_other() {
         |core| core.nested(1),
         r#"onelane_nested_total{route="say \"hi\"\\"}"#,
     );
+}
+
+#[test]
+fn the_throttle_counts_by_rule_and_decision() {
     assert_counts(
         |core| core.throttled(1, ThrottleDecision::WouldThrottle),
         r#"onelane_throttle_decisions_total{rule="logins",decision="would_throttle"}"#,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -191,6 +192,29 @@ fn a_stay_is_not_counted_while_it_waits_and_enters_whatever_the_limit() {
     stay.end();
     stay.end();
     assert!(admits(&rule, client(1), now));
+    assert_eq!(rule.table.len(), 0);
+}
+
+#[test]
+fn threads_that_come_and_go_never_exceed_the_count_together() {
+    let rule = rule(concurrent(3));
+    let (inside, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..2000 {
+                    if let Ok(place) = rule.arrive(client(1), Instant::now()).outcome {
+                        let now = inside.fetch_add(1, Ordering::SeqCst) + 1;
+                        most.fetch_max(now, Ordering::SeqCst);
+                        std::thread::yield_now();
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                        drop(place);
+                    }
+                }
+            });
+        }
+    });
+    assert!((1..=3).contains(&most.into_inner()));
     assert_eq!(rule.table.len(), 0);
 }
 

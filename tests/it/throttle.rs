@@ -403,3 +403,25 @@ fn a_person_is_told_to_slow_down_and_the_application_is_not_asked() {
     assert!(page.text().contains("slow down"), "{page:?}");
     assert_eq!(app.arrived(), 1);
 }
+
+#[test]
+fn behind_a_trusted_proxy_each_client_has_its_own_and_is_answered_instead_of_aborted() {
+    let (app, proxy) =
+        proxied("client: { trusted_proxies: [127.0.0.1] }\nthrottle: { rate: 1/h, action: abort }");
+    let mut balancer = proxy.connect();
+    let mut of = |address: &str| {
+        let request = Request::get("/").header("X-Forwarded-For", address);
+        balancer.call(&request)
+    };
+    assert_eq!(of("192.0.2.1").status, 200);
+    assert_refused(&of("192.0.2.1"), "rate_limited");
+    assert_eq!(of("192.0.2.2").status, 200, "the connection goes on");
+    assert_eq!(of("2001:db8::1").status, 200);
+    assert_refused(&of("2001:db8::2"), "rate_limited"); // the same /64
+    assert_eq!(of("2001:db8:0:1::1").status, 200);
+    assert_eq!(app.connections(), 1);
+    let mut direct = Client::connect_from("127.0.0.2", proxy.address());
+    assert_eq!(direct.call(&Request::get("/")).status, 200);
+    direct.send(Request::get("/").bytes());
+    assert_eq!(direct.rest(), (Vec::new(), Closed::Fin));
+}
