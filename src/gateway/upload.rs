@@ -174,7 +174,10 @@ impl RequestBody {
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyFault>>> {
         while let Some(rest) = &mut self.rest {
             let Poll::Ready(frame) = Pin::new(rest).poll_frame(cx) else {
-                self.progress.set(WaitsFor::Client);
+                // hyper asks again at each wake-up, whatever it was for: the client's time goes on.
+                if self.progress.waits_for.get() != WaitsFor::Client {
+                    self.progress.set(WaitsFor::Client);
+                }
                 return Poll::Pending;
             };
             match frame {
