@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 
 use super::alarm::{Woke, earlier, now};
 use super::entry::Ring;
+use super::protocol::Broken;
 use super::refusal::{Reason, Refusal};
 use super::upload::{BodyFault, Progress, RequestBody, WaitsFor};
 use super::{Gateway, Visit};
@@ -39,6 +40,12 @@ impl From<Refusal> for Ended {
 impl From<Reason> for Ended {
     fn from(reason: Reason) -> Self {
         Self::Refused(Refusal::new(reason))
+    }
+}
+
+impl From<Broken> for Ended {
+    fn from(broken: Broken) -> Self {
+        Self::Refused(broken.refusal())
     }
 }
 
@@ -286,7 +293,9 @@ impl From<BodyFault> for Ended {
     fn from(fault: BodyFault) -> Self {
         match fault {
             BodyFault::ClientLeft => Self::ClientLeft,
-            BodyFault::Framing => Reason::BadRequest.into(),
+            BodyFault::Framing => Refusal::new(Reason::BadRequest)
+                .detail("The framing of the request body is invalid.")
+                .into(),
             BodyFault::Idle => Reason::RequestTimeout.into(),
             BodyFault::TooLarge => Reason::BodyTooLarge.into(),
         }

@@ -42,6 +42,7 @@ use alarm::{Alarm, now};
 use delivery::Delivered;
 use entry::Entry;
 use exchange::Ended;
+use protocol::Asked;
 use record::AccessLog;
 use refusal::Format;
 use reply::Reply;
@@ -225,8 +226,7 @@ impl Gateway {
 impl Visit<'_> {
     /// The way of a request, in order.
     async fn steps(&mut self, mut head: request::Parts, body: Incoming) -> Outcome {
-        protocol::check(&mut head)?;
-        if head.uri.path() == "*" {
+        if protocol::check(&mut head)? == Asked::Server {
             return self.answer_for_the_server();
         }
 
@@ -240,6 +240,7 @@ impl Visit<'_> {
         // upstream
         let switch = Switch::asked(&mut head);
         self.tell(&mut head, switch.as_ref());
+        headers::frame(&mut head.headers, &body);
         let upload = body.progress();
         let request = Request::from_parts(head, body);
         let (mut connection, response) = self.forward(request).await?;
