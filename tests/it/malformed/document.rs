@@ -62,7 +62,10 @@ impl Document {
 
     /// Whether `text` was made with the same versions of nginx and HAProxy.
     pub(crate) fn has_versions_of(&self, text: &str) -> bool {
-        text.contains(&format!("nginx {} | HAProxy {} |", self.nginx, self.haproxy))
+        text.contains(&format!(
+            "nginx {} | HAProxy {} |",
+            self.nginx, self.haproxy
+        ))
     }
 }
 
@@ -140,7 +143,12 @@ fn code(text: &str) -> String {
         text.truncate(LONGEST);
         text.push_str("...");
     }
-    format!("`{}`", text.replace('`', "'").replace("\\\"", "\"").replace("\\'", "'"))
+    format!(
+        "`{}`",
+        text.replace('`', "'")
+            .replace("\\\"", "\"")
+            .replace("\\'", "'")
+    )
 }
 
 const LONGEST: usize = 60;
@@ -153,7 +161,7 @@ compares the result with this file; `ONELANE_WRITE_DOCS=1 cargo test --test it s
 nginx and HAProxy are installed than are named here, only Onelane's column is compared.
 
 nginx has `proxy_pass`, `proxy_http_version 1.1`, `Host $host` and an empty `Connection`; HAProxy `mode http`; otherwise all three have
-their defaults, but wait for a client for 2 seconds at most.
+their defaults, but wait for a client for 1 second at most, and HAProxy for the application for 2. Onelane's session is the cookie `sid`.
 
 How to read a cell: the status of each answer; whether the connection was *closed* or *kept* for another request; what was
 *forwarded*, if anything, with the fields that matter in this row (*without it*: without any of them). *Begun and broken off*

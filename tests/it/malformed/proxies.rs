@@ -51,7 +51,7 @@ pub(crate) fn haproxy(application: SocketAddr) -> (Application, String) {
         "defaults
            mode http
            timeout connect 5s
-           timeout server 20s
+           timeout server 2s
            timeout client {PATIENCE}
            timeout http-request {PATIENCE}
          listen site
@@ -61,7 +61,11 @@ pub(crate) fn haproxy(application: SocketAddr) -> (Application, String) {
     let file = folder.join("haproxy.cfg");
     fs::write(&file, config).unwrap();
     let program = which("haproxy", &["/usr/sbin/haproxy", "/usr/local/sbin/haproxy"]);
-    let version = version(Command::new(&program).arg("-v"), "haproxy", "HAProxy version ");
+    let version = version(
+        Command::new(&program).arg("-v"),
+        "haproxy",
+        "HAProxy version ",
+    );
     let mut command = Command::new(program);
     command.args(["-db", "-q", "-f"]).arg(file);
     (spawn(&mut command, "haproxy", folder, port), version)
@@ -87,4 +91,4 @@ fn version(command: &mut Command, package: &str, before: &str) -> String {
 }
 
 /// How long a client may take, in both.
-const PATIENCE: &str = "2s";
+const PATIENCE: &str = "1s";

@@ -64,6 +64,14 @@ impl Message {
         named.map(|(_, value)| value.as_str()).collect()
     }
 
+    /// With `application` for its address, which is another one in each run.
+    fn without(mut self, address: SocketAddr) -> Self {
+        for (_, value) in &mut self.headers {
+            *value = value.replace(&address.to_string(), "application");
+        }
+        self
+    }
+
     fn target(&self) -> &str {
         self.line.split(' ').nth(1).unwrap_or_default()
     }
@@ -101,7 +109,8 @@ impl Recorder {
         let messages = self.shared.messages.lock().unwrap();
         let taken = self.shared.taken.swap(messages.len(), Ordering::SeqCst);
         let own = |message: &&Message| ![PROBE, BARRIER].contains(&message.target());
-        messages[taken..].iter().filter(own).cloned().collect()
+        let own = messages[taken..].iter().filter(own).cloned();
+        own.map(|message| message.without(self.address)).collect()
     }
 }
 
@@ -165,7 +174,7 @@ impl Connection {
                 let valid = message.problem.is_none();
                 messages.push(message);
                 if !valid {
-                    self.answer("400 Bad Request", "malformed");
+                    self.answer("malformed");
                     return false;
                 }
                 self.body = Some((messages.len() - 1, body));
@@ -179,20 +188,21 @@ impl Connection {
                     self.body = None;
                     message.whole = true;
                     let target = message.target().to_owned();
-                    self.answer("200 OK", &target);
+                    self.answer(&target);
                 }
                 Err(problem) => {
                     message.problem = Some(problem);
-                    self.answer("400 Bad Request", "malformed");
+                    self.answer("malformed");
                     return false;
                 }
             }
         }
     }
 
-    fn answer(&mut self, status: &str, body: &str) {
+    /// Answers 200 to whatever it is: what a proxy answers by itself is then never 200.
+    fn answer(&mut self, body: &str) {
         let length = body.len();
-        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}");
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
         // Short enough for any send buffer; a proxy that has closed needs none.
         drop(self.stream.write_all(answer.as_bytes()));
     }
@@ -231,25 +241,39 @@ fn strictly(head: &[u8]) -> (Message, Body) {
             Body::Fixed(0)
         }
     };
+    let old = message.line.ends_with(" HTTP/1.0");
     let hosts = message.all("host");
-    if hosts.len() != 1 || hosts[0].is_empty() {
-        problem.get_or_insert_with(|| format!("Host {hosts:?}"));
+    match hosts.as_slice() {
+        [host] if !host.is_empty() => {}
+        [] if old => {}
+        _ => {
+            problem.get_or_insert_with(|| format!("Host {hosts:?}"));
+        }
+    }
+    if old && !codings.is_empty() {
+        problem.get_or_insert_with(|| "a coding in HTTP/1.0".to_owned());
     }
     message.problem = problem;
     (message, body)
 }
 
-/// One method, one target without blanks or controls, and HTTP/1.1, each one blank apart.
+/// One method, one target without blanks, controls or fragment, and the version, each one blank apart. Bytes above
+/// ASCII are let pass, as no two readers take them apart differently.
 fn is_request_line(line: &str) -> bool {
     let parts: Vec<&str> = line.split(' ').collect();
-    let [method, target, "HTTP/1.1"] = parts.as_slice() else {
+    let [method, target, "HTTP/1.1" | "HTTP/1.0"] = parts.as_slice() else {
         return false;
     };
-    let well_formed = target.starts_with('/') || *target == "*";
-    !method.is_empty()
-        && method.bytes().all(is_token)
-        && well_formed
-        && target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
+    let absolute = target
+        .split_once("://")
+        .is_some_and(|(scheme, rest)| matches!(scheme, "http" | "https") && !rest.starts_with('/'));
+    let form = match *method {
+        "CONNECT" => target.contains(':'),
+        "OPTIONS" if *target == "*" => true,
+        _ => target.starts_with('/') || absolute,
+    };
+    let plain = |byte: u8| byte > b' ' && byte != 0x7f && byte != b'#';
+    form && !method.is_empty() && method.bytes().all(is_token) && target.bytes().all(plain)
 }
 
 /// Where the body ends; None while it has not come to its end.
@@ -262,22 +286,42 @@ fn body_end(bytes: &[u8], body: Body) -> Result<Option<usize>, String> {
     };
     let mut at = 0;
     loop {
-        let Some(end) = find(&bytes[at..], b"\r\n") else {
+        let Some(line) = line_at(bytes, at) else {
             return Ok(None);
         };
-        let line = &bytes[at..at + end];
-        let digits = std::str::from_utf8(line).ok();
-        let size = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        let size = size.and_then(|digits| usize::from_str_radix(digits, 16).ok());
-        let size = size.ok_or_else(|| format!("chunk size {:?}", line.escape_ascii().to_string()))?;
-        let after = at + end + 2 + size;
-        match bytes.get(after..after + 2) {
+        let digits = std::str::from_utf8(line).unwrap_or_default();
+        let hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let size = usize::from_str_radix(digits, 16).ok().filter(|_| hex);
+        let Some(size) = size else {
+            return Err(format!("chunk size {}", line.escape_ascii()));
+        };
+        at += line.len() + 2;
+        if size == 0 {
+            return Ok(trailers_end(bytes, at));
+        }
+        match bytes.get(at + size..at + size + 2) {
             None => return Ok(None),
-            Some(b"\r\n") if size == 0 => return Ok(Some(after + 2)),
-            Some(b"\r\n") => at = after + 2,
+            Some(b"\r\n") => at += size + 2,
             Some(_) => return Err("no end of a chunk".to_owned()),
         }
     }
+}
+
+/// Behind the empty line that ends the trailers, which are not looked at.
+fn trailers_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let line = line_at(bytes, at)?;
+        at += line.len() + 2;
+        if line.is_empty() {
+            return Some(at);
+        }
+    }
+}
+
+/// The line that begins at `at`, without its CRLF; None while it has not come to its end.
+fn line_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
+    let rest = bytes.get(at..)?;
+    find(rest, b"\r\n").map(|end| &rest[..end])
 }
 
 fn is_token(byte: u8) -> bool {
