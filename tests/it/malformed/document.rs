@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::outcome::{Ending, Outcome};
 use super::recorder::Message;
 use super::rows;
+use super::rules::EXCEPTIONS;
 
 /// The document of one run.
 #[derive(Debug)]
@@ -56,6 +57,12 @@ impl Document {
             let cells = [&row.name, &row.onelane, &row.nginx, &row.haproxy, row.note];
             let cells = cells.map(|cell| cell.replace('|', "\\|"));
             writeln!(text, "| {} |", cells.join(" | ")).expect("a String takes all");
+        }
+        text.push_str(
+            "\n## Exceptions\n\nnginx and HAProxy refuse these, and Onelane forwards them:\n\n",
+        );
+        for (name, reason) in EXCEPTIONS {
+            writeln!(text, "- {name}: {reason}.").expect("a String takes all");
         }
         text
     }
@@ -170,5 +177,6 @@ connection end before the body does.
 
 The run also fails unless all of this is true of Onelane in every row: each request gets one well-formed answer, or the
 connection is closed after an answer; nothing hangs, and nothing that is the client's fault is answered with 502; what is forwarded is valid
-and framed in exactly one way; nothing that nginx and HAProxy both refuse is forwarded; and what is legitimate is served.
+and framed in exactly one way; nothing that nginx and HAProxy both refuse is forwarded, but for the exceptions at the end; and what is
+legitimate is served.
 ";

@@ -79,7 +79,7 @@ fn forwarded(row: &Row, own: &Outcome, found: &mut Vec<String>) {
 }
 
 /// Rows that nginx and HAProxy refuse and Onelane forwards, with the reason.
-const EXCEPTIONS: [(&str, &str); 2] = [
+pub(super) const EXCEPTIONS: [(&str, &str); 2] = [
     (
         "`Content-Length: x` after `Transfer-Encoding: chunked`",
         "hyper takes the length away unseen and closes after the answer; what is forwarded is framed in one way",
