@@ -35,10 +35,15 @@ impl Credit {
         self.left
     }
 
-    /// It was waited for, for so long, and then `bytes` went over. Time in which nobody waited for it does not count.
+    /// It was waited for, for so long, and then `bytes` went over, if any. Time in which nobody waited for it does not
+    /// count.
     pub fn moved(&mut self, waited: Duration, bytes: usize) {
-        if self.pace.rate == 0 {
+        if self.pace.rate == 0 && bytes > 0 {
             self.left = self.pace.grace;
+            return;
+        }
+        if bytes == 0 {
+            self.left = self.left.saturating_sub(waited);
             return;
         }
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -98,5 +103,8 @@ mod tests {
             credit.moved(seconds(29), 1);
         }
         assert_eq!(credit.left(), PACE.grace);
+        credit.moved(seconds(20), 0);
+        credit.moved(seconds(10), 0);
+        assert_eq!(credit.left(), Duration::ZERO);
     }
 }

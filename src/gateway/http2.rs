@@ -24,6 +24,11 @@ pub(super) struct WebSocketKey(String);
 /// What is broken; the client's fault.
 pub(super) fn to_http1(head: &mut Parts) -> Result<(), Broken> {
     one_authority(head)?;
+    if let Some(authority) = head.uri.authority()
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        head.headers.insert(HOST, host);
+    }
     join_cookies(&mut head.headers);
     if head.method == Method::CONNECT
         && let Some(protocol) = head.extensions.get::<Protocol>()

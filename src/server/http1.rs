@@ -180,6 +180,14 @@ where
             Ok(()) if parts.is_none() => Closed::Upgraded,
             Ok(()) if self.watch.has_ended() => Closed::ByClient,
             Ok(()) => Closed::ByUs,
+            // The one head that hyper does not answer: the beginning of HTTP/2.
+            Err(error) if error.is_parse_version_h2() => {
+                if let Some(parts) = parts {
+                    say(parts.io.into_inner(), VERSION_NOT_SUPPORTED);
+                }
+                self.gateway.head_refused(Reason::Version);
+                Closed::ByUs
+            }
             // hyper has answered by itself, without a body.
             Err(error) if error.is_parse() => {
                 self.gateway.head_refused(if error.is_parse_too_large() {
@@ -297,6 +305,9 @@ impl Future for Answer {
 /// What a client gets that does not finish its head.
 const REQUEST_TIMEOUT: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+/// What a client of HTTP/2 gets where it is not spoken.
+const VERSION_NOT_SUPPORTED: &[u8] =
+    b"HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 /// hyper keeps the fields of a head on the stack, unless another number is asked for.
 const HEADERS_ON_STACK: usize = 100;
 /// hyper's own minimum.

@@ -108,6 +108,10 @@ where
         if hyper.as_mut().poll(cx).is_ready() || live.is_overrun() {
             return Poll::Ready(());
         }
+        let due = live.next_check();
+        if due < check.deadline() {
+            check.as_mut().reset(due);
+        }
         while check.as_mut().poll(cx).is_ready() {
             match live.check(Instant::now()) {
                 Verdict::Fine => check.as_mut().reset(live.next_check()),

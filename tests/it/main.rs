@@ -9,6 +9,7 @@ mod drain; // SIGTERM: holders and waiters finish, or are cut off at the deadlin
 mod faults; // what the application does wrong stays its own fault, and holds no lane
 mod forwarded; // whose word is taken for who the client is
 mod http; // what of HTTP goes through, what does not, and what is refused
+mod http2; // HTTP/2 from clients, and who abuses it
 mod limits; // every limit refuses, passes or releases as it says, and is counted
 mod malformed; // malformed requests through Onelane, nginx and HAProxy, and the table of what became of them
 mod observe; // observe mode changes nothing and counts what it would have done

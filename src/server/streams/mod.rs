@@ -27,6 +27,7 @@ pub(super) struct Live {
     /// Bytes that were given to hyper since the last check.
     given: Cell<usize>,
     checked: Cell<Instant>,
+    check_every: Duration,
     credit: RefCell<Credit>,
 }
 
@@ -80,6 +81,7 @@ impl Live {
             stalled: Cell::new(0),
             given: Cell::new(0),
             checked: Cell::new(now),
+            check_every: CHECK_EVERY.min(limits.send_pace.grace / 4),
             credit: RefCell::new(Credit::new(limits.send_pace)),
         })
     }
@@ -110,7 +112,7 @@ impl Live {
             (Phase::First, _) => self.idle_since.get() + self.header_timeout,
             (Phase::Ending, _) => self.checked.get() + LAST_STREAMS,
             (Phase::Later, 0) => self.idle_since.get() + self.idle_timeout,
-            (Phase::Later, _) => self.checked.get() + CHECK_EVERY.min(self.idle_timeout),
+            (Phase::Later, _) => self.checked.get() + self.check_every,
         }
     }
 

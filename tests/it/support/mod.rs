@@ -6,6 +6,7 @@
 mod certificates;
 mod client;
 mod eventually;
+mod http2;
 mod proxy;
 mod relay;
 mod tls_client;
@@ -17,6 +18,7 @@ use std::time::Duration;
 pub(crate) use certificates::{Authority, Pair};
 pub(crate) use client::{Client, Closed, Exchange, Request, Response, Session};
 pub(crate) use eventually::{eventually, median};
+pub(crate) use http2::Http2;
 pub(crate) use proxy::Proxy;
 pub(crate) use relay::Relay;
 pub(crate) use tls_client::TlsClient;
