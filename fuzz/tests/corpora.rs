@@ -35,8 +35,16 @@ fn yaml() {
 fn each_target_has_a_corpus_a_binary_and_a_dictionary_and_nothing_else_has() {
     let targets: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     let names = |folder: &str| -> BTreeSet<String> {
-        let stem = |path: PathBuf| path.file_stem().expect("a name").to_string_lossy().into_owned();
-        entries(&root().join(folder)).into_iter().map(stem).collect()
+        let stem = |path: PathBuf| {
+            path.file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned()
+        };
+        entries(&root().join(folder))
+            .into_iter()
+            .map(stem)
+            .collect()
     };
     assert_eq!(names("corpus"), targets);
     assert_eq!(names("fuzz_targets"), targets);
@@ -46,13 +54,27 @@ fn each_target_has_a_corpus_a_binary_and_a_dictionary_and_nothing_else_has() {
 
 /// Runs a target on its files, and names the one on which it fails.
 fn run(name: &str) {
-    let (_, target): &Target = TARGETS.iter().find(|(known, _)| *known == name).expect("a target");
+    let (_, target): &Target = TARGETS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .expect("a target");
     let corpus = entries(&root().join("corpus").join(name));
-    assert!(corpus.len() >= FEWEST, "only {} files in the corpus of {name}", corpus.len());
-    for file in corpus.into_iter().chain(entries(&root().join("findings").join(name))) {
+    assert!(
+        corpus.len() >= FEWEST,
+        "only {} files in the corpus of {name}",
+        corpus.len()
+    );
+    for file in corpus
+        .into_iter()
+        .chain(entries(&root().join("findings").join(name)))
+    {
         let bytes = fs::read(&file).expect("a file of the corpus");
         let started = Instant::now();
-        assert!(catch_unwind(|| target(&bytes)).is_ok(), "{} fails, as said above", file.display());
+        assert!(
+            catch_unwind(|| target(&bytes)).is_ok(),
+            "{} fails, as said above",
+            file.display()
+        );
         let took = started.elapsed();
         assert!(took < LONGEST, "{} took {took:?}", file.display());
     }

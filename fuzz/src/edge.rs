@@ -1,2 +1,0 @@
-//! stub
-pub fn edge(_: &[u8]) {}

@@ -1,0 +1,228 @@
+//! What reached the application, held against what the client's bytes say.
+//!
+//! Guarantees: what is checked is said in the messages.
+
+use std::net::Ipv4Addr;
+
+use super::application::{Account, Seen};
+use super::client::Response;
+use super::reference::{End, Extent, Fate, Reference, Request};
+use super::wire::{self, shown};
+
+/// Whether something of the client may still be under way although its connection has ended.
+pub(super) fn may_go_on(reference: &Reference, responses: &[Response]) -> bool {
+    responses.len() < reference.requests.len()
+        || reference
+            .requests
+            .iter()
+            .any(|request| request.extent == Extent::Cut)
+}
+
+/// Compares all there is.
+pub(super) fn all(
+    reference: &Reference,
+    responses: &[Response],
+    account: &Account,
+    client: Ipv4Addr,
+) {
+    assert!(
+        account.objections.is_empty(),
+        "the application objects: {:#?}",
+        account.objections
+    );
+    let most = reference.requests.len()
+        + usize::from(!matches!(reference.end, End::Boundary | End::Closed));
+    assert!(
+        responses.len() <= most,
+        "{} answers to {most} requests: {reference:#?}",
+        responses.len()
+    );
+    let mut next = 0;
+    for seen in &account.requests {
+        let index = place(seen, responses, reference, next);
+        let Some(request) = index.and_then(|index| reference.requests.get(index)) else {
+            panic!("nobody sent this: {seen:#?}\nof {reference:#?}");
+        };
+        compare(seen, request, client);
+        next = index.map_or(next, |index| index + 1);
+    }
+    for (index, response) in responses.iter().enumerate() {
+        let seen = |number| {
+            account
+                .requests
+                .iter()
+                .any(|seen| seen.number == number && seen.whole)
+        };
+        assert!(
+            response.seen.is_none_or(seen),
+            "answer {index} is to nobody's request"
+        );
+    }
+    ordinary_requests_are_served(reference, responses);
+}
+
+/// Which of the client's requests the application says it has seen: the one that has its answer; else the first behind
+/// those before it to which the application did not answer.
+fn place(seen: &Seen, responses: &[Response], reference: &Reference, from: usize) -> Option<usize> {
+    let answered = responses
+        .iter()
+        .position(|response| response.seen == Some(seen.number));
+    if answered.is_some() {
+        return answered.filter(|index| *index >= from);
+    }
+    let unanswered = |index: &usize| {
+        responses
+            .get(*index)
+            .is_none_or(|response| response.seen.is_none())
+    };
+    let alike = |index: &usize| {
+        let request = &reference.requests[*index];
+        request.method == seen.method
+            && request.target == seen.target
+            && !matches!(request.fate, Fate::MustNot(_))
+    };
+    (from..reference.requests.len())
+        .filter(unanswered)
+        .find(alike)
+}
+
+fn compare(seen: &Seen, request: &Request, client: Ipv4Addr) {
+    let both = || format!("{seen:#?}\nfrom {request:#?}");
+    if let Fate::MustNot(reason) = request.fate {
+        panic!("{reason}: {}", both());
+    }
+    assert_eq!(
+        shown(&seen.method),
+        shown(&request.method),
+        "the method: {}",
+        both()
+    );
+    assert_eq!(
+        shown(&seen.target),
+        shown(&request.target),
+        "the target: {}",
+        both()
+    );
+    if seen.whole {
+        assert_eq!(
+            request.extent,
+            Extent::Whole,
+            "a cut request looks whole: {}",
+            both()
+        );
+        assert_eq!(
+            shown(&seen.body),
+            shown(&request.body),
+            "the body: {}",
+            both()
+        );
+    } else {
+        assert!(
+            request.body.starts_with(&seen.body),
+            "some of the body: {}",
+            both()
+        );
+    }
+    let hosts = wire::values(&seen.fields, "host");
+    assert_eq!(hosts.len(), 1, "one Host: {}", both());
+    if let Some(host) = &request.host {
+        assert_eq!(shown(hosts[0]), shown(host), "the Host: {}", both());
+    }
+    assert_eq!(
+        wire::values(&seen.fields, "x-forwarded-for"),
+        [client.to_string().as_bytes()],
+        "{}",
+        both()
+    );
+    fields_are_the_clients_or_the_proxys(seen, request);
+    let cookies = |fields| wire::values(fields, "cookie");
+    assert_eq!(
+        cookies(&seen.fields),
+        cookies(&request.fields),
+        "the cookies: {}",
+        both()
+    );
+}
+
+fn fields_are_the_clients_or_the_proxys(seen: &Seen, request: &Request) {
+    let upgrades = !wire::values(&seen.fields, "upgrade").is_empty();
+    let mut unused: Vec<&wire::Field> = request.fields.iter().collect();
+    for field in &seen.fields {
+        let (name, value) = (&*field.0, &*field.1);
+        let plain: Vec<u8> = name
+            .iter()
+            .map(|byte| if *byte == b'_' { b'-' } else { *byte })
+            .collect();
+        if PROXYS.contains(&name) {
+            let once = wire::values(&seen.fields, &String::from_utf8_lossy(name)).len() == 1;
+            assert!(once, "{} twice: {seen:#?}", shown(name));
+        } else if upgrades && matches!(name, b"connection" | b"upgrade") {
+            assert!(name != b"connection" || value == b"upgrade", "{seen:#?}");
+            assert!(
+                !value
+                    .to_ascii_lowercase()
+                    .windows(3)
+                    .any(|part| part == b"h2c"),
+                "{seen:#?}"
+            );
+        } else {
+            assert!(
+                !HOP_BY_HOP.contains(&name),
+                "{} is for one hop: {seen:#?}",
+                shown(name)
+            );
+            assert!(
+                !PROXYS[FRAMING..].contains(&&*plain),
+                "{} is a twin: {seen:#?}",
+                shown(name)
+            );
+            let from = unused.iter().position(|own| *own == field);
+            let from = from.unwrap_or_else(|| {
+                panic!("nobody said {}: {seen:#?}\nfrom {request:#?}", shown(name))
+            });
+            unused.remove(from);
+        }
+    }
+}
+
+/// As long as nothing odd came before them.
+fn ordinary_requests_are_served(reference: &Reference, responses: &[Response]) {
+    for (index, request) in reference.requests.iter().enumerate() {
+        if request.fate != Fate::Must {
+            return;
+        }
+        let served = responses
+            .get(index)
+            .is_some_and(|response| response.status == 200 && response.seen.is_some());
+        assert!(
+            served,
+            "request {index} is ordinary and is not served: {responses:?}\nto {reference:#?}"
+        );
+    }
+}
+
+/// Where the fields that frame end in [`PROXYS`].
+const FRAMING: usize = 3;
+/// Fields that the proxy sets, whatever the client said.
+const PROXYS: [&[u8]; 9] = [
+    b"content-length",
+    b"transfer-encoding",
+    b"host",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-proto",
+    b"x-request-id",
+    b"x-onelane-access",
+    b"x-onelane-secret",
+];
+const HOP_BY_HOP: [&[u8]; 9] = [
+    b"connection",
+    b"keep-alive",
+    b"proxy-connection",
+    b"proxy-authenticate",
+    b"proxy-authorization",
+    b"te",
+    b"trailer",
+    b"upgrade",
+    b"expect",
+];
