@@ -4,11 +4,12 @@
 //! address in X-Forwarded-For.
 //! Does not do: compare with what the client sent; `check` does.
 
+use std::fmt;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::wire::{self, Field, shown};
+use super::wire::{self, Field, shown, shown_fields};
 
 /// A listening application.
 pub(super) struct Application {
@@ -17,7 +18,7 @@ pub(super) struct Application {
 }
 
 /// A request as the application got it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Seen {
     /// Said in the answer's `X-Seen`.
     pub(super) number: usize,
@@ -57,6 +58,19 @@ enum Stop {
     Closed,
     /// It is not well formed.
     Objection(String),
+}
+
+impl fmt::Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seen")
+            .field("number", &self.number)
+            .field("method", &shown(&self.method))
+            .field("target", &shown(&self.target))
+            .field("fields", &shown_fields(&self.fields))
+            .field("body", &shown(&self.body))
+            .field("whole", &self.whole)
+            .finish()
+    }
 }
 
 impl Application {

@@ -4,7 +4,9 @@
 //! what no recipient may accept ends the reading. Written without the product's parsers.
 //! Does not do: know Onelane's limits.
 
-use super::wire::{self, Field};
+use std::fmt;
+
+use super::wire::{self, Field, shown, shown_fields};
 
 /// All that a client said.
 #[derive(Debug)]
@@ -16,7 +18,6 @@ pub(super) struct Reference {
 }
 
 /// A request.
-#[derive(Debug)]
 pub(super) struct Request {
     pub(super) method: Vec<u8>,
     /// In origin form.
@@ -79,6 +80,20 @@ enum Framing {
 
 /// Why there is no more.
 type Stop = End;
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &shown(&self.method))
+            .field("target", &shown(&self.target))
+            .field("host", &self.host.as_deref().map(shown))
+            .field("fields", &shown_fields(&self.fields))
+            .field("body", &shown(&self.body))
+            .field("extent", &self.extent)
+            .field("fate", &self.fate)
+            .finish()
+    }
+}
 
 /// Reads all that a client sent.
 pub(super) fn read(bytes: &[u8]) -> Reference {

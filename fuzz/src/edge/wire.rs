@@ -74,3 +74,9 @@ pub(super) fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 pub(super) fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
+
+/// Fields as text, for messages.
+pub(super) fn shown_fields(fields: &[Field]) -> Vec<String> {
+    let line = |(name, value): &Field| format!("{}: {}", shown(name), shown(value));
+    fields.iter().map(line).collect()
+}
