@@ -22,7 +22,7 @@ use crate::gateway::{Fault, Policy, Shared};
 use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics::{Gauges, Labels, Metrics};
-use crate::server::{self, Core, Handle};
+use crate::server::{self, Core, Handle, ProxyFault};
 use crate::session::OddReason;
 use crate::shutdown::{Drain, Draining};
 use crate::{admin, upstream};
@@ -196,6 +196,7 @@ fn labels(policy: &Policy) -> Labels {
         refusals: &Reason::LABELS,
         upstream_errors: &Fault::LABELS,
         odd_cookies: &OddReason::LABELS,
+        proxy_faults: &ProxyFault::LABELS,
         routes: policy.routes.labels().map(ToString::to_string).collect(),
     }
 }

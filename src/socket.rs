@@ -2,7 +2,8 @@
 //!
 //! hyper does not see its client leave while a request body is unread or pipelined bytes are waiting. The socket is
 //! therefore shared: hyper reads and writes it through [`SocketIo`], and a request that waits in a lane watches it
-//! through [`Socket::left`], which reads ahead into a small buffer that hyper is served from first.
+//! through [`Socket::left`], which reads ahead into a small buffer that hyper is served from first. What stands before
+//! the protocol is read the same way, by [`Socket::look_ahead`].
 //!
 //! Guarantees: no byte is lost or reordered; a FIN or RST that the kernel can show ends [`Socket::left`] (a FIN behind
 //! more than the kernel's receive window cannot be seen). Does not do: TLS, timeouts.
@@ -88,6 +89,31 @@ impl Socket {
         }
     }
 
+    /// Reads ahead until `judge` makes something of the bytes so far; None when the peer has left, or the read-ahead is
+    /// full, before that. The bytes stay where they are, for whoever reads next.
+    ///
+    /// Cancel safe: what was read is kept.
+    pub async fn look_ahead<T>(&self, mut judge: impl FnMut(&[u8]) -> Option<T>) -> Option<T> {
+        std::future::poll_fn(|cx| {
+            let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+            loop {
+                if let Some(verdict) = judge(&ahead) {
+                    return Poll::Ready(Some(verdict));
+                }
+                if ready!(self.poll_more(&mut ahead, cx)).is_some() {
+                    return Poll::Ready(None);
+                }
+            }
+        })
+        .await
+    }
+
+    /// Takes the first `count` bytes off what was read ahead: they have been used.
+    pub fn skip_ahead(&self, count: usize) {
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        self.advance(&mut ahead, count);
+    }
+
     /// Sends a FIN, then reads everything over until the peer closes too. To be used when no protocol speaks on the
     /// socket any more.
     pub async fn close(&self) {
@@ -134,22 +160,34 @@ impl Socket {
     fn poll_ahead(&self, cx: &mut Context<'_>) -> Poll<Sight> {
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
+            if let Some(sight) = ready!(self.poll_more(&mut ahead, cx)) {
+                return Poll::Ready(sight);
+            }
+        }
+    }
+
+    /// Reads ahead once; None when something came.
+    fn poll_more(&self, ahead: &mut BytesMut, cx: &mut Context<'_>) -> Poll<Option<Sight>> {
+        loop {
             if self.ended.load(Ordering::Relaxed) {
-                return Poll::Ready(Sight::Left);
+                return Poll::Ready(Some(Sight::Left));
             }
             let room = AHEAD_MAX - ahead.len();
             if room == 0 {
-                return Poll::Ready(Sight::Blocked);
+                return Poll::Ready(Some(Sight::Blocked));
             }
             if ready!(self.stream.poll_read_ready(cx)).is_err() {
-                return Poll::Ready(Sight::Left);
+                return Poll::Ready(Some(Sight::Left));
             }
             ahead.reserve(room.min(AHEAD_STEP));
             match self.stream.try_read_buf(&mut (&mut *ahead).limit(room)) {
                 Ok(0) => self.ended.store(true, Ordering::Relaxed),
-                Ok(_) => self.has_ahead.store(true, Ordering::Relaxed),
+                Ok(_) => {
+                    self.has_ahead.store(true, Ordering::Relaxed);
+                    return Poll::Ready(None);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return Poll::Ready(Sight::Left),
+                Err(_) => return Poll::Ready(Some(Sight::Left)),
             }
         }
     }
@@ -188,12 +226,17 @@ impl Socket {
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         let length = ahead.len().min(buffer.remaining());
         buffer.put_slice(&ahead[..length]);
-        ahead.advance(length);
+        self.advance(&mut ahead, length);
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    fn advance(&self, ahead: &mut BytesMut, count: usize) {
+        ahead.advance(count.min(ahead.len()));
         if ahead.is_empty() {
             *ahead = BytesMut::new();
             self.has_ahead.store(false, Ordering::Relaxed);
         }
-        true
     }
 }
 

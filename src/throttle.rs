@@ -77,10 +77,13 @@ impl Drop for WaitingPlace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::PeerAddr;
+    use crate::client::{Ipv6Prefix, PeerAddr};
 
     fn network(address: &str) -> ClientNetwork {
-        PeerAddr::new(address.parse().unwrap()).client().network()
+        let prefix = Ipv6Prefix::new(64).unwrap();
+        PeerAddr::new(address.parse().unwrap())
+            .client()
+            .network(prefix)
     }
 
     #[test]

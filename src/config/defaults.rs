@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::client::ForwardingHeader;
 use crate::gateway::ServerTiming;
 use crate::lane::{OnFull, OnHoldLimit};
 use crate::route::{Access, Mode, OnClientGone, Reads, Release};
@@ -57,6 +58,11 @@ pub(super) const MAX_WAITING: usize = 10_000;
 pub(super) const CLIENT_SHARE: usize = 4;
 /// A few requests beside the lane, never a flood.
 pub(super) const MAX_PASSED: usize = 10;
+
+/// What most balancers send.
+pub(super) const FORWARDING_HEADER: ForwardingHeader = ForwardingHeader::XForwardedFor;
+/// What one subscriber commonly gets: to count by less lets one client be many.
+pub(super) const IPV6_PREFIX: usize = 64;
 
 /// More than a site of one server has; the memory of 20,000 idle connections fits into a small container.
 pub(super) const CONNECTIONS: usize = 20_000;

@@ -13,6 +13,7 @@ use crate::gateway::{Policy, ServerTiming};
 use crate::upstream as application;
 
 mod advice;
+mod client;
 mod defaults;
 mod env;
 mod file;
@@ -214,6 +215,7 @@ fn read(top: &Section<'_>, folder: &Path) -> (Startup, Policy) {
     let policy = Policy {
         routes: routes::read(top, &terms, &session, startup.upstream.response_timeout),
         sessions: session.sessions,
+        client: client::read(top),
         max_waiting,
         max_waiting_per_client: (max_waiting / defaults::CLIENT_SHARE).max(1),
         buffers: limits.buffers,
@@ -288,6 +290,7 @@ const TOP: Keys = Keys {
         "release",
         "follow_hold",
         "on_client_gone",
+        "client",
         "limits",
         "application",
         "refusals",
@@ -306,11 +309,6 @@ const TOP: Keys = Keys {
         Refused::later(
             "throttle",
             "remove it; queue.limit and queue.max_waiting bound what waits",
-        ),
-        Refused::later("client", "remove it; the client is the socket's other end"),
-        Refused::later(
-            "trusted_proxies",
-            "remove it; the client is the socket's other end",
         ),
         Refused::later("telemetry", "remove it; the admin listener has /metrics"),
         Refused::later(

@@ -77,7 +77,8 @@ impl Visit<'_> {
         waiting: Waiting,
         session: &Session<'_>,
     ) -> Result<Result<Permit, WaitEnded>, Ended> {
-        let (network, share) = (self.ip.network(), self.policy.max_waiting_per_client);
+        let network = self.policy.client.network(self.ip);
+        let share = self.policy.max_waiting_per_client;
         let place = self.gateway.waiters.admit(network, share);
         let _place = place.map_err(|_| self.full(Reason::TooManyWaiting, session))?;
         self.notes.position = waiting.position();

@@ -1,8 +1,9 @@
 //! Header fields on their way: what is taken off, what is put on, in both directions.
 //!
 //! Guarantees: hop-by-hop fields and those that `Connection` nominates go no further (RFC 9110 7.6.1); a client can
-//! neither inject nor strip a field that Onelane sets; an underscore twin of such a field (`X_Forwarded_For`) is
-//! dropped, since IIS and CGI cannot tell it from the real one. Host is kept. Does not do: `Via`.
+//! neither inject nor strip a field that Onelane sets, and a trusted proxy only those of `forwarding`; an underscore twin
+//! of such a field (`X_Forwarded_For`) is dropped, since IIS and CGI cannot tell it from the real one. Host is kept.
+//! Does not do: `Via`.
 
 use std::time::Duration;
 
@@ -12,13 +13,18 @@ use http::header::{
 };
 use smallvec::SmallVec;
 
-use crate::client::ClientIp;
+use super::forwarding::{self, FORWARDING};
+use crate::client::{ClientIp, Scheme, Via};
 use crate::route::Access;
 
 /// What Onelane tells the application about a request.
 #[derive(Debug)]
 pub(super) struct Told<'a> {
-    pub(super) client: ClientIp,
+    /// The other end of the connection.
+    pub(super) peer: ClientIp,
+    /// Whether what it says of others is believed.
+    pub(super) via: Via,
+    pub(super) scheme: Scheme,
     pub(super) request_id: &'a HeaderValue,
     /// None in observe mode, which changes nothing.
     pub(super) access: Option<Access>,
@@ -34,11 +40,7 @@ pub(super) fn to_application(headers: &mut HeaderMap, told: &Told<'_>) {
         headers.remove(name);
     }
     remove_underscore_twins(headers);
-    if let Some(host) = headers.get(HOST).cloned() {
-        headers.insert(X_FORWARDED_HOST, host);
-    }
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
-    headers.insert(X_FORWARDED_FOR, address(told.client));
+    forwarding::append(headers, told.peer, told.via, told.scheme);
     headers.insert(X_REQUEST_ID, told.request_id.clone());
     if let Some(access) = told.access {
         headers.insert(X_ONELANE_ACCESS, HeaderValue::from_static(access.label()));
@@ -111,7 +113,7 @@ fn remove_nominated(headers: &mut HeaderMap) {
         .iter()
         .flat_map(tokens)
         .filter_map(|token| HeaderName::from_bytes(token).ok())
-        .filter(|name| !KEPT.contains(name))
+        .filter(|name| !KEPT.contains(name) && !FORWARDING.contains(name))
         .collect();
     for name in nominated {
         headers.remove(name);
@@ -132,7 +134,8 @@ fn remove_underscore_twins(headers: &mut HeaderMap) {
         .filter(|name| name.as_str().contains('_'))
         .filter(|name| {
             let twin = name.as_str().replace('_', "-");
-            NEVER_FROM_CLIENTS.iter().any(|own| own.as_str() == twin)
+            let mut own = NEVER_FROM_CLIENTS.iter().chain(&FORWARDING);
+            own.any(|own| own.as_str() == twin)
         })
         .cloned()
         .collect();
@@ -141,14 +144,7 @@ fn remove_underscore_twins(headers: &mut HeaderMap) {
     }
 }
 
-fn address(client: ClientIp) -> HeaderValue {
-    HeaderValue::try_from(client.to_string()).expect("an address is visible ASCII")
-}
-
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_ONELANE_ACCESS: HeaderName = HeaderName::from_static("x-onelane-access");
 const X_ONELANE_SECRET: HeaderName = HeaderName::from_static("x-onelane-secret");
 /// The id of a request, in requests, responses, refusals and logs alike.
@@ -168,15 +164,10 @@ static HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// Fields that only Onelane, or the server itself, may set.
-static NEVER_FROM_CLIENTS: [HeaderName; 13] = [
+static NEVER_FROM_CLIENTS: [HeaderName; 8] = [
     EXPECT, // answered here: hyper sends 100 when the body is first read
-    header::FORWARDED,
     HeaderName::from_static("aspfiltersessionid"), // ASP.NET would take it for the cookieless session id
     HeaderName::from_static("http2-settings"),
-    HeaderName::from_static("x-real-ip"),
-    X_FORWARDED_FOR,
-    X_FORWARDED_HOST,
-    X_FORWARDED_PROTO,
     X_ONELANE_ACCESS,
     X_ONELANE_SECRET,
     HeaderName::from_static("x-onelane-ticket"),
@@ -204,10 +195,16 @@ mod tests {
     use crate::client::PeerAddr;
 
     fn forwarded(fields: &[(&str, &str)]) -> HeaderMap {
+        forwarded_by(Via::Direct, fields)
+    }
+
+    fn forwarded_by(via: Via, fields: &[(&str, &str)]) -> HeaderMap {
         let mut headers = map(fields);
         let id = HeaderValue::from_static("id-1");
         let told = Told {
-            client: PeerAddr::new(SocketAddr::from(([192, 0, 2, 1], 5))).client(),
+            peer: PeerAddr::new(SocketAddr::from(([192, 0, 2, 1], 5))).client(),
+            via,
+            scheme: Scheme::Http,
             request_id: &id,
             access: Some(Access::Write),
             secret: None,
@@ -299,6 +296,22 @@ mod tests {
             assert!(!headers.contains_key(gone), "{gone}");
         }
         assert_eq!(headers["x_own_name"], "kept");
+    }
+
+    #[test]
+    fn what_a_trusted_proxy_forwards_cannot_be_nominated_away_or_have_a_twin() {
+        let headers = forwarded_by(
+            Via::Proxied,
+            &[
+                ("connection", "x-forwarded-for, x-real-ip"),
+                ("x-forwarded-for", "203.0.113.7"),
+                ("x-real-ip", "203.0.113.7"),
+                ("x_real_ip", "6.6.6.6"),
+            ],
+        );
+        assert_eq!(headers["x-forwarded-for"], "203.0.113.7, 192.0.2.1");
+        assert_eq!(headers["x-real-ip"], "203.0.113.7");
+        assert!(!headers.contains_key("x_real_ip"));
     }
 
     #[test]

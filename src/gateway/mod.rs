@@ -9,6 +9,7 @@ mod delivery;
 mod entrance;
 mod entry;
 mod exchange;
+mod forwarding;
 mod headers;
 mod pipe;
 mod policy;
@@ -19,11 +20,10 @@ mod reply;
 mod steps;
 mod tunnel;
 mod upload;
+mod warnings;
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::{Arc, Weak};
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use http::header::HeaderValue;
@@ -36,6 +36,7 @@ pub use pipe::{ClientBody, Cut};
 pub use policy::{Buffers, Policy, ServerTiming};
 pub use reply::{Answers, NoAnswer};
 pub use upload::{BodyFault, RequestBody};
+pub use warnings::Seldom;
 
 use account::Notes;
 use alarm::{Alarm, now};
@@ -46,8 +47,9 @@ use record::AccessLog;
 use refusal::Format;
 use reply::Reply;
 use tunnel::Switch;
+use warnings::Warnings;
 
-use crate::client::{ClientIp, PeerAddr, Scheme};
+use crate::client::{ClientIp, PeerAddr, Resolved, Scheme, Via};
 use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics;
@@ -68,8 +70,7 @@ pub struct Gateway {
     metrics: Arc<metrics::Core>,
     upstream: Upstream<RequestBody>,
     log: AccessLog,
-    /// When a session cookie that does not match was last warned of.
-    warned: Cell<Option<Instant>>,
+    warnings: Warnings,
 }
 
 /// What all cores share.
@@ -112,6 +113,8 @@ struct Visit<'g> {
     client: &'g Client,
     /// Who asks.
     ip: ClientIp,
+    /// Whose word that is.
+    via: Via,
     request_id: HeaderValue,
     reply: Reply,
     entry: Entry,
@@ -157,7 +160,6 @@ impl Gateway {
             draining,
             upstream,
         } = shared;
-        let (upstream, warned) = (Upstream::new(upstream), Cell::new(None));
         Self {
             policy,
             lanes,
@@ -165,10 +167,15 @@ impl Gateway {
             budget,
             draining,
             metrics,
-            upstream,
+            upstream: Upstream::new(upstream),
             log,
-            warned,
+            warnings: Warnings::default(),
         }
+    }
+
+    /// The policy of now; a request takes its own snapshot.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
     }
 
     /// Closes idle connections to the application whose time is over; to be called about once a second.
@@ -203,6 +210,7 @@ impl Gateway {
         answers: Answers,
     ) -> Visit<'g> {
         let (started, request_id) = (now(), steps::request_id());
+        let Resolved { ip, via } = self.client(policy, client, &head.headers);
         let format = Format::accepted(&head.headers);
         Visit {
             gateway: self,
@@ -210,7 +218,8 @@ impl Gateway {
             terms: decision.terms,
             route: decision.label,
             client,
-            ip: client.peer.client(),
+            ip,
+            via,
             reply: Reply::new(answers, format, request_id.clone(), Arc::clone(policy)),
             request_id,
             entry: Entry::free(started),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::client;
 use crate::gateway::refusal::{Reason, RefusalPage};
 use crate::route::RouteTable;
 use crate::session::Sessions;
@@ -14,6 +15,8 @@ pub struct Policy {
     pub routes: RouteTable,
     /// Request → session key.
     pub sessions: Sessions,
+    /// Request → client.
+    pub client: client::Settings,
     /// The cap on the waiters of all lanes together (`queue.max_waiting`).
     pub max_waiting: usize,
     /// Of `max_waiting`, what one client network may hold: a quarter.

@@ -78,7 +78,8 @@ fn host(head: &mut Parts) -> Result<(), Reason> {
     Ok(())
 }
 
-fn is_authority(host: &[u8]) -> bool {
+/// A host with or without a port, and without a user.
+pub(super) fn is_authority(host: &[u8]) -> bool {
     !host.contains(&b'@') && Authority::try_from(host).is_ok()
 }
 

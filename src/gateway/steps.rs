@@ -1,18 +1,17 @@
 //! The short steps of a request, between the long ones.
 
-use std::time::{Duration, Instant};
-
-use http::header::{ALLOW, CONNECTION, HOST, HeaderValue};
+use http::header::{ALLOW, CONNECTION, HOST, HeaderMap, HeaderValue};
 use http::{Response, StatusCode, request, response};
 
 use super::alarm::now;
 use super::delivery::Delivered;
 use super::headers::{self, Told};
 use super::pipe::ClientBody;
-use super::policy::ServerTiming;
+use super::policy::{Policy, ServerTiming};
 use super::refusal::Refusal;
 use super::tunnel::Switch;
-use super::{Outcome, Visit};
+use super::{Client, Gateway, Outcome, Visit};
+use crate::client::{Resolved, Via};
 use crate::route::Mode;
 use crate::session::{self, Found, OddReason, Session};
 
@@ -40,7 +39,7 @@ impl<'g> Visit<'g> {
             Found::Odd(odd) => {
                 self.gateway.metrics.odd_cookie(odd.reason as usize);
                 // Applications empty the cookie at logout: that is no sign of a wrong pattern.
-                if odd.reason != OddReason::Empty && self.gateway.may_warn(now()) {
+                if odd.reason != OddReason::Empty && self.gateway.warnings.odd_cookies.may(now()) {
                     tracing::warn!(
                         source = %odd.source,
                         reason = %odd.reason,
@@ -65,7 +64,9 @@ impl<'g> Visit<'g> {
     /// Brings the header into the form that the application gets.
     pub(super) fn tell(&self, head: &mut request::Parts, switch: Option<&Switch>) {
         let told = Told {
-            client: self.ip,
+            peer: self.client.peer.client(),
+            via: self.via,
+            scheme: self.client.scheme,
             request_id: &self.request_id,
             access: (self.terms.mode == Mode::Enforce).then_some(self.terms.access),
             secret: self.policy.application_secret.as_ref(),
@@ -99,21 +100,24 @@ impl<'g> Visit<'g> {
     }
 }
 
-impl super::Gateway {
-    fn may_warn(&self, now: Instant) -> bool {
-        let may = self
-            .warned
-            .get()
-            .is_none_or(|last| now.saturating_duration_since(last) >= WARN_EVERY);
-        if may {
-            self.warned.set(Some(now));
+impl Gateway {
+    /// Who asks. Forwarding headers of a peer that is no trusted proxy are counted, and warned of now and then: if it is
+    /// a balancer, the whole site is one client.
+    pub(super) fn client(&self, policy: &Policy, client: &Client, headers: &HeaderMap) -> Resolved {
+        let resolved = policy.client.client(client.peer, headers);
+        if resolved.via == Via::Spoofed {
+            self.metrics.forwarded_untrusted();
+            if self.warnings.forwarded.may(now()) {
+                let (peer, cidr) = (resolved.ip, resolved.ip.cidr());
+                tracing::warn!(
+                    "forwarding headers from {peer}, which is no trusted proxy, are ignored; \
+                     if it is your balancer, add {cidr} to client.trusted_proxies (warned once a minute)"
+                );
+            }
         }
-        may
+        resolved
     }
 }
-
-/// How often one core warns of the same thing.
-const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// A new request id: 128 random bits in hex.
 pub(super) fn request_id() -> HeaderValue {

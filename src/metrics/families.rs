@@ -18,6 +18,8 @@ pub(super) enum Family {
     UpstreamReused,
     UpstreamErrors,
     OddCookies,
+    ForwardedUntrusted,
+    ProxyHeaders,
     ClientsGone,
     Exceptions,
     HeldOver,
@@ -51,6 +53,7 @@ pub(super) enum Label {
     Gone,
     OddCookie,
     Outcome,
+    ProxyFault,
     Refusal,
     Route,
     UpstreamError,
@@ -71,7 +74,7 @@ impl Label {
             Self::Access => "access",
             Self::Exception => "kind",
             Self::Gone => "where",
-            Self::OddCookie | Self::Refusal | Self::UpstreamError => "reason",
+            Self::OddCookie | Self::ProxyFault | Self::Refusal | Self::UpstreamError => "reason",
             Self::Outcome => "outcome",
             Self::Route => "route",
         }
@@ -117,7 +120,7 @@ pub(super) const HOLD_BOUNDS: [f64; 15] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
 ];
 
-pub(super) const FAMILIES: [Declared; 14] = [
+pub(super) const FAMILIES: [Declared; 16] = [
     counter(
         Family::Requests,
         "requests",
@@ -165,6 +168,18 @@ pub(super) const FAMILIES: [Declared; 14] = [
         "session_cookies_odd",
         "Session cookies that are not what the application issues, so that their requests had no lane.",
         &[Label::OddCookie],
+    ),
+    counter(
+        Family::ForwardedUntrusted,
+        "forwarded_untrusted",
+        "Requests whose forwarding headers were ignored, since their peer is no trusted proxy.",
+        &[],
+    ),
+    counter(
+        Family::ProxyHeaders,
+        "proxy_headers_refused",
+        "Connections that were closed because of their PROXY header, by reason.",
+        &[Label::ProxyFault],
     ),
     counter(
         Family::ClientsGone,

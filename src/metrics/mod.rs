@@ -31,6 +31,8 @@ pub struct Labels {
     pub upstream_errors: &'static [&'static str],
     /// `reason` of `onelane_session_cookies_odd_total`.
     pub odd_cookies: &'static [&'static str],
+    /// `reason` of `onelane_proxy_headers_refused_total`.
+    pub proxy_faults: &'static [&'static str],
     /// `route` of `onelane_nested_total`, in the order of the table; routes with one label share one series.
     pub routes: Vec<String>,
 }
@@ -198,6 +200,16 @@ impl Core {
         self.add(Family::OddCookies, reason, 1);
     }
 
+    /// A request had forwarding headers from a peer that is no trusted proxy.
+    pub fn forwarded_untrusted(&self) {
+        self.add(Family::ForwardedUntrusted, 0, 1);
+    }
+
+    /// A connection was closed because of its PROXY header. Takes an index into [`Labels::proxy_faults`].
+    pub fn proxy_fault(&self, reason: usize) {
+        self.add(Family::ProxyHeaders, reason, 1);
+    }
+
     /// A client left before its answer.
     pub fn client_gone(&self, from: Gone) {
         self.add(Family::ClientsGone, from as usize, 1);
@@ -302,6 +314,7 @@ impl Shape {
             Label::Gone => Gone::LABELS.to_vec(),
             Label::OddCookie => self.labels.odd_cookies.to_vec(),
             Label::Outcome => self.labels.outcomes.to_vec(),
+            Label::ProxyFault => self.labels.proxy_faults.to_vec(),
             Label::Refusal => self.labels.refusals.to_vec(),
             Label::Route => self.routes.iter().map(String::as_str).collect(),
             Label::UpstreamError => self.labels.upstream_errors.to_vec(),

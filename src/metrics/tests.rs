@@ -11,6 +11,7 @@ fn metrics(cores: usize) -> Metrics {
         refusals: &["queue_full", "draining"],
         upstream_errors: &["reset"],
         odd_cookies: &["length"],
+        proxy_faults: &["malformed", "untrusted"],
         routes: vec!["/a".to_owned(), "say \"hi\"\\".to_owned(), "/a".to_owned()],
     };
     Metrics::new(cores, labels)
@@ -47,6 +48,8 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_upstream_connections_reused counter",
             "onelane_upstream_errors counter",
             "onelane_session_cookies_odd counter",
+            "onelane_forwarded_untrusted counter",
+            "onelane_proxy_headers_refused counter",
             "onelane_clients_gone counter",
             "onelane_exclusion_exceptions counter",
             "onelane_held_over_limit counter",
@@ -125,6 +128,14 @@ fn each_recording_counts_its_own_series_and_no_other() {
     assert_counts(
         |core| core.odd_cookie(0),
         r#"onelane_session_cookies_odd_total{reason="length"}"#,
+    );
+    assert_counts(
+        Core::forwarded_untrusted,
+        "onelane_forwarded_untrusted_total",
+    );
+    assert_counts(
+        |core| core.proxy_fault(1),
+        r#"onelane_proxy_headers_refused_total{reason="untrusted"}"#,
     );
     assert_counts(
         |core| core.client_gone(Gone::Waiting),

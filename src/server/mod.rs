@@ -9,11 +9,14 @@ mod connection;
 mod core;
 mod head;
 mod listener;
+#[cfg_attr(not(test), expect(dead_code, reason = "the accept path calls it"))]
+mod proxy_protocol;
 
 use std::time::Duration;
 
 pub use self::core::{Core, Handle, spawn};
 pub use listener::accept;
+pub use proxy_protocol::ProxyFault;
 
 /// The bounds of client connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -397,6 +397,31 @@ mod signals {
     }
 
     #[test]
+    fn a_balancer_that_is_not_trusted_is_warned_of_once_with_the_line_to_add() {
+        for (trusted, warnings) in [("", 1), ("client: { trusted_proxies: [127.0.0.0/8] }\n", 0)] {
+            let yaml = "listen: 127.0.0.1:0\nadmin: off\nsession: { preset: php }\n";
+            let file = File::new(&format!("{yaml}{trusted}"));
+            let running = Running::start(&file);
+            let mut client = TcpStream::connect(running.address("listening for clients")).unwrap();
+            for _ in 0..3 {
+                client
+                    .write_all(
+                        b"OPTIONS * HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n",
+                    )
+                    .unwrap();
+                assert!(client.read(&mut [0; 1024]).unwrap() > 0);
+            }
+            running.signal("TERM");
+            let log: Vec<String> = running.lines.iter().collect();
+            let said = log.iter().filter(|line| {
+                line.contains("forwarding headers from 127.0.0.1")
+                    && line.contains("add 127.0.0.1/32 to client.trusted_proxies")
+            });
+            assert_eq!(said.count(), warnings, "{log:?}");
+        }
+    }
+
+    #[test]
     fn requests_that_are_cut_off_exit_1_with_their_number() {
         let application = Silent::new();
         let file = application.file("10ms");

@@ -324,7 +324,6 @@ fn their_keys_are_refused_as_such() {
         "queue: { admission: estimate }",
         "limits: { request_spool: 64MiB }",
         "throttle: [{ rate: 100/s }]",
-        "client: { trusted_proxies: [10.0.0.0/8] }",
         "application: { on_read_wrote: warn }",
         "admin: { token: abc }",
         "store: redis",

@@ -12,6 +12,7 @@ use crate::lane::{OnFull, OnHoldLimit};
 use crate::route::{Access, Mode, OnClientGone, Reads, Release, Terms};
 use crate::session::Found;
 
+mod client;
 mod doubts;
 mod files;
 mod mistakes;
