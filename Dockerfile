@@ -10,10 +10,13 @@ COPY config config
 # A named target keeps +crt-static away from build scripts and procedural macros; its name is this machine's own.
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
  && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$target" \
- && cp "target/$target/release/onelane" /onelane
+ && cp "target/$target/release/onelane" /onelane \
+ && mkdir -p /skeleton/tmp && chmod 1777 /skeleton/tmp
 
 FROM scratch
 COPY --from=build /onelane /onelane
+# A place for the temporary files of large uploads.
+COPY --from=build /skeleton/ /
 COPY config/container.yaml /etc/onelane/onelane.yaml
 USER 65532:65532
 EXPOSE 8080 9180

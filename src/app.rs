@@ -7,7 +7,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -15,22 +15,25 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 
-use crate::config::{self, Config, Startup};
+use crate::config::{self, Config, Http2, Startup};
 use crate::gateway::record::{ACCESS_LABELS, AccessLog, LineFormat, Outcome};
 use crate::gateway::refusal::Reason;
-use crate::gateway::{Fault, Policy, Shared};
+use crate::gateway::{DENY_LIST, Disk, Fault, Policy, Shared};
 use crate::lane::Lanes;
 use crate::memory::Budget;
-use crate::metrics::{Gauges, Labels, Metrics};
+use crate::metrics::{self, CertificateReload, Gauges, Labels, Metrics};
+use crate::pace::Pace;
 use crate::server::{self, Core, Handle, ProxyFault};
 use crate::session::OddReason;
 use crate::shutdown::{Drain, Draining};
+use crate::throttle::Waiters;
+use crate::tls::{self, Acceptor, Certificates, Offer, Reload, Watch};
 use crate::{admin, upstream};
 
 /// Bound sockets; made by [`bind`], or by a caller that has its own.
 #[derive(Debug)]
 pub struct Listeners {
-    /// For clients.
+    /// For clients: one for each of [`Startup::listen`], in its order.
     pub data: Vec<TcpListener>,
     /// For operators.
     pub admin: Option<TcpListener>,
@@ -55,6 +58,8 @@ pub struct Running {
     drain_timeout: Duration,
     lanes: Arc<Lanes>,
     threads: Vec<JoinHandle<()>>,
+    /// Replaces certificates until it is dropped; None when there are none.
+    _watch: Option<Watch>,
     /// Writes what is left of the access log when it is dropped, last of all.
     _log: WorkerGuard,
 }
@@ -76,8 +81,7 @@ pub fn bind(startup: &Startup) -> Result<Listeners, BindError> {
         data: startup
             .listen
             .iter()
-            .copied()
-            .map(one)
+            .map(|listener| one(listener.address))
             .collect::<Result<_, _>>()?,
         admin: startup.admin.listen.map(one).transpose()?,
     })
@@ -124,7 +128,9 @@ impl Running {
         let shared = share(&startup, policy, drain.listen());
         let (writer, log) = tracing_appender::non_blocking(io::stdout());
         let (cores, mut threads) = start_cores(&startup, &shared, &metrics, count, &writer)?;
-        let sources = sources(metrics, &shared, cores.clone());
+        let certificates = certificates(&startup);
+        let watch = watch(&certificates, metrics.core(0))?;
+        let sources = sources(metrics, &shared, cores.clone(), certificates);
         threads.push(start_edge(
             &startup,
             listeners,
@@ -140,6 +146,7 @@ impl Running {
             drain_timeout,
             lanes,
             threads,
+            _watch: watch,
             _log: log,
         })
     }
@@ -183,9 +190,40 @@ fn share(startup: &Startup, policy: Policy, draining: Draining) -> Shared {
         lanes: Arc::default(),
         waiters: Arc::default(),
         budget: Budget::new(startup.buffer_memory),
+        disk: Disk::new(std::env::temp_dir(), startup.spool_disk),
         draining,
         upstream: upstream::Shared::new(startup.upstream.clone()),
     }
+}
+
+/// The certificates of all listeners.
+fn certificates(startup: &Startup) -> Vec<Certificates> {
+    let listeners = startup.listen.iter();
+    listeners
+        .filter_map(|listener| listener.tls.clone())
+        .collect()
+}
+
+/// Watches the files of the certificates, and counts what becomes of them.
+fn watch(certificates: &[Certificates], metrics: Arc<metrics::Core>) -> io::Result<Option<Watch>> {
+    if certificates.is_empty() {
+        return Ok(None);
+    }
+    let count = move |reload| {
+        metrics.certificate_reload(match reload {
+            Reload::Failed(_) => CertificateReload::Failed,
+            Reload::Replaced(_) => CertificateReload::Ok,
+        });
+    };
+    let (pace, clock) = (tls::Pace::default(), SystemTime::now);
+    Watch::start(certificates.to_vec(), pace, clock, count).map(Some)
+}
+
+/// When the first of the certificates ends, in seconds of Unix time.
+fn earliest_end(certificates: &[Certificates]) -> Option<u64> {
+    let ends = certificates.iter().map(Certificates::earliest_end);
+    let end = ends.min()?.duration_since(SystemTime::UNIX_EPOCH);
+    Some(end.map_or(0, |since| since.as_secs()))
 }
 
 /// The labels that the metrics, which know none of our types, are given.
@@ -198,6 +236,10 @@ fn labels(policy: &Policy) -> Labels {
         odd_cookies: &OddReason::LABELS,
         proxy_faults: &ProxyFault::LABELS,
         routes: policy.routes.labels().map(ToString::to_string).collect(),
+        throttle_rules: std::iter::once(DENY_LIST)
+            .chain(policy.throttle.iter().map(|rule| &*rule.name))
+            .map(ToString::to_string)
+            .collect(),
     }
 }
 
@@ -208,7 +250,7 @@ fn start_cores(
     count: usize,
     writer: &NonBlocking,
 ) -> io::Result<(Vec<Handle>, Vec<JoinHandle<()>>)> {
-    let limits = limits(startup);
+    let (limits, clients) = (limits(startup), Arc::<Waiters>::default());
     (0..count)
         .map(|number| {
             let core = Core {
@@ -216,6 +258,7 @@ fn start_cores(
                 metrics: metrics.core(number),
                 log: access_log(startup.log, writer),
                 limits,
+                clients: Arc::clone(&clients),
             };
             server::spawn(format!("core-{number}"), core)
         })
@@ -226,15 +269,27 @@ fn start_cores(
 fn limits(startup: &Startup) -> server::Limits {
     let config::Edge {
         connections,
+        connections_per_client,
         header_size,
+        headers,
         header_timeout,
         idle_timeout,
+        send_timeout,
+        min_rate,
+        http2_streams,
     } = startup.edge;
     server::Limits {
         connections,
+        connections_per_client,
         header_size,
+        headers,
         header_timeout,
         idle_timeout,
+        send_pace: Pace {
+            grace: send_timeout,
+            rate: min_rate,
+        },
+        streams: http2_streams,
     }
 }
 
@@ -251,8 +306,15 @@ fn access_log(log: config::Log, writer: &NonBlocking) -> AccessLog {
 }
 
 /// What the admin listener tells.
-fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin::Sources {
+fn sources(
+    metrics: Arc<Metrics>,
+    shared: &Shared,
+    cores: Vec<Handle>,
+    certificates: Vec<Certificates>,
+) -> admin::Sources {
     let (lanes, budget) = (Arc::clone(&shared.lanes), Arc::clone(&shared.budget));
+    let disk = Arc::clone(&shared.disk);
+    let policy = Arc::clone(&shared.policy);
     let gauges = move || {
         let counts = lanes.counts();
         Gauges {
@@ -261,12 +323,30 @@ fn sources(metrics: Arc<Metrics>, shared: &Shared, cores: Vec<Handle>) -> admin:
             waiters: counts.waiting,
             connections: cores.iter().map(Handle::connections).sum(),
             buffer_memory: budget.used(),
+            spool: disk.used(),
+            throttle_clients: policy.load().throttle.clients(),
+            certificate_expiry: earliest_end(&certificates),
         }
     };
     admin::Sources {
         ready: Box::new(|| admin::Readiness::Ready),
         metrics: Box::new(move || metrics.encode(gauges())),
     }
+}
+
+/// How a listener receives its clients.
+fn door(listener: &config::Listener) -> io::Result<server::Door> {
+    let (http2, offer) = match listener.http2 {
+        Http2::Off => (server::Http2::Off, Offer::Http1),
+        Http2::On => (server::Http2::On, Offer::Http2AndHttp1),
+    };
+    let certificates = listener.tls.clone();
+    let acceptor = |certificates| Acceptor::new(certificates, offer);
+    Ok(server::Door {
+        tls: certificates.map(acceptor).transpose()?,
+        proxy_protocol: listener.proxy_protocol,
+        http2,
+    })
 }
 
 /// Starts the thread of the acceptors and of the admin listener.
@@ -289,13 +369,14 @@ fn start_edge(
         .into_iter()
         .map(ready)
         .collect::<io::Result<_>>()?;
+    let doors: Vec<_> = startup.listen.iter().map(door).collect::<io::Result<_>>()?;
     let admin = listeners.admin.map(ready).transpose()?;
     thread::Builder::new()
         .name("edge".to_owned())
         .spawn(move || {
             runtime.block_on(async {
-                let data = data.into_iter().map(|listener| {
-                    server::accept(listener, cores.clone(), limits, draining.clone())
+                let data = data.into_iter().zip(doors).map(|(listener, door)| {
+                    server::accept(listener, door, cores.clone(), limits, draining.clone())
                 });
                 let admin = async {
                     if let Some(listener) = admin {

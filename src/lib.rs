@@ -7,7 +7,7 @@
 //! - [`config`] YAML to valid values
 //! - [`gateway`] one request from arrival to answer: the product on one screen
 //! - the stages: [`client`], [`throttle`], [`route`], [`session`], [`lane`], [`upstream`]
-//! - [`metrics`], [`memory`], [`pace`], [`shutdown`], [`socket`]
+//! - [`metrics`], [`memory`], [`pace`], [`shutdown`], [`socket`], [`tls`]
 
 pub mod admin;
 pub mod app;
@@ -25,4 +25,5 @@ pub mod session;
 pub mod shutdown;
 pub mod socket;
 pub mod throttle;
+pub mod tls;
 pub mod upstream;

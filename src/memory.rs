@@ -1,13 +1,14 @@
-//! The bound of all buffers together.
+//! The bound of all buffers together, and of all temporary files.
 //!
 //! Guarantees: the sum of what is reserved never exceeds the budget, also when many threads take at once; what was
 //! reserved is given back exactly once, on every path, by being dropped. Lock-free; nobody waits.
-//! Does not do: allocate. A reservation is a promise about a buffer that its owner keeps elsewhere.
+//! Does not do: allocate. A reservation is a promise about a buffer, or a file, that its owner keeps elsewhere.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The memory that request and response buffers may use together (`limits.buffer_memory`); shared by all cores.
+/// The bytes that many may use together, shared by all cores: the memory of request and response buffers
+/// (`limits.buffer_memory`), the space of temporary files (`limits.spool_disk`).
 #[derive(Debug)]
 pub struct Budget {
     limit: usize,

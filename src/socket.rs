@@ -11,8 +11,8 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BufMut, BytesMut};
@@ -39,8 +39,6 @@ pub struct Socket {
     has_ahead: AtomicBool,
     /// The peer's end of stream was read by [`Socket::left`].
     ended: AtomicBool,
-    /// How often something was read.
-    reads: AtomicUsize,
 }
 
 /// The socket as hyper reads and writes it.
@@ -74,7 +72,6 @@ impl Socket {
             ahead: Mutex::default(),
             has_ahead: AtomicBool::new(false),
             ended: AtomicBool::new(false),
-            reads: AtomicUsize::new(0),
         })
     }
 
@@ -95,7 +92,7 @@ impl Socket {
     /// Cancel safe: what was read is kept.
     pub async fn look_ahead<T>(&self, mut judge: impl FnMut(&[u8]) -> Option<T>) -> Option<T> {
         std::future::poll_fn(|cx| {
-            let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut ahead = self.ahead();
             loop {
                 if let Some(verdict) = judge(&ahead) {
                     return Poll::Ready(Some(verdict));
@@ -110,7 +107,7 @@ impl Socket {
 
     /// Takes the first `count` bytes off what was read ahead: they have been used.
     pub fn skip_ahead(&self, count: usize) {
-        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ahead = self.ahead();
         self.advance(&mut ahead, count);
     }
 
@@ -138,14 +135,12 @@ impl Socket {
         .await;
     }
 
-    /// How often something was read so far: whether it changes tells a silent peer from one that sends.
-    pub fn reads(&self) -> usize {
-        self.reads.load(Ordering::Relaxed)
-    }
-
-    /// Sends a last word, as far as the system takes it at once.
-    pub fn say(&self, bytes: &[u8]) {
-        self.stream.try_write(bytes).ok();
+    /// Makes the end of the connection a reset: what the peer has not taken is forgotten by the system at once.
+    pub fn reset(&self) {
+        self.stream
+            .as_socket()
+            .set_linger(Some(std::time::Duration::ZERO))
+            .ok(); // it is closed then, if not reset
     }
 
     /// Looks at a connection that should be idle, with one system call, since the runtime's knowledge can lag.
@@ -157,8 +152,12 @@ impl Socket {
         }
     }
 
+    fn ahead(&self) -> MutexGuard<'_, BytesMut> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn poll_ahead(&self, cx: &mut Context<'_>) -> Poll<Sight> {
-        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ahead = self.ahead();
         loop {
             if let Some(sight) = ready!(self.poll_more(&mut ahead, cx)) {
                 return Poll::Ready(sight);
@@ -223,11 +222,10 @@ impl Socket {
         if !self.has_ahead.load(Ordering::Relaxed) {
             return false;
         }
-        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ahead = self.ahead();
         let length = ahead.len().min(buffer.remaining());
         buffer.put_slice(&ahead[..length]);
         self.advance(&mut ahead, length);
-        self.reads.fetch_add(1, Ordering::Relaxed);
         true
     }
 
@@ -269,7 +267,6 @@ impl AsyncRead for SocketIo {
             match socket.stream.try_read_buf(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 outcome => {
-                    socket.reads.fetch_add(1, Ordering::Relaxed);
                     return Poll::Ready(outcome.map(drop));
                 }
             }

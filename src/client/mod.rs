@@ -135,5 +135,17 @@ impl fmt::Display for ClientIp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientNetwork(IpAddr);
 
+impl ClientNetwork {
+    /// The block that it probably was handed out in: IPv6 /32, the least that a provider gets, IPv4 /16.
+    #[must_use]
+    pub fn neighbourhood(self) -> Self {
+        let bits = match self.0 {
+            IpAddr::V4(_) => 16,
+            IpAddr::V6(_) => 32,
+        };
+        Self(IpNet::new_assert(self.0, bits).network())
+    }
+}
+
 #[cfg(test)]
 mod tests;

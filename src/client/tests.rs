@@ -404,3 +404,18 @@ proptest! {
         prop_assert_eq!(forwarded_for(&[&format!("{written}, 198.51.100.1")]), "198.51.100.1");
     }
 }
+
+#[test]
+fn neighbours_are_of_one_provider() {
+    let neighbours = |a: &str, b: &str| {
+        let network = |address: &str| {
+            let peer = PeerAddr::new(address.parse().unwrap());
+            peer.client().network(Ipv6Prefix::new(64).unwrap())
+        };
+        network(a).neighbourhood() == network(b).neighbourhood()
+    };
+    assert!(neighbours("[2001:db8:1::1]:1", "[2001:db8:ffff::1]:1"));
+    assert!(!neighbours("[2001:db8::1]:1", "[2001:db9::1]:1"));
+    assert!(neighbours("192.0.2.1:1", "192.0.255.1:1"));
+    assert!(!neighbours("192.0.2.1:1", "192.1.2.1:1"));
+}

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::client::ForwardingHeader;
+use crate::client::{ForwardingHeader, ProxyProtocol};
 use crate::gateway::ServerTiming;
 use crate::lane::{OnFull, OnHoldLimit};
 use crate::route::{Access, Mode, OnClientGone, Reads, Release};
@@ -13,6 +13,9 @@ use super::{AccessLog, LogFormat};
 
 /// All interfaces: a sidecar is what clients reach. 8080 needs no privileges.
 pub(super) const LISTEN: &str = "0.0.0.0:8080";
+
+/// Whoever connects could name any address by it.
+pub(super) const PROXY_PROTOCOL: ProxyProtocol = ProxyProtocol::Off;
 
 /// The application beside it; 8081 is where the guides move it to.
 pub(super) const UPSTREAM: &str = "http://127.0.0.1:8081";
@@ -59,6 +62,9 @@ pub(super) const CLIENT_SHARE: usize = 4;
 /// A few requests beside the lane, never a flood.
 pub(super) const MAX_PASSED: usize = 10;
 
+/// The most rules of the throttle: each request is held against each of them, and each remembers up to 6 MB of clients.
+pub(super) const MOST_RULES: usize = 32;
+
 /// What most balancers send.
 pub(super) const FORWARDING_HEADER: ForwardingHeader = ForwardingHeader::XForwardedFor;
 /// What one subscriber commonly gets: to count by less lets one client be many.
@@ -66,25 +72,42 @@ pub(super) const IPV6_PREFIX: usize = 64;
 
 /// More than a site of one server has; the memory of 20,000 idle connections fits into a small container.
 pub(super) const CONNECTIONS: usize = 20_000;
+/// Many users behind one address (a company, a carrier) have many connections; only the operator can know the number.
+pub(super) const CONNECTIONS_PER_CLIENT: Option<usize> = None;
 /// Four times what IIS takes: a request the application would accept is not refused here.
 pub(super) const HEADER_SIZE: usize = 64 << 10;
+/// hyper's own; browsers send twenty.
+pub(super) const HEADERS: usize = 100;
+/// Twice the line that nginx and Tomcat take, four times IIS's maxUrl: a URL that the application would accept is not
+/// refused here, and one that fills the whole head is.
+pub(super) const URL_LENGTH: usize = 16 << 10;
 /// Slow clients send a head within it; attackers that drip do not keep a connection.
 pub(super) const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// IIS's connectionTimeout, and longer than balancers keep their idle connections (60 s mostly): the one that closes first
 /// must not be the server, or requests meet a closing connection.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+/// What servers commonly allow, and the least that RFC 9113 (6.5.2) recommends.
+pub(super) const HTTP2_STREAMS: u32 = 100;
 /// The application's own limit decides.
 pub(super) const BODY_SIZE: Option<u64> = None;
 /// A mobile client's pause; nginx has 60 s.
 pub(super) const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// nginx's `send_timeout`.
+pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+/// IIS's minBytesPerSecond: the slowest modem is faster, and a client that drips a byte now and then is not.
+pub(super) const MIN_RATE: u32 = 240;
 /// A pause on a good connection is shorter; longer than that, the client sets the pace.
 pub(super) const SLOW_CLIENT: Duration = Duration::from_secs(1);
 /// A form with its view state.
 pub(super) const REQUEST_BUFFER: usize = 64 << 10;
+/// Photographs and office documents; what is longer streams at the client's pace.
+pub(super) const REQUEST_SPOOL: usize = 64 << 20;
 /// An HTML page.
 pub(super) const RESPONSE_BUFFER: usize = 256 << 10;
 /// 2,000 requests with both buffers full.
 pub(super) const BUFFER_MEMORY: usize = 512 << 20;
+/// 16 of the largest uploads at a time, and a part of the disk that any machine has.
+pub(super) const SPOOL_DISK: usize = 1 << 30;
 
 /// Loopback: metrics and lanes are nobody else's business.
 pub(super) const ADMIN_LISTEN: &str = "127.0.0.1:9180";
@@ -107,6 +130,16 @@ pub(super) const MOST: usize = 10_000_000;
 pub(super) const SMALLEST_HEADER_SIZE: usize = 8 << 10;
 /// A head of this size is an attack.
 pub(super) const LARGEST_HEADER_SIZE: usize = 16 << 20;
+/// More header fields than this are an attack; each costs time to compare.
+pub(super) const MOST_HEADERS: usize = 10_000;
+/// A path and a session id must fit.
+pub(super) const SMALLEST_URL_LENGTH: usize = 256;
+/// The longest that the `http` crate can represent.
+pub(super) const LARGEST_URL_LENGTH: usize = 65_534;
+/// A client below a MiB per second is not an attacker.
+pub(super) const FASTEST_MIN_RATE: usize = 1 << 20;
+/// Each stream is a request; more of one client are an attack.
+pub(super) const MOST_STREAMS: usize = 10_000;
 /// The largest buffer of one request.
 pub(super) const LARGEST_BUFFER: usize = 1 << 30;
 /// The most routes: a request may be held against each of them, and each is a label in metrics.

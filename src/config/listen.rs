@@ -1,17 +1,19 @@
 //! `listen:` and `admin:`: where clients and operators connect.
 //!
-//! Guarantees: no address is there twice, also not for clients and operators.
+//! Guarantees: no address is there twice, also not for clients and operators; certificates can be served.
 //! Does not do: bind.
 
 use std::net::SocketAddr;
 
 use super::reader::{Keys, NOT_IN_THIS_VERSION, Refused, Section, Value};
-use super::{Admin, defaults};
+use super::{Admin, Beside, Http2, Listener, certificates, defaults};
+use crate::client::ProxyProtocol;
 
-/// `listen`: an address, or a list of addresses and of `{address}`.
-pub(super) fn clients(top: &Section<'_>) -> Vec<SocketAddr> {
+/// `listen`: an address, or a list of addresses and of `{address, …}`.
+pub(super) fn clients(top: &Section<'_>, beside: Beside<'_>) -> Vec<Listener> {
     let Some(listen) = top.get("listen") else {
-        return vec![defaults::LISTEN.parse().expect("the default is an address")];
+        let address = defaults::LISTEN.parse().expect("the default is an address");
+        return vec![plain(address)];
     };
     let values = listen.one_or_more();
     if values.is_empty() {
@@ -20,27 +22,52 @@ pub(super) fn clients(top: &Section<'_>) -> Vec<SocketAddr> {
             "give at least one address",
         );
     }
-    let mut addresses = Vec::with_capacity(values.len());
+    let mut listeners: Vec<Listener> = Vec::with_capacity(values.len());
     for value in values {
-        let Some(address) = listener(&value) else {
+        let Some(listener) = listener(&value, beside) else {
             continue;
         };
-        if address.port() != 0 && addresses.contains(&address) {
+        let address = listener.address;
+        if address.port() != 0 && listeners.iter().any(|other| other.address == address) {
             value.refuse::<()>("this address is there twice", "remove one of them");
         }
-        addresses.push(address);
+        listeners.push(listener);
     }
-    addresses
+    listeners
 }
 
-fn listener(value: &Value<'_>) -> Option<SocketAddr> {
+fn listener(value: &Value<'_>, beside: Beside<'_>) -> Option<Listener> {
     if !value.is_section() {
-        return value.address();
+        return value.address().map(plain);
     }
     let section = value.section(&LISTENER)?;
-    match section.get("address") {
+    let address = match section.get("address") {
         Some(address) => address.address(),
         None => value.refuse("address is missing", "write address: 0.0.0.0:8080"),
+    };
+    let tls = section.read("tls", |tls| certificates::read(tls, beside));
+    let proxy_protocol = section.read("proxy_protocol", |value| value.choice(PROXY_PROTOCOL));
+    let usual = tls.is_some(); // browsers speak HTTP/2 over TLS only
+    let http2 = if section.read("http2", Value::truth).unwrap_or(usual) {
+        Http2::On
+    } else {
+        Http2::Off
+    };
+    Some(Listener {
+        tls,
+        proxy_protocol: proxy_protocol.unwrap_or(defaults::PROXY_PROTOCOL),
+        http2,
+        ..plain(address?)
+    })
+}
+
+/// What an address alone stands for.
+fn plain(address: SocketAddr) -> Listener {
+    Listener {
+        address,
+        tls: None,
+        proxy_protocol: defaults::PROXY_PROTOCOL,
+        http2: Http2::Off,
     }
 }
 
@@ -100,17 +127,18 @@ impl Value<'_> {
 }
 
 const LISTENER: Keys = Keys {
-    known: &["address"],
-    refused: &[
-        Refused::later("tls", "remove it, and end TLS in front of Onelane"),
-        Refused::later(
-            "proxy_protocol",
-            "remove it, and turn the PROXY protocol off in the balancer",
-        ),
-        Refused::later("http2", "remove it; HTTP/1.1 is spoken"),
-        Refused::later("ready_path", "remove it; the admin listener has /readyz"),
-    ],
+    known: &["address", "tls", "proxy_protocol", "http2"],
+    refused: &[Refused::later(
+        "ready_path",
+        "remove it; the admin listener has /readyz",
+    )],
 };
+
+const PROXY_PROTOCOL: &[(&str, ProxyProtocol)] = &[
+    ("off", ProxyProtocol::Off),
+    ("accept", ProxyProtocol::Accept),
+    ("require", ProxyProtocol::Require),
+];
 
 const ADMIN: Keys = Keys {
     known: &["listen"],

@@ -7,12 +7,15 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use crate::client::ProxyProtocol;
 use crate::gateway::{Policy, ServerTiming};
+use crate::tls;
 use crate::upstream as application;
 
 mod advice;
+mod certificates;
 mod client;
 mod defaults;
 mod env;
@@ -26,6 +29,7 @@ mod refusals;
 mod routes;
 mod session;
 mod terms;
+mod throttle;
 mod upstream;
 mod values;
 mod yaml;
@@ -52,7 +56,7 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct Startup {
     /// Where clients connect.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Listener>,
     /// The application.
     pub upstream: application::Settings,
     /// The edge towards clients.
@@ -63,8 +67,33 @@ pub struct Startup {
     pub log: Log,
     /// Bound of all request and response buffers together, bytes.
     pub buffer_memory: usize,
+    /// Bound of all temporary files together, bytes.
+    pub spool_disk: usize,
     /// How long holders and waiters may take to finish after SIGTERM.
     pub drain_timeout: Duration,
+}
+
+/// Where clients connect, and what is spoken there.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// The address to bind.
+    pub address: SocketAddr,
+    /// The certificates, read and fit to be served; None for clear text.
+    pub tls: Option<tls::Certificates>,
+    /// Whether connections begin with the PROXY protocol.
+    pub proxy_protocol: ProxyProtocol,
+    /// Whether HTTP/2 is spoken besides HTTP/1.1.
+    pub http2: Http2,
+}
+
+/// Whether HTTP/2 is spoken besides HTTP/1.1: over TLS when the client chooses it (ALPN), in clear text with a client
+/// that knows (RFC 9113 3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Http2 {
+    /// No.
+    Off,
+    /// Yes.
+    On,
 }
 
 /// Bounds of client connections.
@@ -72,12 +101,22 @@ pub struct Startup {
 pub struct Edge {
     /// Client connections at a time; more are closed at accept.
     pub connections: usize,
+    /// Of these, what one client address may have; none means no limit.
+    pub connections_per_client: Option<usize>,
     /// Longest request head, bytes.
     pub header_size: usize,
+    /// Most header fields of a request.
+    pub headers: usize,
     /// Longest time for a request head.
     pub header_timeout: Duration,
     /// How long a connection is kept between two requests.
     pub idle_timeout: Duration,
+    /// How long a client may take nothing of its response.
+    pub send_timeout: Duration,
+    /// The lowest rate of uploads and responses, bytes per second; 0 for none.
+    pub min_rate: u32,
+    /// Concurrent streams of one HTTP/2 connection.
+    pub http2_streams: u32,
 }
 
 /// The admin listener.
@@ -126,21 +165,30 @@ pub struct Warning {
 }
 
 impl Config {
-    /// Reads a configuration from `text`; `environment` gives the values of `${VAR}`. The paths of refusal pages are
-    /// taken from the current folder.
+    /// Reads a configuration from `text`; `environment` gives the values of `${VAR}`. The paths of refusal pages and
+    /// certificates are taken from the current folder.
     ///
     /// # Errors
     /// All that is wrong with it; a syntax error stands alone.
     pub fn parse(text: &str, environment: Environment<'_>) -> Result<Self, Errors> {
-        parse(text, "configuration", Path::new(""), environment)
+        let beside = Beside {
+            folder: Path::new(""),
+            now: SystemTime::now(),
+        };
+        parse(text, "configuration", beside, environment)
     }
 
     /// Reads the configuration file at `path`; `environment` gives the values of `${VAR}`. The paths of refusal pages
-    /// are taken from the file's folder.
+    /// and certificates are taken from the file's folder.
     ///
     /// # Errors
     /// As [`Config::parse`], or why the file cannot be read.
     pub fn load(path: &Path, environment: Environment<'_>) -> Result<Self, Errors> {
+        Self::load_at(path, environment, SystemTime::now())
+    }
+
+    /// As [`Config::load`] at `now`, which decides which certificates are out of their time.
+    fn load_at(path: &Path, environment: Environment<'_>, now: SystemTime) -> Result<Self, Errors> {
         let name = path.display().to_string();
         let text = file::read(path).map_err(|problem| {
             Errors::of_file(
@@ -149,19 +197,24 @@ impl Config {
                 "give the path of a YAML file; config/minimal.yaml is one to begin with",
             )
         })?;
-        parse(
-            &text,
-            &name,
-            path.parent().unwrap_or_else(|| Path::new("")),
-            environment,
-        )
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        parse(&text, &name, Beside { folder, now }, environment)
     }
+}
+
+/// What other files are judged by.
+#[derive(Clone, Copy, Debug)]
+struct Beside<'a> {
+    /// Relative paths begin here.
+    folder: &'a Path,
+    /// A certificate's time may be over.
+    now: SystemTime,
 }
 
 fn parse(
     text: &str,
     name: &str,
-    folder: &Path,
+    beside: Beside<'_>,
     environment: Environment<'_>,
 ) -> Result<Config, Errors> {
     let mut document = yaml::parse(text).map_err(|error| Errors::new(name, vec![*error]))?;
@@ -172,7 +225,7 @@ fn parse(
     env::expand(&mut document, "", environment, &problems);
     let config = Value::document(&document, &problems)
         .section(&TOP)
-        .map(|top| read(&top, folder));
+        .map(|top| read(&top, beside));
     let warnings = problems
         .into_warnings()
         .map_err(|errors| Errors::new(name, errors))?;
@@ -187,16 +240,18 @@ fn parse(
 }
 
 /// Reads all sections; what is wrong is reported, and a default stands in its place.
-fn read(top: &Section<'_>, folder: &Path) -> (Startup, Policy) {
+fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
     top.read("store", memory_alone);
-    let listen = listen::clients(top);
+    let listen = listen::clients(top, beside);
+    let addresses: Vec<_> = listen.iter().map(|listener| listener.address).collect();
     let limits = limits::read(top);
     let startup = Startup {
-        upstream: upstream::read(top, &listen),
+        upstream: upstream::read(top, &addresses, beside.folder),
         edge: limits.edge,
-        admin: listen::operators(top, &listen),
+        admin: listen::operators(top, &addresses),
         log: log(top),
         buffer_memory: limits.buffer_memory,
+        spool_disk: limits.spool_disk,
         drain_timeout: top
             .read("drain_timeout", |value| value.duration(Duration::ZERO))
             .unwrap_or(defaults::DRAIN_TIMEOUT),
@@ -212,22 +267,25 @@ fn read(top: &Section<'_>, folder: &Path) -> (Startup, Policy) {
             terms.limits.hold_limit,
         );
     }
+    let routes = routes::read(top, &terms, &session, startup.upstream.response_timeout);
     let policy = Policy {
-        routes: routes::read(top, &terms, &session, startup.upstream.response_timeout),
+        throttle: throttle::read(top, &routes, max_waiting),
+        routes,
         sessions: session.sessions,
         client: client::read(top),
         max_waiting,
         max_waiting_per_client: (max_waiting / defaults::CLIENT_SHARE).max(1),
         buffers: limits.buffers,
+        url_length: limits.url_length,
         body_size: limits.body_size,
-        body_idle_timeout: limits.body_idle_timeout,
+        body_pace: limits.body_pace,
         application_secret: refusals::application_secret(top),
         server_timing: match top.read("server_timing", Value::truth) {
             Some(true) => ServerTiming::Show,
             Some(false) => ServerTiming::Hide,
             None => defaults::SERVER_TIMING,
         },
-        refusals: refusals::pages(top, folder),
+        refusals: refusals::pages(top, beside.folder),
     };
     (startup, policy)
 }
@@ -286,6 +344,7 @@ const TOP: Keys = Keys {
         "preset_routes",
         "reads",
         "default_access",
+        "throttle",
         "queue",
         "release",
         "follow_hold",
@@ -306,10 +365,6 @@ const TOP: Keys = Keys {
             "write upstream: with the URL of one application",
         ),
         Refused::later("affinity", "remove it; there is one upstream"),
-        Refused::later(
-            "throttle",
-            "remove it; queue.limit and queue.max_waiting bound what waits",
-        ),
         Refused::later("telemetry", "remove it; the admin listener has /metrics"),
         Refused::later(
             "opentelemetry",

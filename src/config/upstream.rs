@@ -4,19 +4,21 @@
 //! Does not do: connect, or resolve names.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use http::Uri;
 use http::uri::Authority;
 
+use super::certificates;
 use super::defaults;
 use super::reader::{Keys, Section, Value};
 use crate::upstream::{Settings, Target};
 
-/// `upstream`: a URL, or `{url, …}`. `listen` is where clients connect.
-pub(super) fn read(top: &Section<'_>, listen: &[SocketAddr]) -> Settings {
+/// `upstream`: a URL, or `{url, …}`. `listen` is where clients connect; paths are relative to `folder`.
+pub(super) fn read(top: &Section<'_>, listen: &[SocketAddr], folder: &Path) -> Settings {
+    let default = parse(defaults::UPSTREAM).expect("the default is a URL");
     let mut settings = Settings {
-        target: parse(defaults::UPSTREAM).expect("the default is a URL"),
+        target: default.in_clear_text().expect("the default is http://"),
         connect_timeout: defaults::CONNECT_TIMEOUT,
         response_timeout: defaults::RESPONSE_TIMEOUT,
         body_timeout: defaults::BODY_TIMEOUT,
@@ -27,15 +29,30 @@ pub(super) fn read(top: &Section<'_>, listen: &[SocketAddr]) -> Settings {
         return settings;
     };
     if !value.is_section() {
-        settings.target = target(&value, listen).unwrap_or(settings.target);
+        settings.target = target(&value, listen, None, folder).unwrap_or(settings.target);
         return settings;
     }
     let Some(section) = value.section(&UPSTREAM) else {
         return settings;
     };
-    settings.target = section
-        .read("url", |url| target(url, listen))
-        .unwrap_or(settings.target);
+    let tls = section.get("tls");
+    let opened = tls
+        .as_ref()
+        .and_then(|tls| tls.section(&certificates::APPLICATION));
+    match section.get("url") {
+        Some(url) => {
+            let target = target(&url, listen, opened.as_ref(), folder);
+            if let (Some(tls), Some(Target::Tcp { .. } | Target::Unix(_))) = (&tls, &target) {
+                tls.refuse::<()>(CLEAR_TEXT, "write https:// in the url, or remove tls");
+            }
+            settings.target = target.unwrap_or(settings.target);
+        }
+        None => {
+            if let Some(tls) = &tls {
+                tls.refuse::<()>(CLEAR_TEXT, "write url: https://HOST:PORT beside it");
+            }
+        }
+    }
     settings.connect_timeout = section
         .read("connect_timeout", Value::timeout)
         .unwrap_or(settings.connect_timeout);
@@ -58,36 +75,67 @@ pub(super) fn read(top: &Section<'_>, listen: &[SocketAddr]) -> Settings {
     settings
 }
 
-fn target(value: &Value<'_>, listen: &[SocketAddr]) -> Option<Target> {
-    let text = value.some_text()?;
-    if text.starts_with("https:") {
-        return value.refuse_later(
-            "https://",
-            "use http://, on the same machine or a network you trust",
-        );
-    }
-    let target = match parse(text) {
-        Ok(target) => target,
+fn target(
+    value: &Value<'_>,
+    listen: &[SocketAddr],
+    tls: Option<&Section<'_>>,
+    folder: &Path,
+) -> Option<Target> {
+    let place = match parse(value.some_text()?) {
+        Ok(place) => place,
         Err((problem, suggestion)) => return value.refuse(problem, suggestion),
     };
-    if listen.iter().any(|address| is_self(&target, *address)) {
+    if listen.iter().any(|address| is_self(&place, *address)) {
         return value.refuse(
             "this is where Onelane itself listens: a request would go round in circles",
             "give the address of the application",
         );
     }
-    Some(target)
+    match place {
+        Place::Https { host, port } => {
+            let connector = certificates::of_application(tls, &host, value, folder)?;
+            Some(Target::Tls {
+                host,
+                port,
+                connector,
+            })
+        }
+        clear => clear.in_clear_text(),
+    }
 }
 
-/// The target of a URL, or a problem and a suggestion.
-fn parse(text: &str) -> Result<Target, (&'static str, String)> {
+/// What a URL says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Http { host: String, port: u16 },
+    Https { host: String, port: u16 },
+    Unix(PathBuf),
+}
+
+impl Place {
+    /// The target, unless it needs to be told whom to believe.
+    fn in_clear_text(self) -> Option<Target> {
+        match self {
+            Self::Http { host, port } => Some(Target::Tcp { host, port }),
+            Self::Https { .. } => None,
+            Self::Unix(path) => Some(Target::Unix(path)),
+        }
+    }
+}
+
+/// What a URL says, or a problem and a suggestion.
+fn parse(text: &str) -> Result<Place, (&'static str, String)> {
     if let Some(path) = text.strip_prefix("unix:") {
         return unix(path);
     }
     let Ok(url) = text.parse::<Uri>() else {
         return Err(("not a URL", FORMS.to_owned()));
     };
-    let Some(authority) = url.authority().filter(|_| url.scheme_str() == Some("http")) else {
+    let scheme = url.scheme_str().unwrap_or_default();
+    let Some(authority) = url
+        .authority()
+        .filter(|_| matches!(scheme, "http" | "https"))
+    else {
         let host = text.split_once("://").map_or(text, |(_, host)| host);
         let is_host = !host.is_empty() && !host.starts_with('/');
         let suggestion = if is_host {
@@ -95,21 +143,22 @@ fn parse(text: &str) -> Result<Target, (&'static str, String)> {
         } else {
             FORMS.to_owned()
         };
-        return Err(("not an http:// URL", suggestion));
+        return Err(("not an http:// or https:// URL", suggestion));
     };
     if authority.as_str().contains('@') {
         return Err((
             "a user name or password in the URL",
-            format!("write http://{}", after_at(authority.as_str())),
+            format!("write {scheme}://{}", after_at(authority.as_str())),
         ));
     }
     if !matches!(url.path(), "" | "/") || url.query().is_some() {
         return Err((
             "a path in the URL: requests keep their own",
-            format!("write http://{authority}"),
+            format!("write {scheme}://{authority}"),
         ));
     }
-    let Some(port) = port(authority) else {
+    let usual = if scheme == "https" { 443 } else { 80 };
+    let Some(port) = port(authority, usual) else {
         return Err(("not a port", FORMS.to_owned()));
     };
     let host = authority
@@ -119,21 +168,22 @@ fn parse(text: &str) -> Result<Target, (&'static str, String)> {
     if host.is_empty() {
         return Err(("no host in the URL", FORMS.to_owned()));
     }
-    Ok(Target::Tcp {
-        host: host.to_owned(),
-        port,
+    let host = host.to_owned();
+    Ok(match scheme {
+        "https" => Place::Https { host, port },
+        _ => Place::Http { host, port },
     })
 }
 
-/// The port of an authority without a user: 80 when there is none, None when it is no number from 1 to 65535.
-fn port(authority: &Authority) -> Option<u16> {
+/// The port of an authority without a user: the `usual` one when there is none, None when it is no number from 1 to 65535.
+fn port(authority: &Authority, usual: u16) -> Option<u16> {
     match authority.as_str()[authority.host().len()..].strip_prefix(':') {
-        None | Some("") => Some(80),
+        None | Some("") => Some(usual),
         Some(port) => port.parse().ok().filter(|port| *port != 0),
     }
 }
 
-fn unix(path: &str) -> Result<Target, (&'static str, String)> {
+fn unix(path: &str) -> Result<Place, (&'static str, String)> {
     let path = path.strip_prefix("//").unwrap_or(path);
     if cfg!(windows) {
         return Err((
@@ -147,7 +197,7 @@ fn unix(path: &str) -> Result<Target, (&'static str, String)> {
             format!("write unix:/{path}"),
         ));
     }
-    Ok(Target::Unix(PathBuf::from(path)))
+    Ok(Place::Unix(PathBuf::from(path)))
 }
 
 fn after_at(authority: &str) -> &str {
@@ -157,8 +207,8 @@ fn after_at(authority: &str) -> &str {
 }
 
 /// Whether the application's address is the listener `listen`, as far as it can be known without a look-up.
-fn is_self(target: &Target, listen: SocketAddr) -> bool {
-    let Target::Tcp { host, port } = target else {
+fn is_self(place: &Place, listen: SocketAddr) -> bool {
+    let (Place::Http { host, port } | Place::Https { host, port }) = place else {
         return false;
     };
     let Ok(address) = (if host == "localhost" {
@@ -176,6 +226,7 @@ fn is_self(target: &Target, listen: SocketAddr) -> bool {
 const UPSTREAM: Keys = Keys {
     known: &[
         "url",
+        "tls",
         "connect_timeout",
         "response_timeout",
         "body_timeout",
@@ -185,14 +236,16 @@ const UPSTREAM: Keys = Keys {
     refused: &[],
 };
 
-const FORMS: &str = "write http://HOST:PORT or unix:/path/to/socket";
+const FORMS: &str = "write http://HOST:PORT, https://HOST:PORT or unix:/path/to/socket";
+
+const CLEAR_TEXT: &str = "the application is spoken to in clear text: this does nothing";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn tcp(host: &str, port: u16) -> Target {
-        Target::Tcp {
+    fn tcp(host: &str, port: u16) -> Place {
+        Place::Http {
             host: host.to_owned(),
             port,
         }
@@ -202,6 +255,12 @@ mod tests {
     fn urls_are_hosts_and_ports() {
         assert_eq!(parse("http://app:8081"), Ok(tcp("app", 8081)));
         assert_eq!(parse("http://app/"), Ok(tcp("app", 80)));
+        let https = |port| Place::Https {
+            host: "app".to_owned(),
+            port,
+        };
+        assert_eq!(parse("https://app"), Ok(https(443)));
+        assert_eq!(parse("https://app:8443/"), Ok(https(8443)));
         assert_eq!(parse("http://[::1]:81"), Ok(tcp("::1", 81)));
     }
 
@@ -210,11 +269,11 @@ mod tests {
     fn unix_sockets_are_paths() {
         assert_eq!(
             parse("unix:/run/app.sock"),
-            Ok(Target::Unix(PathBuf::from("/run/app.sock")))
+            Ok(Place::Unix(PathBuf::from("/run/app.sock")))
         );
         assert_eq!(
             parse("unix:///run/app.sock"),
-            Ok(Target::Unix(PathBuf::from("/run/app.sock")))
+            Ok(Place::Unix(PathBuf::from("/run/app.sock")))
         );
         assert!(
             parse("unix:app.sock")

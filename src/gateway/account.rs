@@ -78,6 +78,7 @@ impl Visit<'_> {
     pub(super) fn close(mut self, outcome: &Outcome) {
         let ended = now();
         self.entry.end(ended);
+        self.stay.end();
         if let Err(Ended::Refused(refusal)) = outcome {
             self.refuse(refusal.clone());
         }
@@ -129,6 +130,7 @@ impl Visit<'_> {
                 Label::ClientGoneInside
             }
             Err(Ended::Refused(refusal)) => Label::Refused(refusal.reason),
+            Err(Ended::NeedsHttp11) => Label::NeedsHttp11,
             Err(Ended::Answered) => Label::Refused(Reason::UpstreamTimeout),
             Ok(Delivered::Aborted | Delivered::Broken | Delivered::Late) => Label::BrokenOff,
             Ok(Delivered::Whole) => match self.notes.passed {
@@ -152,7 +154,7 @@ impl Visit<'_> {
                 .and_then(|host| host.to_str().ok())
                 .unwrap_or_default(),
             path: session::mask_path(asked.uri.path()),
-            status: self.reply.given().map(|given| given.status),
+            status: self.reply.given().and_then(|given| given.status),
             outcome,
             route: self.route,
             access: self.terms.access,

@@ -179,6 +179,7 @@ impl Visit<'_> {
 
     /// The application has finished: the next in line goes, unless there is a grace.
     fn finished(&mut self) {
+        self.stay.end();
         match self.terms.release {
             Release::Body { grace } if !grace.is_zero() => {}
             Release::Body { .. } | Release::Headers => self.entry.end(now()),

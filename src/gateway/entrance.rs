@@ -12,11 +12,12 @@ use http::{Method, request};
 
 use super::Visit;
 use super::account::Passed;
+use super::ahead::Bounds;
 use super::alarm::{Woke, now};
 use super::entry::{Entry, Place};
 use super::exchange::Ended;
 use super::refusal::{Reason, Refusal};
-use super::upload::{Bounds, RequestBody};
+use super::upload::RequestBody;
 use crate::lane::{Arrival, Full, Hold, Joined, OnFull, Permit, WaitEnded, Waiting};
 use crate::metrics::{Exception, Gone};
 use crate::route::{Access, Mode, OnClientGone, Reads, Terms};
@@ -51,8 +52,7 @@ impl Visit<'_> {
             self.entry = Entry::beside(Place::Shadow(shadow), now());
             return Ok(());
         }
-        body.read_ahead(&self.bounds(), &self.gateway.budget)
-            .await?;
+        body.read_ahead(&self.bounds()).await?;
         match lanes.join(session.key, hold, &terms.limits, self.policy.max_waiting) {
             Ok(Joined::Granted(permit)) => self.entry = self.held(permit),
             Ok(Joined::Waiting(waiting)) => match self.wait(waiting, session).await? {
@@ -77,10 +77,7 @@ impl Visit<'_> {
         waiting: Waiting,
         session: &Session<'_>,
     ) -> Result<Result<Permit, WaitEnded>, Ended> {
-        let network = self.policy.client.network(self.ip);
-        let share = self.policy.max_waiting_per_client;
-        let place = self.gateway.waiters.admit(network, share);
-        let _place = place.map_err(|_| self.full(Reason::TooManyWaiting, session))?;
+        let _waits = self.begin_to_wait(session)?;
         self.notes.position = waiting.position();
         let joined = now();
         let turn = pin!(waiting.turn());
@@ -88,7 +85,7 @@ impl Visit<'_> {
             OnClientGone::Stay => Some(turn.await),
             OnClientGone::Leave => {
                 // hyper sees most clients leave; the socket is watched for those that it cannot see.
-                let left = pin!(left(Weak::clone(&self.client.socket)));
+                let left = pin!(left(self.client.socket.clone()));
                 let first = pin!(select(turn, left));
                 match self.alarm.wait(first, || None).await {
                     Woke::Done(Either::Left((turn, _))) => Some(turn),
@@ -97,6 +94,9 @@ impl Visit<'_> {
             }
         };
         self.notes.waited = Some(now().saturating_duration_since(joined));
+        if outcome.is_some() {
+            self.stay.resume(now());
+        }
         outcome.ok_or_else(|| {
             self.gone(Gone::Waiting);
             Ended::ClientLeft
@@ -141,15 +141,17 @@ impl Visit<'_> {
         Entry::held(permit, follows.then_some(self.terms.follow_hold))
     }
 
-    fn bounds(&self) -> Bounds {
-        let policy = self.policy;
+    fn bounds(&self) -> Bounds<'_> {
+        let buffers = &self.policy.buffers;
         Bounds {
-            ahead: policy.buffers.request,
-            idle: policy.body_idle_timeout,
+            memory: buffers.request,
+            spool: buffers.spool,
+            budget: &self.gateway.budget,
+            spooler: &self.gateway.spooler,
         }
     }
 
-    fn full(&self, reason: Reason, session: &Session) -> Ended {
+    pub(super) fn full(&self, reason: Reason, session: &Session<'_>) -> Ended {
         let wait = self
             .gateway
             .lanes
@@ -161,9 +163,11 @@ impl Visit<'_> {
 }
 
 /// Waits until the other end of a connection has left.
-async fn left(socket: Weak<Socket>) {
-    if let Some(socket) = socket.upgrade() {
-        socket.left().await;
+async fn left(socket: Option<Weak<Socket>>) {
+    match socket.map(|socket| socket.upgrade()) {
+        Some(Some(socket)) => socket.left().await,
+        Some(None) => {}
+        None => std::future::pending().await, // its presence tells
     }
 }
 

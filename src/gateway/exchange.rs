@@ -3,7 +3,8 @@
 //! Guarantees: what may have been sent is never sent again; a write whose client left, or whose answer is late, keeps
 //! its permit until the application answers, closes, or the hold limit; a read is given up.
 
-use std::pin::pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,9 @@ use hyper::body::Incoming;
 
 use super::alarm::{Woke, earlier, now};
 use super::entry::Ring;
+use super::progress::{Progress, WaitsFor};
 use super::refusal::{Reason, Refusal};
-use super::upload::{BodyFault, Progress, RequestBody, WaitsFor};
+use super::upload::{BodyFault, RequestBody};
 use super::{Gateway, Visit};
 use crate::metrics::{Exception, Gone};
 use crate::route::{Access, OnClientGone};
@@ -26,6 +28,8 @@ pub(super) enum Ended {
     Answered,
     /// The client has left.
     ClientLeft,
+    /// The client was told to come again over HTTP/1.1.
+    NeedsHttp11,
     /// The client is to be answered with a refusal.
     Refused(Refusal),
 }
@@ -51,6 +55,7 @@ impl Visit<'_> {
         &mut self,
         mut request: Request<RequestBody>,
     ) -> Result<(Connection<RequestBody>, Response<Incoming>), Ended> {
+        self.claim(request.headers()).await?;
         let progress = request.body().progress();
         let mut reuse = match self.terms.access {
             Access::Write => Reuse::Fresh,
@@ -59,8 +64,12 @@ impl Visit<'_> {
         loop {
             let mut connection = self.connection(reuse).await?;
             self.notes.sent.get_or_insert_with(now);
+            progress.begin();
             let ended = match self.head(&mut connection, request, &progress).await {
-                Ok(Sent::Answered(response)) => return Ok((connection, response)),
+                Ok(Sent::Answered(response)) => match self.bind(&response) {
+                    Ok(()) => return Ok((connection, response)),
+                    Err(ended) => ended,
+                },
                 Ok(Sent::Unsent(back)) => {
                     request = *back;
                     reuse = Reuse::Never;
@@ -81,22 +90,38 @@ impl Visit<'_> {
         let Gateway {
             upstream, metrics, ..
         } = self.gateway;
-        if let Some(connection) = upstream.reuse(reuse, now()) {
+        let kept = match &self.own {
+            Some(turn) => turn.take(),
+            None => upstream.reuse(reuse, now()),
+        };
+        if let Some(connection) = kept {
             metrics.upstream_reused();
             return Ok(connection);
         }
-        let mut connecting = pin!(upstream.connect());
+        match self.before_sending(pin!(upstream.connect())).await? {
+            Ok(connection) => {
+                metrics.upstream_opened();
+                if self.own.is_some() {
+                    metrics.upstream_bound();
+                }
+                Ok(connection)
+            }
+            Err(ConnectError::Busy) => Err(Reason::UpstreamBusy.into()),
+            Err(ConnectError::TimedOut | ConnectError::Unreachable(_)) => {
+                Err(Reason::UpstreamUnreachable.into())
+            }
+        }
+    }
+
+    /// Waits for `work` that has to be done before anything can be sent.
+    pub(super) async fn before_sending<T>(
+        &mut self,
+        mut work: Pin<&mut impl Future<Output = T>>,
+    ) -> Result<T, Ended> {
         loop {
             let due = self.entry.deadline();
-            match self.alarm.wait(connecting.as_mut(), || due).await {
-                Woke::Done(Ok(connection)) => {
-                    metrics.upstream_opened();
-                    return Ok(connection);
-                }
-                Woke::Done(Err(ConnectError::Busy)) => return Err(Reason::UpstreamBusy.into()),
-                Woke::Done(Err(ConnectError::TimedOut | ConnectError::Unreachable(_))) => {
-                    return Err(Reason::UpstreamUnreachable.into());
-                }
+            match self.alarm.wait(work.as_mut(), || due).await {
+                Woke::Done(done) => return Ok(done),
                 // Nothing was sent yet: a client that leaves now takes its request along, whatever it was.
                 Woke::Left if self.terms.on_client_gone == OnClientGone::Leave => {
                     self.gone(Gone::Waiting);
@@ -245,6 +270,7 @@ impl Visit<'_> {
     /// Parts from an application that has not finished: nothing more is sent, and what holds the lane goes on holding
     /// it until the application has closed its side too, which tells that it has finished, or until the hold limit.
     pub(super) async fn part(&mut self, connection: Connection<RequestBody>) {
+        self.own = None; // its client's next request need not wait for this
         if self.entry.is_free() {
             return;
         }
@@ -275,7 +301,6 @@ impl Visit<'_> {
         let settings = self.gateway.upstream.settings();
         Patience {
             progress,
-            client: self.policy.body_idle_timeout,
             body: settings.body_timeout,
             response: settings.response_timeout,
         }
@@ -287,7 +312,8 @@ impl From<BodyFault> for Ended {
         match fault {
             BodyFault::ClientLeft => Self::ClientLeft,
             BodyFault::Framing => Reason::BadRequest.into(),
-            BodyFault::Idle => Reason::RequestTimeout.into(),
+            BodyFault::Lost => Reason::SpoolLost.into(),
+            BodyFault::Slow => Reason::RequestTimeout.into(),
             BodyFault::TooLarge => Reason::BodyTooLarge.into(),
         }
     }
@@ -296,7 +322,6 @@ impl From<BodyFault> for Ended {
 /// How long is waited for whom, while a request is sent and its response awaited.
 struct Patience<'p> {
     progress: &'p Progress,
-    client: Duration,
     body: Duration,
     response: Duration,
 }
@@ -307,7 +332,7 @@ impl Patience<'_> {
         since.into_std()
             + match waits_for {
                 WaitsFor::Application => self.body,
-                WaitsFor::Client => self.client,
+                WaitsFor::Client => self.progress.patience(),
                 WaitsFor::Nobody => self.response,
             }
     }

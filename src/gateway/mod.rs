@@ -4,48 +4,60 @@
 //! once; one policy snapshot decides a whole request. Does not do: sockets, listeners, HTTP parsing, configuration.
 
 mod account;
+mod ahead;
 mod alarm;
+mod bound;
 mod delivery;
 mod entrance;
 mod entry;
 mod exchange;
 mod forwarding;
 mod headers;
+mod http2;
 mod pipe;
 mod policy;
+mod progress;
 mod protocol;
 pub mod record;
 pub mod refusal;
 mod reply;
+mod spool;
 mod steps;
+mod throttle;
 mod tunnel;
 mod upload;
 mod warnings;
 
 use std::fmt;
+use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
 use http::header::HeaderValue;
-use http::{Request, StatusCode, request};
+use http::{Request, StatusCode, Version, request};
 use hyper::body::Incoming;
 
 pub use account::Fault;
 pub use alarm::Presence;
+pub use bound::Bound;
 pub use pipe::{ClientBody, Cut};
 pub use policy::{Buffers, Policy, ServerTiming};
 pub use reply::{Answers, NoAnswer};
+pub use spool::Disk;
+pub use throttle::DENY_LIST;
 pub use upload::{BodyFault, RequestBody};
 pub use warnings::Seldom;
 
 use account::Notes;
 use alarm::{Alarm, now};
+use bound::Turn;
 use delivery::Delivered;
 use entry::Entry;
 use exchange::Ended;
 use record::AccessLog;
 use refusal::Format;
 use reply::Reply;
+use spool::Spooler;
 use tunnel::Switch;
 use warnings::Warnings;
 
@@ -57,7 +69,7 @@ use crate::route::{Decision, Label, Terms};
 use crate::session::CookieName;
 use crate::shutdown::{Draining, InFlight};
 use crate::socket::Socket;
-use crate::throttle::Waiters;
+use crate::throttle::{Stay, Waiters};
 use crate::upstream::Upstream;
 
 /// One core's gateway; the parts that are shared between cores are behind `Arc`.
@@ -66,6 +78,7 @@ pub struct Gateway {
     lanes: Arc<Lanes>,
     waiters: Arc<Waiters>,
     budget: Arc<Budget>,
+    spooler: Rc<Spooler>,
     draining: Draining,
     metrics: Arc<metrics::Core>,
     upstream: Upstream<RequestBody>,
@@ -84,6 +97,8 @@ pub struct Shared {
     pub waiters: Arc<Waiters>,
     /// The bound of all buffers.
     pub budget: Arc<Budget>,
+    /// The place of temporary files.
+    pub disk: Arc<Disk>,
     /// Whether the process is ending.
     pub draining: Draining,
     /// The application.
@@ -98,10 +113,12 @@ pub struct Client {
     /// How it reached us.
     pub scheme: Scheme,
     /// The socket, to be watched while nobody reads it. Not held: an exchange that outlives its client must not keep
-    /// the connection open.
-    pub socket: Weak<Socket>,
+    /// the connection open. None where the protocol always sees its client leave.
+    pub socket: Option<Weak<Socket>>,
     /// Whether its connection has ended.
     pub presence: Presence,
+    /// What it has of its own in the application.
+    pub bound: Bound,
 }
 
 /// One request on its way.
@@ -115,12 +132,18 @@ struct Visit<'g> {
     ip: ClientIp,
     /// Whose word that is.
     via: Via,
+    /// The client's, not the application's.
+    version: Version,
     request_id: HeaderValue,
     reply: Reply,
     entry: Entry,
+    /// Where the throttle counts it as being in the application.
+    stay: Stay,
     alarm: Alarm,
     /// The session cookie that was taken from it.
     without: Option<Arc<CookieName>>,
+    /// Its turn on its client's own connection to the application; None while it uses what all clients share.
+    own: Option<Turn>,
     /// Counts in the drain; gone when the request no longer does.
     in_flight: Option<InFlight>,
     notes: Notes,
@@ -135,8 +158,18 @@ impl Client {
         Self {
             peer,
             scheme,
-            socket,
+            socket: Some(socket),
             presence: Presence::default(),
+            bound: Bound::default(),
+        }
+    }
+
+    /// The other end of a stream of the same connection, whose protocol tells by itself when it leaves.
+    pub fn stream(&self, presence: Presence) -> Self {
+        Self {
+            socket: None,
+            presence,
+            ..self.clone()
         }
     }
 }
@@ -157,14 +190,17 @@ impl Gateway {
             lanes,
             waiters,
             budget,
+            disk,
             draining,
             upstream,
         } = shared;
+        let spooler = Spooler::new(disk, Arc::clone(&metrics));
         Self {
             policy,
             lanes,
             waiters,
             budget,
+            spooler,
             draining,
             metrics,
             upstream: Upstream::new(upstream),
@@ -178,15 +214,21 @@ impl Gateway {
         self.policy.load_full()
     }
 
-    /// Closes idle connections to the application whose time is over; to be called about once a second.
+    /// Closes idle connections to the application whose time is over, and forgets clients that are no longer throttled;
+    /// to be called about once a second.
     pub fn sweep(&self) {
         self.upstream.sweep(now());
+        self.policy.load().throttle.sweep(now());
     }
 
-    /// Counts a request whose head did not come in time; the server has answered it.
-    pub fn head_timed_out(&self) {
-        self.metrics
-            .refusal(refusal::Reason::RequestTimeout as usize);
+    /// Counts a request that was refused by its head alone; the server has answered it.
+    pub fn head_refused(&self, reason: refusal::Reason) {
+        self.metrics.refusal(reason as usize);
+    }
+
+    /// Counts a connection that the server ended without an answer.
+    pub fn connection_ended(&self, reason: metrics::Ending) {
+        self.metrics.connection_ended(reason);
     }
 
     /// Answers one request, and finishes it in the application. To be polled by the task of the client's connection.
@@ -194,10 +236,13 @@ impl Gateway {
     /// Dropping the future cancels the request: its permit is released, its connection to the application closed.
     pub async fn serve(&self, request: Request<Incoming>, client: Client, answers: Answers) {
         let policy = self.policy.load_full();
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        let version = head.version;
+        let checked = protocol::check(&mut head, policy.url_length); // before the route, which goes by Host
         let decision = policy.routes.decide(&head);
         let mut visit = self.visit(&policy, &decision, &client, &head, answers);
-        let outcome = visit.steps(head, body).await;
+        visit.version = version;
+        let outcome = visit.steps(checked, head, body).await;
         visit.close(&outcome);
     }
 
@@ -220,11 +265,14 @@ impl Gateway {
             client,
             ip,
             via,
+            version: head.version,
             reply: Reply::new(answers, format, request_id.clone(), Arc::clone(policy)),
             request_id,
             entry: Entry::free(started),
+            stay: Stay::default(),
             alarm: Alarm::new(client.presence.clone()),
             without: None,
+            own: None,
             in_flight: Some(self.draining.enter()),
             notes: Notes::new(started, head, &self.log),
         }
@@ -233,8 +281,14 @@ impl Gateway {
 
 impl Visit<'_> {
     /// The way of a request, in order.
-    async fn steps(&mut self, mut head: request::Parts, body: Incoming) -> Outcome {
-        protocol::check(&mut head)?;
+    async fn steps(
+        &mut self,
+        checked: Result<(), refusal::Reason>,
+        mut head: request::Parts,
+        body: Incoming,
+    ) -> Outcome {
+        checked?;
+        self.throttle()?;
         if head.uri.path() == "*" {
             return self.answer_for_the_server();
         }
@@ -243,7 +297,7 @@ impl Visit<'_> {
         let session = self.session(&head);
 
         // lane
-        let mut body = RequestBody::new(body, self.policy.body_size)?;
+        let mut body = RequestBody::new(body, self.policy.body_size, self.policy.body_pace)?;
         self.enter(session.as_ref(), &mut head, &mut body).await?;
 
         // upstream
@@ -264,7 +318,7 @@ impl Visit<'_> {
         match delivered {
             Delivered::Unheard | Delivered::Whole => {
                 self.finish_upload(&mut connection, &upload).await;
-                self.gateway.upstream.give_back(connection, promised, now());
+                self.give_back(connection, promised);
             }
             Delivered::Abandoned | Delivered::Aborted | Delivered::Broken | Delivered::Late => {
                 self.part(connection).await;

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use crate::client;
 use crate::gateway::refusal::{Reason, RefusalPage};
+use crate::pace::Pace;
 use crate::route::RouteTable;
 use crate::session::Sessions;
+use crate::throttle::Rules;
 
 /// The decisions of the gateway; built completely by `config`, then swapped whole.
 #[derive(Debug)]
@@ -15,18 +17,22 @@ pub struct Policy {
     pub routes: RouteTable,
     /// Request → session key.
     pub sessions: Sessions,
+    /// What one client may take, and the clients that have taken.
+    pub throttle: Rules,
     /// Request → client.
     pub client: client::Settings,
     /// The cap on the waiters of all lanes together (`queue.max_waiting`).
     pub max_waiting: usize,
-    /// Of `max_waiting`, what one client network may hold: a quarter.
+    /// Of `max_waiting`, what one client network may hold where no rule says it: a quarter.
     pub max_waiting_per_client: usize,
     /// The buffers and their bounds.
     pub buffers: Buffers,
+    /// Longest request target, bytes.
+    pub url_length: usize,
     /// Longest request body; none means no limit.
     pub body_size: Option<u64>,
-    /// Longest pause between two pieces of a request body.
-    pub body_idle_timeout: Duration,
+    /// How fast a request body has to come.
+    pub body_pace: Pace,
     /// The secret that lets the application trust `X-Onelane-Access`.
     pub application_secret: Option<http::HeaderValue>,
     /// Whether responses that waited carry `Server-Timing`.
@@ -35,11 +41,13 @@ pub struct Policy {
     pub refusals: HashMap<Reason, RefusalPage>,
 }
 
-/// Bounds of what is held in memory for one request (`limits:` in the configuration), bytes.
+/// Bounds of what is held for one request (`limits:` in the configuration), bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Buffers {
-    /// Request body read ahead before the lane is taken.
+    /// Request body read ahead in memory before the lane is taken.
     pub request: usize,
+    /// What of it is read ahead into a temporary file behind that.
+    pub spool: usize,
     /// Response body read ahead of a slow client.
     pub response: usize,
     /// How long the response buffer may stay full before the client sets the pace and the permit ends.

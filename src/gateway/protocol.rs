@@ -8,13 +8,21 @@ use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Uri, Version};
 
+use super::http2;
 use super::refusal::Reason;
 
-/// Checks `head` and brings it into one form: the target in origin form, its authority in `Host`.
+/// Checks `head`, whose target may have `url_length` bytes, and brings it into one form: the target in origin form, its authority in `Host`.
 ///
 /// # Errors
 /// The reason for a refusal; the client's fault.
-pub(super) fn check(head: &mut Parts) -> Result<(), Reason> {
+pub(super) fn check(head: &mut Parts, url_length: usize) -> Result<(), Reason> {
+    let target = head.uri.path_and_query();
+    if target.is_some_and(|target| target.as_str().len() > url_length) {
+        return Err(Reason::UriTooLong);
+    }
+    if head.version == Version::HTTP_2 {
+        http2::to_http1(head)?;
+    }
     match head.method {
         Method::CONNECT | Method::TRACE => return Err(Reason::MethodNotAllowed),
         _ => {}
@@ -110,7 +118,7 @@ mod tests {
 
     fn checked(request: http::request::Builder) -> Result<Parts, Reason> {
         let (mut head, ()) = request.body(()).unwrap().into_parts();
-        check(&mut head).map(|()| head)
+        check(&mut head, 1024).map(|()| head)
     }
 
     fn get(target: &str) -> http::request::Builder {

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::pipe::ClientBody;
 use super::policy::Policy;
-use super::refusal::{Format, Reason, Refusal};
+use super::refusal::{Format, Manner, Reason, Refusal};
 
 /// Where the answer to one request goes; made beside the future that hyper awaits.
 pub type Answers = oneshot::Sender<Result<Response<ClientBody>, NoAnswer>>;
@@ -40,7 +40,8 @@ pub(super) struct Reply {
 /// What was answered, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Given {
-    pub(super) status: StatusCode,
+    /// None when the request ended without an answer.
+    pub(super) status: Option<StatusCode>,
     /// None when the answer is the application's.
     pub(super) refused: Option<Reason>,
 }
@@ -70,6 +71,10 @@ impl Reply {
     /// Answers with a refusal, unless there was an answer.
     pub(super) fn refuse(&mut self, refusal: Refusal) {
         let reason = refusal.reason;
+        if refusal.manner == Manner::Silent {
+            self.end(None, Some(reason), Err(NoAnswer::Aborted));
+            return;
+        }
         let request_id = self.request_id.to_str().unwrap_or_default();
         let response = refusal.into_response(self.format, request_id, &self.policy.refusals);
         let mut response = response.map(|body| ClientBody::Whole(Some(body)));
@@ -79,6 +84,13 @@ impl Reply {
                 .insert(CONNECTION, HeaderValue::from_static("close"));
         }
         self.send(response, Some(reason));
+    }
+
+    /// Ends the request without an answer, unless there was one.
+    pub(super) fn withhold(&mut self, why: NoAnswer) {
+        if let Some(answers) = self.answers.take() {
+            drop(answers.send(Err(why))); // a client that has left needs none
+        }
     }
 
     /// What was answered.
@@ -92,12 +104,18 @@ impl Reply {
     }
 
     fn send(&mut self, response: Response<ClientBody>, refused: Option<Reason>) {
+        self.end(Some(response.status()), refused, Ok(response));
+    }
+
+    fn end(
+        &mut self,
+        status: Option<StatusCode>,
+        refused: Option<Reason>,
+        answer: Result<Response<ClientBody>, NoAnswer>,
+    ) {
         if let Some(answers) = self.answers.take() {
-            self.given = Some(Given {
-                status: response.status(),
-                refused,
-            });
-            drop(answers.send(Ok(response))); // a client that has left needs none
+            self.given = Some(Given { status, refused });
+            drop(answers.send(answer)); // a client that has left needs none
         }
     }
 }

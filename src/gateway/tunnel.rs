@@ -1,10 +1,10 @@
-//! Upgrades: a 101 of the application, and then bytes both ways until one side ends.
+//! Upgrades, of HTTP/2 extended CONNECT too: a 101 of the application, and then bytes both ways until one side ends.
 //!
 //! Guarantees: no byte of the client reaches the application before its 101; a tunnel holds no lane and does not count
 //! in the drain. Does not do: look inside; time limits.
 
-use http::header::{CONNECTION, HeaderValue, UPGRADE};
-use http::{Response, request};
+use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE};
+use http::{Response, StatusCode, request, response};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -12,6 +12,7 @@ use tokio::io::copy_bidirectional;
 
 use super::alarm::now;
 use super::delivery::Delivered;
+use super::http2::WebSocketKey;
 use super::pipe::ClientBody;
 use super::refusal::Reason;
 use super::upload::RequestBody;
@@ -23,8 +24,18 @@ use crate::upstream::Connection;
 pub(super) struct Switch {
     /// To what.
     pub(super) protocol: HeaderValue,
-    /// The client's end, once it is answered with 101.
+    /// The client's end, once its wish is granted.
     client: OnUpgrade,
+    form: Form,
+}
+
+/// How the client asked.
+#[derive(Clone, Debug)]
+enum Form {
+    /// By an extended CONNECT (RFC 8441), which we made into an upgrade with a key of our own.
+    Connect(WebSocketKey),
+    /// By `Upgrade`.
+    Upgrade,
 }
 
 impl Switch {
@@ -32,7 +43,35 @@ impl Switch {
     pub(super) fn asked(head: &mut request::Parts) -> Option<Self> {
         let protocol = headers::upgrade(head)?;
         let client = head.extensions.remove::<OnUpgrade>()?;
-        Some(Self { protocol, client })
+        let form = match head.extensions.remove::<WebSocketKey>() {
+            Some(key) => Form::Connect(key),
+            None => Form::Upgrade,
+        };
+        Some(Self {
+            protocol,
+            client,
+            form,
+        })
+    }
+
+    /// Makes the header of the application's 101 the one that this client waits for.
+    fn grant(&self, head: &mut response::Parts, protocol: HeaderValue) -> Result<(), Reason> {
+        match &self.form {
+            Form::Upgrade => {
+                head.headers
+                    .insert(CONNECTION, HeaderValue::from_static("upgrade"));
+                head.headers.insert(UPGRADE, protocol);
+            }
+            Form::Connect(key) => {
+                // The client cannot check it, since the key is ours.
+                let accepted = head.headers.remove(SEC_WEBSOCKET_ACCEPT);
+                if accepted.is_none_or(|accepted| accepted != key.accept()) {
+                    return Err(Reason::UpstreamInvalid);
+                }
+                head.status = StatusCode::OK; // RFC 8441 5
+            }
+        }
+        Ok(())
     }
 }
 
@@ -52,12 +91,11 @@ impl Visit<'_> {
             .headers
             .get(UPGRADE)
             .cloned()
-            .unwrap_or(switch.protocol);
+            .unwrap_or_else(|| switch.protocol.clone());
         self.prepare(&mut head, None);
-        head.headers
-            .insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        head.headers.insert(UPGRADE, protocol);
+        switch.grant(&mut head, protocol)?;
         self.entry.end(now());
+        self.stay.end();
         self.in_flight = None;
         self.reply
             .give(Response::from_parts(head, ClientBody::Whole(None)));

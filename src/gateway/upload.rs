@@ -1,27 +1,26 @@
 //! The request body: read ahead before its request takes a lane, then streamed.
 //!
-//! A slow upload must not hold a lane, so the body is read first, up to a bound; the rest follows at the client's pace.
+//! A slow upload must not hold a lane, so the body is read first, into memory and a file, up to a bound; the rest follows
+//! at the client's pace, which has a lower bound.
 //! Guarantees: the application gets the bytes the client's framing says, or a broken connection, never a shorter body
 //! that looks whole. Trailers are dropped (RFC 9110 6.5.1 permits it; IIS and CGI have no place for them).
 
-use std::cell::Cell;
-use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
-use crate::memory::{Budget, Reserved};
+use super::ahead::{Ahead, Bounds, Room};
+use super::progress::{Length, Progress, WaitsFor};
+use super::spool::Lost;
+use crate::pace::Pace;
 
-/// What is wrong with a request body; the client's doing.
+/// What is wrong with a request body; the client's doing, but for `Lost`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyFault {
     /// The client left before its end.
@@ -30,130 +29,89 @@ pub enum BodyFault {
     /// Not valid HTTP (RFC 9112 7.1).
     #[error("the request body's framing is invalid")]
     Framing,
-    /// Nothing came for `body_idle_timeout`.
-    #[error("the request body stopped coming")]
-    Idle,
+    /// It was kept in a temporary file, which cannot be read.
+    #[error("the request body could not be read back from its temporary file")]
+    Lost,
+    /// Nothing came for `body_idle_timeout`, or all of it slower than `min_rate`.
+    #[error("the request body came too slowly")]
+    Slow,
     /// Longer than `body_size`.
     #[error("the request body is longer than allowed")]
     TooLarge,
 }
 
-/// Whom the body waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WaitsFor {
-    /// The application takes no more.
-    Application,
-    /// The client sends no more.
-    Client,
-    /// It is all sent.
-    Nobody,
-}
-
-/// How the upload goes, seen from beside it.
-#[derive(Debug)]
-pub(super) struct Progress {
-    waits_for: Cell<WaitsFor>,
-    since: Cell<Instant>,
-    fault: Cell<Option<BodyFault>>,
-    length: Length,
-}
-
-/// Whether a request has a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Length {
-    Empty,
-    Some,
-}
-
 /// A request body on its way to the application.
 #[derive(Debug)]
 pub struct RequestBody {
-    ahead: VecDeque<Bytes>,
+    ahead: Ahead,
     rest: Option<Incoming>,
     /// Bytes that may still come.
     allowed: Option<u64>,
     progress: Rc<Progress>,
-    reserved: Option<Reserved>,
-}
-
-/// The bounds of an upload.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
-    /// Bytes read ahead.
-    pub(super) ahead: usize,
-    /// Longest pause.
-    pub(super) idle: Duration,
 }
 
 impl RequestBody {
-    /// Takes a body as it comes, of `size` bytes at most.
+    /// Takes a body as it comes, of `size` bytes at most and at least at `pace`.
     ///
     /// # Errors
     /// [`BodyFault::TooLarge`], when the client announces more.
-    pub(super) fn new(body: Incoming, size: Option<u64>) -> Result<Self, BodyFault> {
+    pub(super) fn new(body: Incoming, size: Option<u64>, pace: Pace) -> Result<Self, BodyFault> {
         if size.is_some_and(|size| body.size_hint().lower() > size) {
             return Err(BodyFault::TooLarge);
         }
-        let (rest, length, waits_for) = if body.is_end_stream() {
-            (None, Length::Empty, WaitsFor::Nobody)
+        let (rest, length) = if body.is_end_stream() {
+            (None, Length::Empty)
         } else {
-            (Some(body), Length::Some, WaitsFor::Application)
+            (Some(body), Length::Some)
         };
-        let progress = Progress {
-            waits_for: Cell::new(waits_for),
-            since: Cell::new(Instant::now()),
-            fault: Cell::new(None),
-            length,
-        };
-        let (ahead, progress) = (VecDeque::new(), Rc::new(progress));
         Ok(Self {
-            ahead,
+            ahead: Ahead::default(),
             rest,
             allowed: size,
-            progress,
-            reserved: None,
+            progress: Rc::new(Progress::new(length, pace)),
         })
     }
 
-    /// Reads until the end, `bounds.ahead` bytes, or the end of `budget`.
+    /// Reads until the end, or as far as `bounds` allow; to be called once. Not cancel safe.
     ///
     /// # Errors
     /// [`BodyFault`].
-    pub(super) async fn read_ahead(
-        &mut self,
-        bounds: &Bounds,
-        budget: &Arc<Budget>,
-    ) -> Result<(), BodyFault> {
-        let mut length = 0;
-        while let Some(rest) = &mut self.rest {
-            if length >= bounds.ahead {
+    pub(super) async fn read_ahead(&mut self, bounds: &Bounds<'_>) -> Result<(), BodyFault> {
+        if bounds.memory == 0 && bounds.spool == 0 {
+            return Ok(());
+        }
+        while let Some(data) = self.next_rest().await? {
+            let Some(rest) = &self.rest else {
                 break;
-            }
-            let Ok(frame) = timeout(bounds.idle, rest.frame()).await else {
-                return Err(BodyFault::Idle);
             };
-            match frame {
-                None => self.rest = None,
-                Some(Err(error)) => return Err(fault(&error)),
-                Some(Ok(frame)) => {
-                    let Ok(data) = frame.into_data() else {
-                        continue;
-                    };
-                    spend(&mut self.allowed, data.len())?;
-                    length += data.len();
-                    if self.rest.as_ref().is_some_and(Body::is_end_stream) {
-                        self.rest = None;
-                    }
-                    let more = data.len();
-                    self.ahead.push_back(data);
-                    if self.rest.is_some() && !self.reserve(more, budget) {
-                        break;
-                    }
+            let announced = rest.size_hint().upper();
+            if rest.is_end_stream() {
+                self.rest = None;
+                if self.ahead.is_empty() {
+                    self.ahead.keep(data, bounds);
+                    break;
                 }
             }
+            if self.ahead.push(data, announced, bounds).await == Room::Full || self.rest.is_none() {
+                break;
+            }
         }
-        self.progress.since.set(Instant::now());
+        self.ahead.close();
+        self.progress.set(WaitsFor::Application);
         Ok(())
+    }
+
+    /// What comes next from the client, unless it is too slow; None at the end.
+    async fn next_rest(&mut self) -> Result<Option<Bytes>, BodyFault> {
+        if self.rest.is_none() {
+            return Ok(None);
+        }
+        let patience = self.progress.patience();
+        let next = std::future::poll_fn(|cx| self.poll_rest(cx));
+        timeout(patience, next)
+            .await
+            .map_err(|_| BodyFault::Slow)?
+            .transpose()
     }
 
     /// How the upload goes.
@@ -161,20 +119,10 @@ impl RequestBody {
         Rc::clone(&self.progress)
     }
 
-    fn reserve(&mut self, more: usize, budget: &Arc<Budget>) -> bool {
-        match &mut self.reserved {
-            Some(reserved) => reserved.grow(more),
-            None => {
-                self.reserved = budget.take(more);
-                self.reserved.is_some()
-            }
-        }
-    }
-
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyFault>>> {
         while let Some(rest) = &mut self.rest {
             let Poll::Ready(frame) = Pin::new(rest).poll_frame(cx) else {
-                self.progress.set(WaitsFor::Client);
+                self.progress.waits_for_client();
                 return Poll::Pending;
             };
             match frame {
@@ -182,6 +130,7 @@ impl RequestBody {
                 Some(Err(error)) => return Poll::Ready(Some(Err(fault(&error)))),
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
+                        self.progress.came(data.len());
                         spend(&mut self.allowed, data.len())?;
                         return Poll::Ready(Some(Ok(data)));
                     }
@@ -202,13 +151,12 @@ impl Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         let this = self.get_mut();
-        let next = match this.ahead.pop_front() {
-            Some(data) => Some(Ok(data)),
-            None => ready!(this.poll_rest(cx)),
+        let next = match this.ahead.is_empty() {
+            true => ready!(this.poll_rest(cx)),
+            false => {
+                ready!(this.ahead.poll_next(cx)).map(|data| data.map_err(|Lost| BodyFault::Lost))
+            }
         };
-        if this.ahead.is_empty() {
-            this.reserved = None;
-        }
         // hyper does not ask again once it has as much as was announced.
         let over = next.is_none() || this.is_end_stream();
         this.progress.set(if over {
@@ -217,7 +165,7 @@ impl Body for RequestBody {
             WaitsFor::Application
         });
         if let Some(Err(fault)) = &next {
-            this.progress.fault.set(Some(*fault));
+            this.progress.fail(*fault);
         }
         Poll::Ready(next.map(|data| data.map(Frame::data)))
     }
@@ -227,7 +175,7 @@ impl Body for RequestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let ahead: u64 = self.ahead.iter().map(|data| data.len() as u64).sum();
+        let ahead = self.ahead.len();
         match &self.rest {
             None => SizeHint::with_exact(ahead),
             Some(rest) => {
@@ -240,28 +188,6 @@ impl Body for RequestBody {
                 hint
             }
         }
-    }
-}
-
-impl Progress {
-    /// Whom the upload waits for, and since when.
-    pub(super) fn state(&self) -> (WaitsFor, Instant) {
-        (self.waits_for.get(), self.since.get())
-    }
-
-    /// Whether there is no body at all.
-    pub(super) fn is_empty(&self) -> bool {
-        self.length == Length::Empty
-    }
-
-    /// What ended it early.
-    pub(super) fn fault(&self) -> Option<BodyFault> {
-        self.fault.get()
-    }
-
-    fn set(&self, waits_for: WaitsFor) {
-        self.waits_for.set(waits_for);
-        self.since.set(Instant::now());
     }
 }
 

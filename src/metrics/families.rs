@@ -5,7 +5,7 @@
 
 use prometheus_client::registry::Unit;
 
-use super::{Exception, Gauges, Gone};
+use super::{CertificateReload, Ending, Exception, Gauges, Gone, ThrottleDecision};
 
 /// What is counted on the request path; `family as usize` is its place in [`FAMILIES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,7 @@ pub(super) enum Family {
     Hold,
     UpstreamOpened,
     UpstreamReused,
+    UpstreamBound,
     UpstreamErrors,
     OddCookies,
     ForwardedUntrusted,
@@ -26,6 +27,11 @@ pub(super) enum Family {
     WouldWait,
     WouldRefuse,
     Nested,
+    ConnectionsEnded,
+    SpoolErrors,
+    Throttled,
+    ThrottledTogether,
+    CertificateReloads,
 }
 
 /// A counted family.
@@ -49,6 +55,8 @@ pub(super) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Label {
     Access,
+    Ending,
+    CertificateReload,
     Exception,
     Gone,
     OddCookie,
@@ -56,6 +64,8 @@ pub(super) enum Label {
     ProxyFault,
     Refusal,
     Route,
+    ThrottleDecision,
+    ThrottleRule,
     UpstreamError,
 }
 
@@ -72,11 +82,18 @@ impl Label {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Access => "access",
+            Self::CertificateReload => "result",
             Self::Exception => "kind",
             Self::Gone => "where",
-            Self::OddCookie | Self::ProxyFault | Self::Refusal | Self::UpstreamError => "reason",
+            Self::Ending
+            | Self::OddCookie
+            | Self::ProxyFault
+            | Self::Refusal
+            | Self::UpstreamError => "reason",
             Self::Outcome => "outcome",
             Self::Route => "route",
+            Self::ThrottleDecision => "decision",
+            Self::ThrottleRule => "rule",
         }
     }
 }
@@ -91,8 +108,21 @@ impl Exception {
     ];
 }
 
+impl Ending {
+    pub(super) const LABELS: &'static [&'static str] =
+        &["client_connections", "resets", "tls_handshake", "unread"];
+}
+
+impl CertificateReload {
+    pub(super) const LABELS: &'static [&'static str] = &["failed", "ok"];
+}
+
 impl Gone {
     pub(super) const LABELS: &'static [&'static str] = &["inside", "waiting"];
+}
+
+impl ThrottleDecision {
+    pub(super) const LABELS: &'static [&'static str] = &["admitted", "refused", "would_throttle"];
 }
 
 const fn counter(
@@ -120,7 +150,7 @@ pub(super) const HOLD_BOUNDS: [f64; 15] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
 ];
 
-pub(super) const FAMILIES: [Declared; 16] = [
+pub(super) const FAMILIES: [Declared; 22] = [
     counter(
         Family::Requests,
         "requests",
@@ -155,6 +185,12 @@ pub(super) const FAMILIES: [Declared; 16] = [
         Family::UpstreamReused,
         "upstream_connections_reused",
         "Requests that went to the application on a kept connection.",
+        &[],
+    ),
+    counter(
+        Family::UpstreamBound,
+        "upstream_connections_bound",
+        "Connections to the application that became one client's own, for Windows authentication.",
         &[],
     ),
     counter(
@@ -218,9 +254,39 @@ pub(super) const FAMILIES: [Declared; 16] = [
          takes no lock.",
         &[Label::Route],
     ),
+    counter(
+        Family::ConnectionsEnded,
+        "connections_ended",
+        "Connections of clients that Onelane ended without an answer, by reason.",
+        &[Label::Ending],
+    ),
+    counter(
+        Family::SpoolErrors,
+        "spool_errors",
+        "Temporary files of request bodies that could not be written or read.",
+        &[],
+    ),
+    counter(
+        Family::Throttled,
+        "throttle_decisions",
+        "What each rule of the throttle, and the deny list, said of requests.",
+        &[Label::ThrottleRule, Label::ThrottleDecision],
+    ),
+    counter(
+        Family::ThrottledTogether,
+        "throttle_shared",
+        "Decisions about clients that were measured together with other newcomers, since the table was full.",
+        &[],
+    ),
+    counter(
+        Family::CertificateReloads,
+        "certificate_reloads",
+        "Certificates whose files have changed: replaced, or kept because the new one cannot be served.",
+        &[Label::CertificateReload],
+    ),
 ];
 
-pub(super) const GAUGES: [DeclaredGauge; 5] = [
+pub(super) const GAUGES: [DeclaredGauge; 7] = [
     DeclaredGauge {
         name: "lanes",
         help: "Lanes that exist: somebody holds or waits.",
@@ -250,5 +316,17 @@ pub(super) const GAUGES: [DeclaredGauge; 5] = [
         help: "Memory reserved by request and response buffers.",
         unit: Some(Unit::Bytes),
         read: |gauges| gauges.buffer_memory,
+    },
+    DeclaredGauge {
+        name: "spool",
+        help: "Space of the temporary files of request bodies.",
+        unit: Some(Unit::Bytes),
+        read: |gauges| gauges.spool,
+    },
+    DeclaredGauge {
+        name: "throttle_clients",
+        help: "Client networks that the throttle remembers, of all rules together.",
+        unit: None,
+        read: |gauges| gauges.throttle_clients,
     },
 ];

@@ -35,6 +35,8 @@ pub struct Labels {
     pub proxy_faults: &'static [&'static str],
     /// `route` of `onelane_nested_total`, in the order of the table; routes with one label share one series.
     pub routes: Vec<String>,
+    /// `rule` of `onelane_throttle_decisions_total`; they are distinct.
+    pub throttle_rules: Vec<String>,
 }
 
 /// All metrics; `app` makes one.
@@ -64,6 +66,21 @@ pub struct Gauges {
     pub connections: usize,
     /// Bytes reserved by buffers.
     pub buffer_memory: usize,
+    /// Bytes in temporary files.
+    pub spool: usize,
+    /// Client networks in the throttle.
+    pub throttle_clients: usize,
+    /// When the first of the certificates ends, in seconds of Unix time; None without certificates.
+    pub certificate_expiry: Option<u64>,
+}
+
+/// What became of a certificate whose files have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CertificateReload {
+    /// The old one goes on.
+    Failed,
+    /// The new one is served.
+    Ok,
 }
 
 /// How a session came to have, possibly, two writers in the application.
@@ -81,6 +98,19 @@ pub enum Exception {
     SlowClient,
 }
 
+/// Why a connection of a client was ended without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// Its address has too many of them.
+    ClientConnections,
+    /// It opens and resets HTTP/2 streams without end.
+    Resets,
+    /// The TLS handshake failed or took too long.
+    TlsHandshake,
+    /// It does not read its responses.
+    Unread,
+}
+
 /// Where a request was when its client left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Gone {
@@ -88,6 +118,17 @@ pub enum Gone {
     Inside,
     /// In its lane.
     Waiting,
+}
+
+/// What was decided of a request by one rule of the throttle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ThrottleDecision {
+    /// It may go on.
+    Admitted,
+    /// It is refused.
+    Refused,
+    /// It would have been refused, but the rule or the route only observes.
+    WouldThrottle,
 }
 
 /// Where each family's cells are, the same for all cores.
@@ -190,6 +231,11 @@ impl Core {
         self.add(Family::UpstreamReused, 0, 1);
     }
 
+    /// A connection to the application became one client's own.
+    pub fn upstream_bound(&self) {
+        self.add(Family::UpstreamBound, 0, 1);
+    }
+
     /// An exchange with the application failed. Takes an index into [`Labels::upstream_errors`].
     pub fn upstream_error(&self, reason: usize) {
         self.add(Family::UpstreamErrors, reason, 1);
@@ -213,6 +259,11 @@ impl Core {
     /// A client left before its answer.
     pub fn client_gone(&self, from: Gone) {
         self.add(Family::ClientsGone, from as usize, 1);
+    }
+
+    /// A connection of a client was ended without an answer.
+    pub fn connection_ended(&self, reason: Ending) {
+        self.add(Family::ConnectionsEnded, reason as usize, 1);
     }
 
     /// A session may have had two writers in the application.
@@ -241,6 +292,29 @@ impl Core {
         if let Some(series) = self.shape.route_series.get(route) {
             self.add(Family::Nested, *series, 1);
         }
+    }
+
+    /// The temporary file of a request body could not be written or read.
+    pub fn spool_error(&self) {
+        self.add(Family::SpoolErrors, 0, 1);
+    }
+
+    /// The throttle decided. Takes an index into [`Labels::throttle_rules`].
+    pub fn throttled(&self, rule: usize, decision: ThrottleDecision) {
+        if rule < self.shape.labels.throttle_rules.len() {
+            let decisions = ThrottleDecision::LABELS.len();
+            self.add(Family::Throttled, rule * decisions + decision as usize, 1);
+        }
+    }
+
+    /// The throttle decided about a client that has no meter of its own.
+    pub fn throttled_together(&self) {
+        self.add(Family::ThrottledTogether, 0, 1);
+    }
+
+    /// A certificate's files have changed.
+    pub fn certificate_reload(&self, result: CertificateReload) {
+        self.add(Family::CertificateReloads, result as usize, 1);
     }
 
     fn observe(&self, family: Family, bounds: &[f64], duration: Duration) {
@@ -310,6 +384,8 @@ impl Shape {
     fn values(&self, label: Label) -> Vec<&str> {
         match label {
             Label::Access => self.labels.access.to_vec(),
+            Label::Ending => Ending::LABELS.to_vec(),
+            Label::CertificateReload => CertificateReload::LABELS.to_vec(),
             Label::Exception => Exception::LABELS.to_vec(),
             Label::Gone => Gone::LABELS.to_vec(),
             Label::OddCookie => self.labels.odd_cookies.to_vec(),
@@ -317,6 +393,11 @@ impl Shape {
             Label::ProxyFault => self.labels.proxy_faults.to_vec(),
             Label::Refusal => self.labels.refusals.to_vec(),
             Label::Route => self.routes.iter().map(String::as_str).collect(),
+            Label::ThrottleDecision => ThrottleDecision::LABELS.to_vec(),
+            Label::ThrottleRule => {
+                let rules = self.labels.throttle_rules.iter();
+                rules.map(String::as_str).collect()
+            }
             Label::UpstreamError => self.labels.upstream_errors.to_vec(),
         }
     }

@@ -45,6 +45,15 @@ impl Collector for Scrape {
                 .encode_descriptor(gauge.name, gauge.help, gauge.unit.as_ref(), kind)?
                 .encode_gauge(&(gauge.read)(&self.gauges))?;
         }
+        let expiry = encoder.encode_descriptor(
+            "certificate_expiry",
+            "When the first of the certificates ends, as Unix time; absent without certificates.",
+            Some(&Unit::Seconds),
+            MetricType::Gauge,
+        );
+        if let (mut expiry, Some(end)) = (expiry?, self.gauges.certificate_expiry) {
+            expiry.encode_gauge(&end)?;
+        }
         encoder
             .encode_descriptor("build", "What is running.", None, MetricType::Info)?
             .encode_info(&[("version", env!("CARGO_PKG_VERSION"))])

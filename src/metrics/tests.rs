@@ -12,6 +12,7 @@ fn metrics(cores: usize) -> Metrics {
         upstream_errors: &["reset"],
         odd_cookies: &["length"],
         proxy_faults: &["malformed", "untrusted"],
+        throttle_rules: vec!["deny".to_owned(), "logins".to_owned()],
         routes: vec!["/a".to_owned(), "say \"hi\"\\".to_owned(), "/a".to_owned()],
     };
     Metrics::new(cores, labels)
@@ -46,6 +47,7 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_hold_seconds histogram",
             "onelane_upstream_connections_opened counter",
             "onelane_upstream_connections_reused counter",
+            "onelane_upstream_connections_bound counter",
             "onelane_upstream_errors counter",
             "onelane_session_cookies_odd counter",
             "onelane_forwarded_untrusted counter",
@@ -56,11 +58,19 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_would_wait counter",
             "onelane_would_refuse counter",
             "onelane_nested counter",
+            "onelane_connections_ended counter",
+            "onelane_spool_errors counter",
+            "onelane_throttle_decisions counter",
+            "onelane_throttle_shared counter",
+            "onelane_certificate_reloads counter",
             "onelane_lanes gauge",
             "onelane_holders gauge",
             "onelane_waiters gauge",
             "onelane_connections gauge",
             "onelane_buffer_memory_bytes gauge",
+            "onelane_spool_bytes gauge",
+            "onelane_throttle_clients gauge",
+            "onelane_certificate_expiry_seconds gauge",
             "onelane_build info",
         ]
     );
@@ -145,13 +155,38 @@ fn each_recording_counts_its_own_series_and_no_other() {
         |core| core.client_gone(Gone::Inside),
         r#"onelane_clients_gone_total{where="inside"}"#,
     );
+    for (reason, label) in [
+        (Ending::ClientConnections, "client_connections"),
+        (Ending::Resets, "resets"),
+        (Ending::TlsHandshake, "tls_handshake"),
+        (Ending::Unread, "unread"),
+    ] {
+        assert_counts(
+            move |core| core.connection_ended(reason),
+            &format!(r#"onelane_connections_ended_total{{reason="{label}"}}"#),
+        );
+    }
     assert_counts(Core::held_over, "onelane_held_over_limit_total");
     assert_counts(Core::would_wait, "onelane_would_wait_total");
     assert_counts(Core::would_refuse, "onelane_would_refuse_total");
+    assert_counts(Core::spool_error, "onelane_spool_errors_total");
     assert_counts(
         |core| core.nested(1),
         r#"onelane_nested_total{route="say \"hi\"\\"}"#,
     );
+}
+
+#[test]
+fn the_throttle_counts_by_rule_and_decision() {
+    assert_counts(
+        |core| core.throttled(1, ThrottleDecision::WouldThrottle),
+        r#"onelane_throttle_decisions_total{rule="logins",decision="would_throttle"}"#,
+    );
+    assert_counts(
+        |core| core.throttled(0, ThrottleDecision::Refused),
+        r#"onelane_throttle_decisions_total{rule="deny",decision="refused"}"#,
+    );
+    assert_counts(Core::throttled_together, "onelane_throttle_shared_total");
 }
 
 #[test]
@@ -258,6 +293,9 @@ fn gauges_are_those_of_the_scrape() {
         waiters: 3,
         connections: 4,
         buffer_memory: 5,
+        spool: 6,
+        throttle_clients: 7,
+        certificate_expiry: Some(8),
     };
     let text = metrics(1).encode(gauges);
     assert_eq!(value(&text, "onelane_lanes"), 1.0);
@@ -265,6 +303,9 @@ fn gauges_are_those_of_the_scrape() {
     assert_eq!(value(&text, "onelane_waiters"), 3.0);
     assert_eq!(value(&text, "onelane_connections"), 4.0);
     assert_eq!(value(&text, "onelane_buffer_memory_bytes"), 5.0);
+    assert_eq!(value(&text, "onelane_spool_bytes"), 6.0);
+    assert_eq!(value(&text, "onelane_throttle_clients"), 7.0);
+    assert_eq!(value(&text, "onelane_certificate_expiry_seconds"), 8.0);
     assert_eq!(
         value(
             &text,
@@ -276,6 +317,27 @@ fn gauges_are_those_of_the_scrape() {
         ),
         1.0
     );
+}
+
+#[test]
+fn without_a_certificate_none_expires() {
+    let text = metrics(1).encode(Gauges::default());
+    let samples = |line: &&str| line.starts_with("onelane_certificate_expiry_seconds ");
+    assert_eq!(text.lines().filter(samples).count(), 0, "{text}");
+}
+
+#[test]
+fn replaced_certificates_are_counted_by_result() {
+    let metrics = metrics(1);
+    metrics.core(0).certificate_reload(CertificateReload::Ok);
+    let text = metrics.encode(Gauges::default());
+    let count = |result| {
+        value(
+            &text,
+            &format!(r#"onelane_certificate_reloads_total{{result="{result}"}}"#),
+        )
+    };
+    assert_eq!((count("ok"), count("failed")), (1.0, 0.0));
 }
 
 #[test]

@@ -1,186 +1,162 @@
-//! One client connection: hyper's, and beside it the exchange of its current request, in one task.
+//! One client connection, from its accept to the protocol that is spoken on it.
 //!
-//! hyper stops polling a response body while its client is slow, and drops a service when its client leaves; an exchange
-//! must go on in both cases, until the application has finished. The service therefore only passes the request over
-//! and awaits the answer. Guarantees: when the client leaves, hyper's half is dropped and the exchange is told, and
-//! finishes or ends as its access demands. This is the one place that knows HTTP/1.
+//! Guarantees: each stage before the first request has a time limit; HTTP/2 is spoken where its preface or ALPN asks for
+//! it, and where the listener has it. Does not do: speak HTTP; that is `http1` and `http2`.
 
-use std::cell::RefCell;
-use std::future::Future;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::Service;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
-use tokio::task::spawn_local;
+use tokio::time::timeout;
 
-use super::Limits;
 use super::core::Open;
-use super::head::{HeadTimer, Overdue};
-use crate::client::{PeerAddr, Scheme};
-use crate::gateway::{Answers, Client, ClientBody, Gateway, NoAnswer};
+use super::proxy_protocol::{self, ProxyFaults};
+use super::{Door, Http2, Limits, http1, http2};
+use crate::client::{PeerAddr, ProxyProtocol, Scheme};
+use crate::gateway::{Client, Gateway};
+use crate::metrics::Ending;
 use crate::shutdown::Draining;
 use crate::socket::{Socket, SocketIo};
+use crate::throttle::{TooManyWaiting, Waiters, WaitingPlace};
+use crate::tls::{Acceptor, Alpn};
 
-/// A request that hyper has read and the exchange has not begun.
-type Handoff = Rc<RefCell<Option<(Request<Incoming>, Answers)>>>;
-
-/// The exchange of one request.
-type Exchange = Pin<Box<dyn Future<Output = ()>>>;
-
-/// What a connection knows of the drain.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Drain {
-    /// It will be woken.
-    Awaited,
-    /// hyper has been told to end.
-    Told,
-    /// Nothing yet.
-    Unheard,
+/// What the connections of a core share.
+pub(super) struct Premises {
+    pub(super) gateway: Rc<Gateway>,
+    pub(super) limits: Limits,
+    pub(super) draining: Draining,
+    /// The connections of each client, of all cores.
+    pub(super) clients: Arc<Waiters>,
+    pub(super) faults: ProxyFaults,
 }
 
-/// hyper's side of the hand-over.
-struct Passing(Handoff);
+/// A connection that is about to be served.
+pub(super) struct Arrival {
+    pub(super) client: Client,
+    pub(super) socket: Arc<Socket>,
+    pub(super) place: Rc<Place>,
+    pub(super) premises: Rc<Premises>,
+}
 
-/// What hyper awaits.
-struct Answer(oneshot::Receiver<Result<Response<ClientBody>, NoAnswer>>);
+/// What a connection counts for until it has ended.
+#[derive(Debug)]
+pub(super) struct Place {
+    _open: Open,
+    /// None where one client may have any number.
+    _of_client: Option<WaitingPlace>,
+}
 
-/// Serves one connection to its end, and the exchange of its last request to its own.
+/// Serves one connection to its end.
 pub(super) async fn serve(
     stream: TcpStream,
     peer: PeerAddr,
+    door: Arc<Door>,
     open: Open,
-    gateway: Rc<Gateway>,
-    limits: Limits,
-    draining: Draining,
+    premises: Rc<Premises>,
 ) {
-    let socket = Socket::tcp(stream);
-    let client = Client::new(peer, Scheme::Http, Arc::downgrade(&socket));
-    let handoff = Handoff::default();
-    let mut hyper = pin!(Some(
-        builder(limits)
-            .serve_connection(
-                TokioIo::new(SocketIo::new(Arc::clone(&socket))),
-                Passing(Rc::clone(&handoff))
-            )
-            .with_upgrades()
-    ));
-    let mut exchange: Option<Exchange> = None;
-    let mut socket = Some(socket); // not longer than hyper: an exchange may outlive the connection
-    let mut head = HeadTimer::new(limits.header_timeout);
-    let mut closed = pin!(draining.closed());
-    let mut drain = Drain::Unheard;
-    std::future::poll_fn(|cx| {
-        if drain == Drain::Unheard {
-            // Once is enough to be woken; the flag is cheaper to look at than the signal.
-            let _ = closed.as_mut().poll(cx);
-            drain = Drain::Awaited;
+    let (socket, patience) = (Socket::tcp(stream), premises.limits.header_timeout);
+    let Some(peer) = speaker(&socket, peer, &door, &premises).await else {
+        return;
+    };
+    let Ok(of_client) = premises.admit(peer) else {
+        premises.gateway.connection_ended(Ending::ClientConnections);
+        return;
+    };
+    let scheme = match door.tls {
+        Some(_) => Scheme::Https,
+        None => Scheme::Http,
+    };
+    let io = SocketIo::new(Arc::clone(&socket));
+    let arrival = Arrival {
+        client: Client::new(peer, scheme, Arc::downgrade(&socket)),
+        socket,
+        place: Rc::new(Place {
+            _open: open,
+            _of_client: of_client,
+        }),
+        premises,
+    };
+    if let Some(tls) = &door.tls {
+        return Box::pin(encrypted(arrival, io, tls)).await;
+    }
+    if door.http2 == Http2::On {
+        let preface = arrival.socket.look_ahead(is_preface);
+        match timeout(patience, preface).await {
+            Ok(Some(true)) => return Box::pin(http2::serve(arrival, io)).await,
+            Ok(Some(false) | None) => {} // HTTP/1.1, or left within it
+            Err(_) => return,            // silent
         }
-        if drain == Drain::Awaited && draining.is_closed() {
-            // Everybody has been answered: what is left is written, and an idle connection is closed.
-            if let Some(connection) = hyper.as_mut().as_pin_mut() {
-                connection.graceful_shutdown();
-            }
-            drain = Drain::Told;
-        }
-        if let Some(connection) = hyper.as_mut().as_pin_mut()
-            && connection.poll(cx).is_ready()
-        {
-            // Closed, broken or upgraded; an exchange that is still under way has lost its client, or is a tunnel.
-            hyper.set(None);
-            socket = None;
-            client.presence.leave();
-        }
-        if let Some((request, answers)) = handoff.take() {
-            let next = begin(&gateway, &client, request, answers);
-            if let Some(last) = exchange.replace(next) {
-                drop(spawn_local(last)); // its client has its answer; the application is not done with it
-            }
-        }
-        if let (Some(socket), Some(_)) = (&socket, &exchange) {
-            head.rest(socket.reads());
-        }
-        poll_exchange(&mut exchange, cx);
-        if let (Some(waiting), None) = (&socket, &exchange)
-            && let Poll::Ready(overdue) = head.poll(waiting.reads(), cx)
-        {
-            if overdue == Overdue::Begun {
-                waiting.say(REQUEST_TIMEOUT);
-                gateway.head_timed_out();
-            }
-            hyper.set(None);
-            socket = None;
-        }
-        if hyper.is_none() && exchange.is_none() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    })
-    .await;
-    drop(open);
+    }
+    http1::serve(arrival, io).await;
 }
 
-fn builder(limits: Limits) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .half_close(false)
-        .header_read_timeout(limits.idle_timeout)
-        .max_buf_size(limits.header_size.max(BUFFER_MIN))
-        .timer(TokioTimer::new());
-    builder
-}
-
-fn begin(
-    gateway: &Rc<Gateway>,
-    client: &Client,
-    request: Request<Incoming>,
-    answers: Answers,
-) -> Exchange {
-    let (gateway, client) = (Rc::clone(gateway), client.clone());
-    Box::pin(async move { gateway.serve(request, client, answers).await })
-}
-
-fn poll_exchange(exchange: &mut Option<Exchange>, cx: &mut Context<'_>) {
-    if let Some(running) = exchange
-        && running.as_mut().poll(cx).is_ready()
-    {
-        *exchange = None;
+/// Whose connection it is: the peer's, or of whom its PROXY header names. None when it is to be closed.
+async fn speaker(
+    socket: &Socket,
+    peer: PeerAddr,
+    door: &Door,
+    premises: &Premises,
+) -> Option<PeerAddr> {
+    if door.proxy_protocol == ProxyProtocol::Off {
+        return Some(peer);
+    }
+    let (policy, patience) = (premises.gateway.policy(), premises.limits.header_timeout);
+    let trusted = &policy.client.trusted_proxies;
+    match proxy_protocol::read(socket, peer, door.proxy_protocol, trusted, patience).await {
+        Ok(speaker) => Some(speaker),
+        Err(fault) => {
+            premises.faults.tell(peer, fault, Instant::now());
+            None
+        }
     }
 }
 
-impl Service<Request<Incoming>> for Passing {
-    type Response = Response<ClientBody>;
-    type Error = NoAnswer;
-    type Future = Answer;
+/// Whether a connection begins as HTTP/2 does (RFC 9113 3.4); None while that is open.
+fn is_preface(bytes: &[u8]) -> Option<bool> {
+    let length = bytes.len().min(http2::PREFACE.len());
+    if bytes[..length] != http2::PREFACE[..length] {
+        return Some(false);
+    }
+    (length == http2::PREFACE.len()).then_some(true)
+}
 
-    fn call(&self, request: Request<Incoming>) -> Answer {
-        let (answers, answer) = oneshot::channel();
-        self.0.replace(Some((request, answers)));
-        Answer(answer)
+impl Premises {
+    /// A place among the connections of one client. Trusted proxies speak for many: they have any number.
+    fn admit(&self, peer: PeerAddr) -> Result<Option<WaitingPlace>, TooManyWaiting> {
+        let Some(share) = self.limits.connections_per_client else {
+            return Ok(None);
+        };
+        let (policy, client) = (self.gateway.policy(), peer.client());
+        if policy.client.trusted_proxies.contains(client) {
+            return Ok(None);
+        }
+        let network = policy.client.network(client);
+        self.clients.admit(network, share).map(Some)
     }
 }
 
-impl Future for Answer {
-    type Output = Result<Response<ClientBody>, NoAnswer>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // Without a word when the client has left.
-        Pin::new(&mut self.0)
-            .poll(cx)
-            .map(|answer| answer.unwrap_or(Err(NoAnswer::Aborted)))
+/// Serves a connection over TLS.
+async fn encrypted(arrival: Arrival, io: SocketIo, tls: &Acceptor) {
+    let premises = &arrival.premises;
+    let handshake = timeout(premises.limits.header_timeout, tls.accept(io));
+    let Ok(Ok(stream)) = handshake.await else {
+        // A browser that does not trust the certificate ends here too: no line for each.
+        premises.gateway.connection_ended(Ending::TlsHandshake);
+        return;
+    };
+    match Alpn::of(&stream) {
+        Alpn::Http2 => http2::serve(arrival, stream).await,
+        Alpn::Http1 | Alpn::None => http1::serve(arrival, stream).await,
     }
 }
 
-/// What a client gets that does not finish its head.
-const REQUEST_TIMEOUT: &[u8] =
-    b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-/// hyper's own minimum.
-const BUFFER_MIN: usize = 8 * 1024;
+/// Lets a client read the last answer: nothing more is sent, and what it still sends is read over until it closes its
+/// side too, for a while.
+pub(super) async fn linger(socket: Arc<Socket>, place: Rc<Place>) {
+    drop(timeout(LINGER, socket.close()).await);
+    drop(place); // it counts until then
+}
+
+/// How long a client may take to close its side; nginx's lingering_timeout is 5 s between two reads.
+const LINGER: Duration = Duration::from_secs(2);

@@ -14,13 +14,15 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::{Limits, connection};
+use super::connection::Premises;
+use super::proxy_protocol::ProxyFaults;
+use super::{Door, Limits, connection};
 use crate::client::PeerAddr;
 use crate::gateway::record::AccessLog;
 use crate::gateway::refusal::Reason;
 use crate::gateway::{Gateway, Shared};
 use crate::metrics;
-use crate::shutdown::Draining;
+use crate::throttle::Waiters;
 
 /// What a core is made of.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub struct Core {
     pub log: AccessLog,
     /// The bounds of its connections.
     pub limits: Limits,
+    /// The connections of each client, of all cores.
+    pub clients: Arc<Waiters>,
 }
 
 /// A core, as the acceptors see it.
@@ -49,6 +53,7 @@ pub struct Handle {
 struct Accepted {
     stream: TcpStream,
     peer: PeerAddr,
+    door: Arc<Door>,
     open: Open,
 }
 
@@ -94,35 +99,45 @@ async fn run(core: Core, accepted: UnboundedReceiver<Accepted>, open: &Count) {
         metrics,
         log,
         limits,
+        clients,
     } = core;
     let draining = shared.draining.clone();
+    let faults = ProxyFaults::new(Arc::clone(&metrics));
     let gateway = Rc::new(Gateway::new(shared, metrics, log));
     drop(spawn_local(sweep(Rc::clone(&gateway))));
+    let premises = Rc::new(Premises {
+        gateway,
+        limits,
+        draining: draining.clone(),
+        clients,
+        faults,
+    });
     tokio::select! {
         biased;
         () = draining.closed() => {}
-        () = take(accepted, &gateway, limits, &draining) => {}
+        () = take(accepted, &premises) => {}
     }
     // What has been answered is still to be written; whoever does not read it is not waited for.
     drop(timeout(FLUSH, open.none()).await);
 }
 
-async fn take(
-    mut accepted: UnboundedReceiver<Accepted>,
-    gateway: &Rc<Gateway>,
-    limits: Limits,
-    draining: &Draining,
-) {
-    while let Some(Accepted { stream, peer, open }) = accepted.recv().await {
+async fn take(mut accepted: UnboundedReceiver<Accepted>, premises: &Rc<Premises>) {
+    while let Some(Accepted {
+        stream,
+        peer,
+        door,
+        open,
+    }) = accepted.recv().await
+    {
         // An error here is one connection's: it was reset before it was looked at.
         if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
-            let (gateway, draining) = (Rc::clone(gateway), draining.clone());
+            let premises = Rc::clone(premises);
             drop(spawn_local(connection::serve(
-                stream, peer, open, gateway, limits, draining,
+                stream, peer, door, open, premises,
             )));
         }
     }
-    draining.closed().await; // the acceptors have ended; the connections go on
+    premises.draining.closed().await; // the acceptors have ended; the connections go on
 }
 
 /// Closes idle connections to the application when their time is over.
@@ -142,11 +157,16 @@ impl Handle {
     }
 
     /// Gives the core a connection.
-    pub(super) fn hand_over(&self, stream: TcpStream, peer: PeerAddr) {
+    pub(super) fn hand_over(&self, stream: TcpStream, peer: PeerAddr, door: Arc<Door>) {
         self.open.open.fetch_add(1, Ordering::Relaxed);
         let open = Open(Arc::clone(&self.open));
         // A core that has ended takes no more: the connection is closed.
-        drop(self.connections.send(Accepted { stream, peer, open }));
+        drop(self.connections.send(Accepted {
+            stream,
+            peer,
+            door,
+            open,
+        }));
     }
 
     /// Counts a connection that was closed because there are too many.

@@ -2,20 +2,28 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
-use super::Limits;
 use super::core::Handle;
+use super::{Door, Limits};
 use crate::client::PeerAddr;
 use crate::shutdown::Draining;
 
 /// Accepts connections and hands each to the core with the fewest, until the drain begins.
 ///
 /// Connections beyond `limits.connections` are closed at once, and counted on the first core.
-pub async fn accept(listener: TcpListener, cores: Vec<Handle>, limits: Limits, draining: Draining) {
+pub async fn accept(
+    listener: TcpListener,
+    door: Door,
+    cores: Vec<Handle>,
+    limits: Limits,
+    draining: Draining,
+) {
+    let door = Arc::new(door);
     loop {
         let (stream, peer) = tokio::select! {
             biased;
@@ -34,7 +42,7 @@ pub async fn accept(listener: TcpListener, cores: Vec<Handle>, limits: Limits, d
         if stream.set_nodelay(true).is_ok()
             && let Ok(stream) = stream.into_std()
         {
-            core.hand_over(stream, PeerAddr::new(peer));
+            core.hand_over(stream, PeerAddr::new(peer), Arc::clone(&door));
         }
     }
 }

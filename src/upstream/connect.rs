@@ -1,8 +1,9 @@
-//! Making a connection: one of `max_connections`, then dialling with growing pauses until the time is up.
+//! Making a connection: one of `max_connections`, then dialling with growing pauses until the time is up. A TLS handshake
+//! is part of it; one that was refused will be refused again, and is not repeated.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body::Body;
@@ -10,10 +11,11 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::Slots;
-use super::connection::Connection;
+use super::connection::{Connection, Wire};
 use super::settings::{Settings, Target};
-use crate::socket::Socket;
+use super::{Shared, Slots};
+use crate::socket::{Socket, SocketIo};
+use crate::tls::{Connector, HandshakeError};
 
 /// Why there is no connection to the application; its fault, or that of the settings.
 #[derive(Debug, thiserror::Error)]
@@ -29,27 +31,41 @@ pub enum ConnectError {
     Unreachable(#[source] io::Error),
 }
 
-pub(super) async fn connect<B>(
-    settings: &Settings,
-    slots: Option<&Slots>,
-) -> Result<Connection<B>, ConnectError>
+/// Why one attempt failed.
+enum Failure {
+    /// The next may succeed.
+    Passing(io::Error),
+    /// TLS: one side does not want the other.
+    Lasting(HandshakeError),
+}
+
+pub(super) async fn connect<B>(shared: &Shared) -> Result<Connection<B>, ConnectError>
 where
     B: Body + Unpin + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let deadline = Instant::now() + settings.connect_timeout;
-    let slot = slot(slots, deadline).await?;
+    let Settings {
+        target,
+        connect_timeout,
+        ..
+    } = &shared.settings;
+    let deadline = Instant::now() + *connect_timeout;
+    let slot = slot(shared.slots.as_ref(), deadline).await?;
     let mut pause = PAUSE_MIN;
     loop {
-        let failure = match timeout_at(deadline, dial(&settings.target)).await {
+        let failure = match timeout_at(deadline, dial(target)).await {
             Err(_) => return Err(ConnectError::TimedOut),
-            Ok(Ok(socket)) => {
-                return Connection::start(socket, slot)
+            Ok(Ok(wire)) => {
+                return Connection::start(wire, slot)
                     .await
                     .map_err(|error| ConnectError::Unreachable(io::Error::other(error)));
             }
-            Ok(Err(failure)) => failure,
+            Ok(Err(Failure::Passing(failure))) => failure,
+            Ok(Err(Failure::Lasting(failure))) => {
+                shared.complaint.say(Instant::now(), &failure);
+                return Err(ConnectError::Unreachable(io::Error::other(failure)));
+            }
         };
         if Instant::now() + pause >= deadline {
             return Err(ConnectError::Unreachable(failure));
@@ -93,24 +109,72 @@ impl Drop for Wanted<'_> {
     }
 }
 
-async fn dial(target: &Target) -> io::Result<Arc<Socket>> {
+async fn dial(target: &Target) -> Result<Wire, Failure> {
     match target {
-        Target::Tcp { host, port } => {
-            let stream = TcpStream::connect((host.as_str(), *port)).await?;
-            stream.set_nodelay(true)?;
-            Ok(Socket::tcp(stream))
-        }
+        Target::Tcp { host, port } => Ok(Wire::Clear(tcp(host, *port).await?)),
+        Target::Tls {
+            host,
+            port,
+            connector,
+        } => secure(tcp(host, *port).await?, connector).await,
         #[cfg(unix)]
-        Target::Unix(path) => Ok(Socket::unix(tokio::net::UnixStream::connect(path).await?)),
+        Target::Unix(path) => {
+            let stream = tokio::net::UnixStream::connect(path).await?;
+            Ok(Wire::Clear(Socket::unix(stream)))
+        }
         #[cfg(not(unix))]
-        Target::Unix(_) => Err(io::Error::new(
+        Target::Unix(_) => Err(Failure::Passing(io::Error::new(
             io::ErrorKind::Unsupported,
             "unix sockets are not supported on this system",
-        )),
+        ))),
+    }
+}
+
+async fn tcp(host: &str, port: u16) -> io::Result<Arc<Socket>> {
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(Socket::tcp(stream))
+}
+
+async fn secure(socket: Arc<Socket>, connector: &Connector) -> Result<Wire, Failure> {
+    let io = SocketIo::new(Arc::clone(&socket));
+    match connector.connect(io).await {
+        Ok(stream) => Ok(Wire::Secure(socket, Box::new(stream))),
+        Err(HandshakeError::Broken(error)) => Err(Failure::Passing(error)),
+        Err(refused @ HandshakeError::Refused(_)) => Err(Failure::Lasting(refused)),
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Passing(error)
+    }
+}
+
+/// Says why the application is refused, but not for each request.
+#[derive(Debug, Default)]
+pub(super) struct Complaint {
+    said: Mutex<Option<Instant>>,
+}
+
+impl Complaint {
+    /// To be called when connecting has failed and will fail again.
+    fn say(&self, now: Instant, reason: &HandshakeError) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.is_some_and(|said| now.saturating_duration_since(said) < COMPLAIN_EVERY) {
+            return;
+        }
+        *said = Some(now);
+        tracing::error!(
+            advice = reason.advice(),
+            "no TLS connection to the application, requests get 502: {reason}"
+        );
     }
 }
 
 /// The first pause between two attempts.
 const PAUSE_MIN: Duration = Duration::from_millis(25);
+/// Between two lines in the log about the same.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 /// The longest pause between two attempts.
 const PAUSE_MAX: Duration = Duration::from_secs(1);

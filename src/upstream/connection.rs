@@ -15,9 +15,21 @@ use http_body::Body;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_rustls::client::TlsStream;
 
 use crate::socket::{Idle, Socket, SocketIo};
+
+/// What HTTP is spoken on: a socket, or TLS on top of it. The socket below is looked at in both cases: over TLS too,
+/// bytes on an idle connection are nothing but its end, since what follows a handshake (tickets) comes before the first
+/// response and is read with it.
+pub(super) enum Wire {
+    /// The socket itself.
+    Clear(Arc<Socket>),
+    /// TLS on the socket.
+    Secure(Arc<Socket>, Box<TlsStream<SocketIo>>),
+}
 
 type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>>>>;
 
@@ -56,21 +68,24 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    /// Speaks HTTP/1.1 on a connected socket.
+    /// Speaks HTTP/1.1 on a connected socket, or on TLS whose handshake is done.
     ///
     /// # Errors
     /// hyper's, if it cannot start.
     pub(super) async fn start(
-        socket: Arc<Socket>,
+        wire: Wire,
         slot: Option<OwnedSemaphorePermit>,
     ) -> hyper::Result<Self> {
-        let (sender, driver) = http1::Builder::new()
-            .max_buf_size(BUFFER_MAX)
-            .handshake(TokioIo::new(SocketIo::new(Arc::clone(&socket))))
-            .await?;
+        let (socket, (sender, driver)) = match wire {
+            Wire::Clear(socket) => {
+                let io = SocketIo::new(Arc::clone(&socket));
+                (socket, speak(io).await?)
+            }
+            Wire::Secure(socket, stream) => (socket, speak(*stream).await?),
+        };
         Ok(Self {
             sender,
-            driver: Some(Box::pin(driver.with_upgrades())),
+            driver: Some(driver),
             socket,
             used: Used::Never,
             idle_since: Instant::now(),
@@ -135,13 +150,13 @@ where
     }
 
     /// Whether an idle connection may be used: hyper knows of no end, and the kernel knows of none.
-    pub(super) fn is_open(&mut self) -> bool {
+    pub fn is_open(&mut self) -> bool {
         poll_driver(&mut self.driver, &mut Context::from_waker(Waker::noop()));
         self.driver.is_some() && self.sender.is_ready() && self.socket.idle() == Idle::Quiet
     }
 
     /// Ends an exchange; whether the connection may be used again.
-    pub(super) fn settle(&mut self, now: Instant) -> bool {
+    pub fn settle(&mut self, now: Instant) -> bool {
         poll_driver(&mut self.driver, &mut Context::from_waker(Waker::noop()));
         self.idle_since = now;
         self.driver.is_some() && self.sender.is_ready()
@@ -159,6 +174,20 @@ impl<B> fmt::Debug for Connection<B> {
             .field("used", &self.used)
             .finish_non_exhaustive()
     }
+}
+
+async fn speak<B, IO>(io: IO) -> hyper::Result<(SendRequest<B>, Driver)>
+where
+    B: Body + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (sender, driver) = http1::Builder::new()
+        .max_buf_size(BUFFER_MAX)
+        .handshake(TokioIo::new(io))
+        .await?;
+    Ok((sender, Box::pin(driver.with_upgrades())))
 }
 
 fn poll_driver(driver: &mut Option<Driver>, cx: &mut Context<'_>) {

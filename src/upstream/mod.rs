@@ -2,7 +2,7 @@
 //!
 //! Guarantees: a connection is used by one exchange at a time and reused only when it is certainly idle and open; a
 //! request is sent again only when it certainly was not sent; connections are bounded. Does not do: know lanes or
-//! clients; read bodies (the gateway does, at the client's pace); TLS.
+//! clients; read bodies (the gateway does, at the client's pace).
 
 mod connect;
 mod connection;
@@ -26,6 +26,7 @@ pub use settings::{Settings, Target};
 pub struct Shared {
     settings: Settings,
     slots: Option<Slots>,
+    complaint: connect::Complaint,
 }
 
 /// The places of `max_connections`. An idle connection keeps its place, but for others that want one.
@@ -67,7 +68,11 @@ impl Shared {
             free: Arc::new(Semaphore::new(max)),
             wanted: AtomicUsize::new(0),
         });
-        Arc::new(Self { settings, slots })
+        Arc::new(Self {
+            settings,
+            slots,
+            complaint: connect::Complaint::default(),
+        })
     }
 
     /// Whether all places are taken.
@@ -132,12 +137,12 @@ where
     /// Cancel safe.
     ///
     /// # Errors
-    /// [`ConnectError`], when the time is up.
+    /// [`ConnectError`], when the time is up, or at once when TLS was refused.
     pub async fn connect(&self) -> Result<Connection<B>, ConnectError> {
         if self.shared.is_full() {
             self.idle.borrow_mut().clear(); // none of them would do, and each has a place
         }
-        connect::connect(&self.shared.settings, self.shared.slots.as_ref()).await
+        connect::connect(&self.shared).await
     }
 
     /// Gives back a connection whose exchange has ended; kept only if it may be used again.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use crate::tls::Connector;
+
 /// Where the application listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -14,6 +16,15 @@ pub enum Target {
         host: String,
         /// The port, 80 when the URL names none.
         port: u16,
+    },
+    /// `https://host:port`.
+    Tls {
+        /// As of [`Target::Tcp`].
+        host: String,
+        /// The port, 443 when the URL names none.
+        port: u16,
+        /// Does the handshakes.
+        connector: Connector,
     },
     /// `unix:/path/to/socket` (not on Windows).
     Unix(PathBuf),
@@ -40,8 +51,10 @@ impl Target {
     /// The `Host` for a request that came without one, as HTTP/1.0 allows.
     pub fn host(&self) -> HeaderValue {
         let host = match self {
-            Self::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
-            Self::Tcp { host, port } => format!("{host}:{port}"),
+            Self::Tcp { host, port } | Self::Tls { host, port, .. } if host.contains(':') => {
+                format!("[{host}]:{port}")
+            }
+            Self::Tcp { host, port } | Self::Tls { host, port, .. } => format!("{host}:{port}"),
             Self::Unix(_) => "localhost".to_owned(),
         };
         HeaderValue::try_from(host).unwrap_or_else(|_| HeaderValue::from_static("localhost"))

@@ -159,7 +159,7 @@ FILE:1:9: listen: 8080
     -> write 0.0.0.0:8080 for all interfaces, 127.0.0.1:8080 for this machine alone
 
 FILE:2:11: upstream: localhost:8081
-    not an http:// URL
+    not an http:// or https:// URL
     -> write http://localhost:8081
 
 FILE:3:20: session.preset: aspnett

@@ -268,7 +268,7 @@ fn a_read_whose_client_leaves_is_cancelled() {
 fn a_client_that_leaves_in_the_middle_of_its_upload_frees_the_lane() {
     for how in [Leave::Fin, Leave::Rst] {
         let app = Upstream::start();
-        let proxy = Proxy::in_front_of(&app, "limits: { request_buffer: 1KiB }");
+        let proxy = Proxy::in_front_of(&app, "limits: { request_buffer: 1KiB, request_spool: 0 }");
         let mut leaver = proxy.connect();
         leaver.send(post(100_000).head()).send(vec![b'x'; 20_000]);
         let inside = app.arrival();

@@ -332,7 +332,7 @@ fn an_early_answer_to_an_unfinished_upload_reaches_the_client() {
         "/upload",
         [Step::Send(answer(413, "too much")), Step::Close],
     );
-    let proxy = Proxy::in_front_of(&app, "limits: { request_buffer: 1KiB }");
+    let proxy = Proxy::in_front_of(&app, "limits: { request_buffer: 1KiB, request_spool: 0 }");
     let mut client = proxy.connect();
     client.send(
         Request::new("POST", "/upload")

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod certificates; // those of listeners are watched, and counted
 mod cli; // what an operator types, sees and gets as exit code
 mod disconnect; // who leaves while waiting is never served; who leaves inside keeps the lane until the end
 mod drain; // SIGTERM: holders and waiters finish, or are cut off at the deadline
@@ -16,4 +17,8 @@ mod recorder; // the scripted application's own checks find what they are there 
 mod sessions; // which requests are one session, as each stack has it
 mod soak; // the long random run
 mod support;
+mod throttle; // one client gets what the rules say, and others do not notice
 mod tidy; // the house rules, checked
+mod uploads;
+mod upstream_tls;
+mod windows_auth; // a connection that NTLM or Negotiate has authenticated is one client's alone // a slow upload holds no lane, no byte of it is lost, and no file stays behind // the application behind TLS: verified, kept, refused

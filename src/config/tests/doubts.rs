@@ -75,6 +75,11 @@ fn each_contradiction_is_named_where_it_was_written() {
             "limits.buffer_memory",
             "hardly anything",
         ),
+        (
+            "limits: { spool_disk: 1MiB }",
+            "limits.spool_disk",
+            "would not be read ahead",
+        ),
     ] {
         let warnings = warnings(text);
         assert_eq!(warnings.len(), 1, "{text}: {warnings:#?}");

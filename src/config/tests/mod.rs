@@ -12,11 +12,13 @@ use crate::lane::{OnFull, OnHoldLimit};
 use crate::route::{Access, Mode, OnClientGone, Reads, Release, Terms};
 use crate::session::Found;
 
+mod certificates;
 mod client;
 mod doubts;
 mod files;
 mod mistakes;
 mod terms;
+mod throttle;
 mod values;
 
 fn no_environment(_: &str) -> Option<String> {

@@ -72,12 +72,65 @@ fn sizes_have_units_or_are_bytes() {
 
 #[test]
 fn none_is_no_limit_where_there_is_one() {
-    let config = config("limits: { body_size: none }\nupstream: { max_connections: none }");
+    let config = config(
+        "limits: { body_size: none, connections_per_client: none }\nupstream: { max_connections: none }",
+    );
     assert_eq!(config.policy.body_size, None);
+    assert_eq!(config.startup.edge.connections_per_client, None);
     assert_eq!(config.startup.upstream.max_connections, None);
-    let config = super::config("limits: { body_size: 1MB }\nupstream: { max_connections: 7 }");
+    let config = super::config(
+        "limits: { body_size: 1MB, connections_per_client: 9 }\nupstream: { max_connections: 7 }",
+    );
     assert_eq!(config.policy.body_size, Some(1_000_000));
+    assert_eq!(config.startup.edge.connections_per_client, Some(9));
     assert_eq!(config.startup.upstream.max_connections, Some(7));
+}
+
+#[test]
+fn one_lowest_rate_is_for_both_directions_and_0_is_none() {
+    for (text, rate) in [("240", 240), ("1KiB", 1024), ("0", 0)] {
+        let config = config(&format!(
+            "limits: {{ min_rate: {text}, body_idle_timeout: 7s, send_timeout: 8s }}"
+        ));
+        let pace = config.policy.body_pace;
+        assert_eq!((pace.rate, pace.grace), (rate, Duration::from_secs(7)));
+        let edge = config.startup.edge;
+        assert_eq!(
+            (edge.min_rate, edge.send_timeout),
+            (rate, Duration::from_secs(8))
+        );
+    }
+}
+
+#[test]
+fn the_edge_has_the_bounds_that_are_written() {
+    let config = config("limits: { headers: 50, url_length: 2KiB, http2_streams: 7 }");
+    let edge = config.startup.edge;
+    assert_eq!((edge.headers, edge.http2_streams), (50, 7));
+    assert_eq!(config.policy.url_length, 2048);
+    for text in [
+        "headers: 0",
+        "headers: 10001",
+        "url_length: 255",
+        "url_length: 64KiB",
+        "http2_streams: 0",
+        "connections_per_client: 0",
+        "min_rate: 2MiB",
+        "send_timeout: 0s",
+    ] {
+        assert_eq!(
+            error(&format!("limits: {{ {text} }}")).problem,
+            "out of range",
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_spool_of_0_is_none() {
+    let config = config("limits: { request_spool: 0, spool_disk: 3MiB }");
+    assert_eq!(config.policy.buffers.spool, 0);
+    assert_eq!(config.startup.spool_disk, 3 << 20);
 }
 
 #[test]
@@ -85,8 +138,12 @@ fn addresses_have_hosts_and_ports() {
     let several = config("listen: [127.0.0.1:1, { address: '[::1]:2' }]");
     let expected: Vec<SocketAddr> =
         vec!["127.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap()];
-    assert_eq!(several.startup.listen, expected);
-    assert_eq!(config("listen: 127.0.0.1:0").startup.listen[0].port(), 0);
+    let addresses = |config: Config| -> Vec<SocketAddr> {
+        let listeners = config.startup.listen.iter();
+        listeners.map(|listener| listener.address).collect()
+    };
+    assert_eq!(addresses(several), expected);
+    assert_eq!(addresses(config("listen: 127.0.0.1:0"))[0].port(), 0);
     assert_eq!(
         config("listen: { address: '127.0.0.1:0' }")
             .startup

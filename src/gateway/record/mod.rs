@@ -70,6 +70,8 @@ pub enum Outcome {
     ClientGoneWaiting,
     /// It was served, with a permit or in need of none.
     Forwarded,
+    /// It was not answered, since it needs HTTP/1.1 (Windows authentication over HTTP/2).
+    NeedsHttp11,
     /// It was served in observe mode.
     Observed,
     /// It was served without a permit (`pass`).
@@ -107,11 +109,12 @@ struct Open {
 
 impl Outcome {
     /// All labels; [`Outcome::index`] points here.
-    pub const LABELS: [&'static str; 8] = [
+    pub const LABELS: [&'static str; 9] = [
         "broken_off",
         "client_gone_inside",
         "client_gone_waiting",
         "forwarded",
+        "needs_http11",
         "observed",
         "passed",
         "passed_without_session",
@@ -125,10 +128,11 @@ impl Outcome {
             Self::ClientGoneInside => 1,
             Self::ClientGoneWaiting => 2,
             Self::Forwarded => 3,
-            Self::Observed => 4,
-            Self::Passed => 5,
-            Self::PassedWithoutSession => 6,
-            Self::Refused(_) => 7,
+            Self::NeedsHttp11 => 4,
+            Self::Observed => 5,
+            Self::Passed => 6,
+            Self::PassedWithoutSession => 7,
+            Self::Refused(_) => 8,
         }
     }
 

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{Response, StatusCode};
 use serde::Serialize;
@@ -34,6 +35,19 @@ pub struct Refusal {
     pub allow: Option<&'static str>,
     /// A more exact cause than the reason's own. Fixed when Onelane is compiled, so that nothing of a request gets in.
     pub detail: Option<&'static str>,
+    /// How it is said.
+    pub manner: Manner,
+}
+
+/// How a client is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// With the status of the reason, or the operator's.
+    Usual,
+    /// With this status, which hides or changes the reason's: nobody is invited to come back.
+    Status(StatusCode),
+    /// Without an answer.
+    Silent,
 }
 
 /// The body of RFC 9457, with two members of our own.
@@ -67,6 +81,7 @@ impl Refusal {
             retry_after: None,
             allow: None,
             detail: None,
+            manner: Manner::Usual,
         }
     }
 
@@ -86,6 +101,11 @@ impl Refusal {
         }
     }
 
+    /// Said in this manner.
+    pub fn manner(self, manner: Manner) -> Self {
+        Self { manner, ..self }
+    }
+
     /// The answer. `format` is what the client accepts, `pages` what the operator changed.
     ///
     /// `Content-Length` and the missing body of an answer to HEAD are left to hyper.
@@ -96,9 +116,11 @@ impl Refusal {
         pages: &HashMap<Reason, RefusalPage>,
     ) -> Response<Bytes> {
         let page = pages.get(&self.reason);
-        let status = page
-            .and_then(|page| page.status)
-            .unwrap_or_else(|| self.reason.status());
+        let usual = || page.and_then(|page| page.status);
+        let status = match self.manner {
+            Manner::Status(status) => status,
+            Manner::Usual | Manner::Silent => usual().unwrap_or_else(|| self.reason.status()),
+        };
         let own = page.and_then(|page| page.page.as_deref());
         let (content_type, body) = match (format, own) {
             (Format::Html, Some(own)) => (HTML, Bytes::copy_from_slice(own.as_bytes())),
@@ -121,11 +143,14 @@ impl Refusal {
     fn set_headers(&self, headers: &mut HeaderMap) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(PROXY_STATUS, self.proxy_status());
-        if self.reason.invites_retry() {
+        if self.reason.invites_retry() && self.manner == Manner::Usual {
             headers.insert(
                 RETRY_AFTER,
                 HeaderValue::from(whole_seconds(self.retry_after)),
             );
+        }
+        if self.manner == Manner::Status(StatusCode::UNAUTHORIZED) {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
         }
         if self.reason == Reason::MethodNotAllowed {
             headers.insert(
@@ -214,6 +239,8 @@ fn escape(text: &str) -> Cow<'_, str> {
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+/// A 401 has to carry a challenge (RFC 9110 15.5.2); this one no browser asks its user about.
+const CHALLENGE: &str = "Onelane";
 const HTML: &str = "text/html; charset=utf-8";
 const PROBLEM: &str = "application/problem+json";
 

@@ -20,6 +20,12 @@ pub enum Reason {
     Draining,
     /// One client has too many requests waiting.
     TooManyWaiting,
+    /// One client sends requests faster than a rule of `throttle:` allows.
+    RateLimited,
+    /// One client has more requests in the application than a rule of `throttle:` allows.
+    TooManyConcurrent,
+    /// The client is on `client.deny`.
+    Denied,
     /// `limits.connections` are open: closed at accept and counted, never answered.
     ConnectionsFull,
     /// `upstream.max_connections` are in use, for all of `connect_timeout`.
@@ -56,6 +62,8 @@ pub enum Reason {
     NotImplemented,
     /// A version of HTTP that is not spoken here.
     Version,
+    /// The temporary file of the request body cannot be read back.
+    SpoolLost,
 }
 
 /// Who can do something about a refusal: what the level of its log line goes by.
@@ -86,8 +94,8 @@ struct Row {
 
 impl Reason {
     /// All reasons, in declaration order.
-    pub const ALL: [Self; 23] = {
-        let mut all = [Self::QueueFull; 23];
+    pub const ALL: [Self; 27] = {
+        let mut all = [Self::QueueFull; 27];
         let mut index = 0;
         while index < all.len() {
             all[index] = TABLE[index].reason;
@@ -97,8 +105,8 @@ impl Reason {
     };
 
     /// The labels of [`Reason::ALL`], in its order; for metrics.
-    pub const LABELS: [&'static str; 23] = {
-        let mut labels = [""; 23];
+    pub const LABELS: [&'static str; 27] = {
+        let mut labels = [""; 27];
         let mut index = 0;
         while index < labels.len() {
             labels[index] = TABLE[index].label;
@@ -128,7 +136,9 @@ impl Reason {
     /// Who can do something about it.
     pub fn fault(self) -> Fault {
         match self {
-            Self::Draining | Self::WaitersFull | Self::ConnectionsFull => Fault::Operator,
+            Self::Draining | Self::WaitersFull | Self::ConnectionsFull | Self::SpoolLost => {
+                Fault::Operator
+            }
             // A lane moves as fast as the application answers, so a long wait is its doing.
             Self::WaitTimeout
             | Self::UpstreamBusy
@@ -139,6 +149,9 @@ impl Reason {
             | Self::HoldLimit => Fault::Application,
             Self::QueueFull
             | Self::TooManyWaiting
+            | Self::RateLimited
+            | Self::TooManyConcurrent
+            | Self::Denied
             | Self::BadRequest
             | Self::MethodNotAllowed
             | Self::RequestTimeout
@@ -162,6 +175,8 @@ impl Reason {
                 | Self::WaitersFull
                 | Self::Draining
                 | Self::TooManyWaiting
+                | Self::RateLimited
+                | Self::TooManyConcurrent
                 | Self::UpstreamBusy
         )
     }
@@ -185,11 +200,16 @@ impl Reason {
         let (headline, text) = match self {
             Self::QueueFull | Self::TooManyWaiting => ("Please wait a moment", STILL_WORKING),
             Self::WaitTimeout => ("Please wait a moment", WAITED_TOO_LONG),
+            Self::RateLimited => ("Please slow down", TOO_FAST),
+            Self::TooManyConcurrent => ("Please wait a moment", TOO_MANY_AT_ONCE),
+            Self::Denied => ("Not from here", NOT_FROM_HERE),
             Self::WaitersFull | Self::ConnectionsFull | Self::UpstreamBusy => {
                 ("This site is busy", BUSY)
             }
             Self::Draining | Self::UpstreamUnreachable => ("Back in a moment", AWAY),
-            Self::UpstreamReset | Self::UpstreamInvalid => ("Something went wrong", BROKE_OFF),
+            Self::UpstreamReset | Self::UpstreamInvalid | Self::SpoolLost => {
+                ("Something went wrong", BROKE_OFF)
+            }
             Self::UpstreamTimeout | Self::HoldLimit => ("This took too long", TOO_SLOW),
             Self::BodyTooLarge => ("That is too much at once", TOO_LARGE),
             Self::RequestTimeout => ("Your request did not arrive", NOT_ARRIVED),
@@ -243,7 +263,7 @@ const DENIED: &str = "http_request_denied";
 
 /// One row for each reason, in declaration order.
 #[rustfmt::skip]
-const TABLE: [Row; 23] = {
+const TABLE: [Row; 27] = {
     use Reason::*;
     use StatusCode as S;
     [
@@ -257,6 +277,12 @@ const TABLE: [Row; 23] = {
             "The proxy is shutting down."),
         row(TooManyWaiting, "too_many_waiting", S::TOO_MANY_REQUESTS, DENIED,
             "Too many requests of this client are waiting."),
+        row(RateLimited, "rate_limited", S::TOO_MANY_REQUESTS, DENIED,
+            "This client sends requests too fast."),
+        row(TooManyConcurrent, "too_many_concurrent", S::TOO_MANY_REQUESTS, DENIED,
+            "Too many requests of this client are being worked on."),
+        row(Denied, "denied", S::FORBIDDEN, DENIED,
+            "Requests from this address are not accepted."),
         row(ConnectionsFull, "connections_full", S::SERVICE_UNAVAILABLE, DENIED,
             "Too many connections are open."),
         row(UpstreamBusy, "upstream_busy", S::SERVICE_UNAVAILABLE, "connection_limit_reached",
@@ -294,6 +320,8 @@ const TABLE: [Row; 23] = {
             "The only transfer coding understood here is chunked."),
         row(Version, "version", S::HTTP_VERSION_NOT_SUPPORTED, DENIED,
             "This version of HTTP is not spoken here."),
+        row(SpoolLost, "spool_lost", S::SERVICE_UNAVAILABLE, "proxy_internal_error",
+            "The request body was lost on its way."),
     ]
 };
 
@@ -301,6 +329,12 @@ const STILL_WORKING: &str = "Your previous click is still being worked on, and m
     was not carried out. Please wait a moment, then try again.";
 const WAITED_TOO_LONG: &str = "Your previous click is still being worked on, and this one has waited for too long. \
     It was not carried out. Please wait a moment, then try again.";
+const TOO_FAST: &str = "More requests come from your network than this site accepts. This one was not carried out. \
+    Please wait a moment, then try again.";
+const TOO_MANY_AT_ONCE: &str = "Other requests from your network are still being worked on. This one was not carried \
+    out. Please wait a moment, then try again.";
+const NOT_FROM_HERE: &str = "This site does not accept requests from your network. If you think that it should, please \
+    ask the people who run it.";
 const BUSY: &str = "Many people are using this site right now. Your request was not carried out. Please try again in \
     a moment.";
 const AWAY: &str = "This site is being restarted or cannot be reached. Your request was not carried out. Please try \

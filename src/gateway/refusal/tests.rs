@@ -52,6 +52,9 @@ fn every_reason_has_the_status_that_the_specification_gives_it() {
         ("waiters_full", 503),
         ("draining", 503),
         ("too_many_waiting", 429),
+        ("rate_limited", 429),
+        ("too_many_concurrent", 429),
+        ("denied", 403),
         ("connections_full", 503),
         ("upstream_busy", 503),
         ("upstream_unreachable", 502),
@@ -70,6 +73,7 @@ fn every_reason_has_the_status_that_the_specification_gives_it() {
         ("header_too_large", 431),
         ("not_implemented", 501),
         ("version", 505),
+        ("spool_lost", 503),
     ];
     assert_eq!(statuses, expected);
 }
@@ -159,6 +163,8 @@ fn a_page_says_try_again_only_where_the_application_has_not_seen_the_request() {
     for reason in [
         Reason::QueueFull,
         Reason::WaitTimeout,
+        Reason::RateLimited,
+        Reason::TooManyConcurrent,
         Reason::Draining,
         Reason::UpstreamUnreachable,
     ] {
@@ -241,9 +247,35 @@ fn retry_after_is_given_only_where_waiting_helps() {
             "waiters_full",
             "draining",
             "too_many_waiting",
+            "rate_limited",
+            "too_many_concurrent",
             "upstream_busy"
         ]
     );
+}
+
+#[test]
+fn another_manner_changes_the_status_before_the_operator_and_invites_nobody_back() {
+    let own = RefusalPage {
+        status: Some(StatusCode::IM_A_TEAPOT),
+        page: None,
+    };
+    let pages = HashMap::from([(Reason::RateLimited, own)]);
+    for (status, challenge) in [
+        (StatusCode::UNAUTHORIZED, Some("Onelane")), // RFC 9110 15.5.2
+        (StatusCode::FORBIDDEN, None),
+        (StatusCode::NOT_FOUND, None),
+    ] {
+        let refusal = Refusal::new(Reason::RateLimited)
+            .retry_after(Some(Duration::from_secs(5)))
+            .manner(Manner::Status(status));
+        let response = refusal.into_response(Format::Problem, ID, &pages);
+        assert_eq!(response.status(), status);
+        assert_eq!(header(&response, RETRY_AFTER), None, "{status}");
+        assert_eq!(header(&response, WWW_AUTHENTICATE), challenge, "{status}");
+    }
+    let usual = Refusal::new(Reason::RateLimited).into_response(Format::Problem, ID, &pages);
+    assert_eq!(usual.status(), StatusCode::IM_A_TEAPOT);
 }
 
 #[test]

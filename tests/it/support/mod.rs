@@ -3,17 +3,23 @@
 //! Order is observed (by what the application saw, by the proxy's own counters), never timed. Every wait ends with a
 //! failed test after [`DEADLINE`], so nothing hangs.
 
+mod certificates;
 mod client;
 mod eventually;
 mod proxy;
+mod relay;
+mod tls_client;
 mod upstream;
 mod wire;
 
 use std::time::Duration;
 
+pub(crate) use certificates::{Authority, Pair};
 pub(crate) use client::{Client, Closed, Exchange, Request, Response, Session};
 pub(crate) use eventually::{eventually, median};
 pub(crate) use proxy::Proxy;
+pub(crate) use relay::Relay;
+pub(crate) use tls_client::TlsClient;
 pub(crate) use upstream::{
     Arrived, OnAccept, Seen, Step, Upstream, answer, chunked, held, in_halves,
 };

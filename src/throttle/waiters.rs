@@ -1,7 +1,7 @@
-//! How much of the house one client may take.
+//! The share of all places to wait that one client may hold, where no rule says it.
 //!
-//! Guarantees: of the places to wait, one client network holds at most its share; a place is given back exactly once.
-//! Does not do (yet): rates, concurrency and deny lists.
+//! Guarantees: one client network holds at most its share; a place is given back exactly once.
+//! Does not do: rules; a rule that bounds the waiting requests of a client stands in for the share.
 
 use std::sync::Arc;
 
