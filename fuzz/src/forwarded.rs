@@ -7,10 +7,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::LazyLock;
 
-use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
-use onelane::client::{
-    ClientIp, ForwardingHeader, Ipv6Prefix, Networks, PeerAddr, Settings, Via,
-};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use onelane::client::{ClientIp, ForwardingHeader, Ipv6Prefix, Networks, PeerAddr, Settings, Via};
 
 use crate::head;
 
@@ -23,7 +21,9 @@ pub fn forwarded(bytes: &[u8]) {
         Some(at) => (&bytes[..at], &bytes[at + 1..]),
         None => (bytes, &b""[..]),
     };
-    let peer = std::str::from_utf8(first).ok().and_then(|text| text.parse::<IpAddr>().ok());
+    let peer = std::str::from_utf8(first)
+        .ok()
+        .and_then(|text| text.parse::<IpAddr>().ok());
     let Some(request) = head::read(&[b"/\n", fields].concat()) else {
         return;
     };
@@ -70,9 +70,15 @@ fn what_a_trusted_proxy_appends_is_believed(
     if with_line.try_append(name, value).is_err() {
         return;
     }
-    assert_eq!(settings.client(peer, &with_line).ip, stranger(), "a line of its own: {headers:?}");
+    assert_eq!(
+        settings.client(peer, &with_line).ip,
+        stranger(),
+        "a line of its own: {headers:?}"
+    );
     let mut values: Vec<HeaderValue> = headers.get_all(name).iter().cloned().collect();
-    let Some(last) = values.last_mut() else { return };
+    let Some(last) = values.last_mut() else {
+        return;
+    };
     let longer = [last.as_bytes(), separator.as_bytes(), entry.as_bytes()].concat();
     *last = HeaderValue::from_bytes(&longer).expect("two values make one");
     assert_eq!(
@@ -91,21 +97,41 @@ fn what_stands_left_of_the_client_is_not_looked_at(
     let resolved = settings.client(peer, headers);
     let values: Vec<HeaderValue> = headers.get_all(name).iter().cloned().collect();
     // The nearest hop that is no trusted proxy; with all of them trusted, more would be looked at.
-    if settings.trusted_proxies.contains(resolved.ip) || settings.header == ForwardingHeader::XRealIp {
+    if settings.trusted_proxies.contains(resolved.ip)
+        || settings.header == ForwardingHeader::XRealIp
+    {
         return;
     }
     let Some(first) = values.first() else { return };
-    for invention in ["203.0.113.66, ", "for=203.0.113.66, ", "for=\"203.0.113.66, ", ",;=\\\", "] {
+    // What a proxy appends is well-formed; an invention may close a quote that it has left open.
+    let quoted = values.iter().any(|value| value.as_bytes().contains(&b'"'));
+    for invention in [
+        "203.0.113.66, ",
+        "for=203.0.113.66, ",
+        "for=\"203.0.113.66, ",
+        ",;=\\\", ",
+    ] {
+        if quoted && invention.contains('"') {
+            continue;
+        }
         let mut more = values.clone();
         let longer = [invention.as_bytes(), first.as_bytes()].concat();
         more[0] = HeaderValue::from_bytes(&longer).expect("two values make one");
         let more = with(headers, name, more);
-        assert_eq!(settings.client(peer, &more).ip, resolved.ip, "{headers:?} and {invention}");
+        assert_eq!(
+            settings.client(peer, &more).ip,
+            resolved.ip,
+            "{headers:?} and {invention}"
+        );
     }
 }
 
 fn lines_are_one_list(settings: &Settings, name: &HeaderName, peer: PeerAddr, headers: &HeaderMap) {
-    let values: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+    let values: Vec<&[u8]> = headers
+        .get_all(name)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
     // A quote that one line leaves open does not go on in the next.
     let open = values.iter().any(|value| value.contains(&b'"'));
     if values.len() < 2 || open || settings.header == ForwardingHeader::XRealIp {
@@ -113,7 +139,11 @@ fn lines_are_one_list(settings: &Settings, name: &HeaderName, peer: PeerAddr, he
     }
     let one = HeaderValue::from_bytes(&values.join(&b", "[..])).expect("values make one");
     let joined = with(headers, name, vec![one]);
-    assert_eq!(settings.client(peer, &joined), settings.client(peer, headers), "{headers:?}");
+    assert_eq!(
+        settings.client(peer, &joined),
+        settings.client(peer, headers),
+        "{headers:?}"
+    );
 }
 
 fn x_forwarded_for_is_read_from_its_right_end(peer: PeerAddr, headers: &HeaderMap) {
@@ -121,10 +151,13 @@ fn x_forwarded_for_is_read_from_its_right_end(peer: PeerAddr, headers: &HeaderMa
     let mut client = peer.client();
     if settings.trusted_proxies.contains(client) {
         let lines = headers.get_all(name).iter();
-        let entries: Vec<&[u8]> =
-            lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).collect();
+        let entries: Vec<&[u8]> = lines
+            .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+            .collect();
         for entry in entries.into_iter().rev() {
-            let Some(hop) = address(entry.trim_ascii()) else { break };
+            let Some(hop) = address(entry.trim_ascii()) else {
+                break;
+            };
             client = hop;
             if !settings.trusted_proxies.contains(hop) {
                 break;

@@ -5,13 +5,17 @@
 //! Does not do: make bytes; libFuzzer does, and `corpus` holds where it begins.
 
 mod edge;
+mod forwarded;
 mod head;
 mod path;
+mod proxy_protocol;
 mod session_key;
 mod yaml;
 
 pub use edge::edge;
+pub use forwarded::forwarded;
 pub use path::path;
+pub use proxy_protocol::proxy_protocol;
 pub use session_key::session_key;
 pub use yaml::yaml;
 
@@ -21,7 +25,9 @@ pub type Target = (&'static str, fn(&[u8]));
 /// All targets.
 pub const TARGETS: &[Target] = &[
     ("edge", edge),
+    ("forwarded", forwarded),
     ("path", path),
+    ("proxy_protocol", proxy_protocol),
     ("session_key", session_key),
     ("yaml", yaml),
 ];

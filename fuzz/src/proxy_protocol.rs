@@ -20,9 +20,17 @@ pub fn proxy_protocol(bytes: &[u8]) {
         assert_eq!(version_2(bytes), None, "{all:?}");
         return;
     };
-    assert!(header.length <= bytes.len() && header.length <= LONGEST, "{header:?}");
+    assert!(
+        header.length <= bytes.len() && header.length <= LONGEST,
+        "{header:?}"
+    );
     let read = version_1(bytes).or_else(|| version_2(bytes));
-    assert_eq!(Some((header.length, header.source)), read, "{}", bytes.escape_ascii());
+    assert_eq!(
+        Some((header.length, header.source)),
+        read,
+        "{}",
+        bytes.escape_ascii()
+    );
 }
 
 /// However the bytes are cut on their way.
@@ -47,13 +55,12 @@ fn what_is_known_stays_so(bytes: &[u8]) {
 /// A whole header of version 1: its length, and whom it names (section 2.1).
 fn version_1(bytes: &[u8]) -> Option<(usize, Option<SocketAddr>)> {
     let end = bytes.iter().take(107).position(|byte| *byte == b'\n')?;
-    let line = std::str::from_utf8(&bytes[..end]).ok()?.strip_suffix('\r')?;
-    let rest = line.strip_prefix("PROXY ")?;
-    let mut parts = rest.split(' ');
-    let family = parts.next()?;
-    if family == "UNKNOWN" {
+    let rest = bytes[..end].strip_suffix(b"\r")?.strip_prefix(b"PROXY ")?;
+    if rest == b"UNKNOWN" || rest.starts_with(b"UNKNOWN ") {
         return Some((end + 1, None)); // whatever is behind it
     }
+    let mut parts = std::str::from_utf8(rest).ok()?.split(' ');
+    let family = parts.next()?;
     let (source, destination) = (parts.next()?, parts.next()?);
     let (port, other) = (number(parts.next()?)?, number(parts.next()?)?);
     let address = |text: &str| -> Option<IpAddr> {
@@ -65,7 +72,10 @@ fn version_1(bytes: &[u8]) -> Option<(usize, Option<SocketAddr>)> {
     };
     let (source, _) = (address(source)?, address(destination)?);
     let _ = other; // of the destination
-    parts.next().is_none().then_some((end + 1, Some(SocketAddr::new(source, port))))
+    parts
+        .next()
+        .is_none()
+        .then_some((end + 1, Some(SocketAddr::new(source, port))))
 }
 
 fn number(digits: &str) -> Option<u16> {
@@ -75,7 +85,8 @@ fn number(digits: &str) -> Option<u16> {
 
 /// A whole header of version 2 (section 2.2).
 fn version_2(bytes: &[u8]) -> Option<(usize, Option<SocketAddr>)> {
-    let [command, family, high, low, rest @ ..] = bytes.strip_prefix(b"\r\n\r\n\0\r\nQUIT\n")? else {
+    let [command, family, high, low, rest @ ..] = bytes.strip_prefix(b"\r\n\r\n\0\r\nQUIT\n")?
+    else {
         return None;
     };
     let length = usize::from(u16::from_be_bytes([*high, *low]));
@@ -87,8 +98,13 @@ fn version_2(bytes: &[u8]) -> Option<(usize, Option<SocketAddr>)> {
     let source = match (command, family) {
         (0x20, _) => None,
         (0x21, 0x11) => {
-            let [a, b, c, d, ..] = rest.get(..12)? else { return None };
-            Some(SocketAddr::new(Ipv4Addr::new(*a, *b, *c, *d).into(), port(8)?))
+            let [a, b, c, d, ..] = rest.get(..12)? else {
+                return None;
+            };
+            Some(SocketAddr::new(
+                Ipv4Addr::new(*a, *b, *c, *d).into(),
+                port(8)?,
+            ))
         }
         (0x21, 0x21) => {
             let address: [u8; 16] = rest.get(..36)?.get(..16)?.try_into().ok()?;

@@ -17,8 +17,18 @@ fn edge() {
 }
 
 #[test]
+fn forwarded() {
+    run("forwarded");
+}
+
+#[test]
 fn path() {
     run("path");
+}
+
+#[test]
+fn proxy_protocol() {
+    run("proxy_protocol");
 }
 
 #[test]

@@ -107,7 +107,9 @@ fn origin_form(head: &mut Parts) -> Result<(), Reason> {
             Err(Reason::BadRequest)
         };
     }
-    let target = head.uri.path_and_query().cloned();
+    // Where only a fragment follows the authority, the path is empty and is shown as `/`, but would be sent empty.
+    let target = head.uri.path_and_query();
+    let target = target.filter(|target| target.as_str() != "/").cloned();
     head.uri = Uri::from(target.unwrap_or_else(|| PathAndQuery::from_static("/")));
     Ok(())
 }
@@ -154,7 +156,9 @@ mod tests {
         let head = checked(get("http://other.example:81/x?y")).unwrap();
         assert_eq!(head.headers[HOST], "other.example:81");
         assert_eq!(head.uri, "/x?y");
-        assert_eq!(checked(get("http://other.example")).unwrap().uri, "/");
+        for bare in ["http://other.example", "http://other.example#fragment"] {
+            assert_eq!(checked(get(bare)).unwrap().uri.to_string(), "/", "{bare}");
+        }
     }
 
     #[test]

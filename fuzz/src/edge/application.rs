@@ -27,7 +27,7 @@ pub(super) struct Seen {
     pub(super) fields: Vec<Field>,
     pub(super) body: Vec<u8>,
     pub(super) whole: bool,
-    client: Ipv4Addr,
+    pub(super) client: Ipv4Addr,
 }
 
 /// What one client's requests were like.

@@ -201,8 +201,6 @@ fn ordinary_requests_are_served(reference: &Reference, responses: &[Response]) {
     }
 }
 
-/// Where the fields that frame end in [`PROXYS`].
-const FRAMING: usize = 3;
 /// Fields that the proxy sets, whatever the client said.
 const PROXYS: [&[u8]; 9] = [
     b"content-length",
@@ -226,3 +224,72 @@ const HOP_BY_HOP: [&[u8]; 9] = [
     b"upgrade",
     b"expect",
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::edge::reference;
+
+    const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 1, 0, 1);
+
+    /// Whether the check finds fault with what the application saw of one POST of `hello`.
+    fn objects(change: impl Fn(&mut Seen)) -> bool {
+        let sent =
+            b"POST /a HTTP/1.1\r\nHost: site\r\nCookie: sid=1\r\nContent-Length: 5\r\n\r\nhello";
+        let field = |name: &str, value: &str| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
+        let mut seen = Seen {
+            number: 7,
+            method: b"POST".to_vec(),
+            target: b"/a".to_vec(),
+            fields: vec![
+                field("host", "site"),
+                field("cookie", "sid=1"),
+                field("content-length", "5"),
+                field("x-forwarded-for", "127.1.0.1"),
+            ],
+            body: b"hello".to_vec(),
+            whole: true,
+            client: CLIENT,
+        };
+        change(&mut seen);
+        let account = Account {
+            requests: vec![seen],
+            objections: Vec::new(),
+        };
+        let response = Response {
+            status: 200,
+            seen: Some(7),
+        };
+        let check = || all(&reference::read(sent), &[response], &account, CLIENT);
+        catch_unwind(AssertUnwindSafe(check)).is_err()
+    }
+
+    #[test]
+    fn what_was_sent_is_no_fault_and_any_change_is_one() {
+        assert!(!objects(|_| {}));
+        assert!(objects(|seen| seen.body.truncate(4)), "a shorter body");
+        assert!(objects(|seen| seen.target = b"/b".to_vec()), "a target");
+        assert!(objects(|seen| seen.method = b"PUT".to_vec()), "a method");
+        assert!(objects(|seen| seen.whole = false), "an answer to a part");
+        for (name, value) in [
+            ("x-forwarded-for", "127.1.0.1"),
+            ("x_forwarded_for", "192.0.2.1"),
+            ("host", "other"),
+            ("cookie", "sid=2"),
+            ("x-invented", "1"),
+            ("te", "trailers"),
+        ] {
+            let add = |seen: &mut Seen| {
+                let field = (name.as_bytes().to_vec(), value.as_bytes().to_vec());
+                seen.fields.push(field);
+            };
+            assert!(objects(add), "{name} more");
+        }
+        assert!(
+            objects(|seen| drop(seen.fields.remove(1))),
+            "a cookie that is lost"
+        );
+    }
+}

@@ -78,9 +78,6 @@ enum Framing {
     Length(u64),
 }
 
-/// Why there is no more.
-type Stop = End;
-
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
@@ -95,34 +92,57 @@ impl fmt::Debug for Request {
     }
 }
 
+/// What comes next.
+enum Next<'b> {
+    /// A whole request.
+    Request {
+        request: Box<Request>,
+        last: bool,
+        behind: &'b [u8],
+    },
+    /// The end, and what there is of a request before it.
+    End { cut: Option<Box<Request>>, end: End },
+}
+
 /// Reads all that a client sent.
 pub(super) fn read(bytes: &[u8]) -> Reference {
     let mut requests = Vec::new();
     let mut rest = bytes;
-    let end = loop {
-        match request(rest) {
-            Ok((request, last, behind)) => {
-                requests.push(request);
+    loop {
+        match next(rest) {
+            Next::Request {
+                request,
+                last,
+                behind,
+            } => {
+                requests.push(*request);
                 if last {
-                    break End::Closed;
+                    let end = End::Closed;
+                    return Reference { requests, end };
                 }
                 rest = behind;
             }
-            Err((cut, stop)) => {
-                requests.extend(cut);
-                break stop;
+            Next::End { cut, end } => {
+                requests.extend(cut.map(|request| *request));
+                return Reference { requests, end };
             }
         }
-    };
-    Reference { requests, end }
+    }
 }
 
-/// The next request, whether it is the connection's last, and what is behind it; else what there is of it, and why.
-#[expect(clippy::type_complexity, reason = "it is read in one place")]
-fn request(bytes: &[u8]) -> Result<(Request, bool, &[u8]), (Option<Request>, Stop)> {
-    let (head, behind) = head(bytes).map_err(|stop| (None, stop))?;
-    let (framing, odd) = framing(&head).map_err(|reason| (None, End::Invalid(reason)))?;
-    let mut request = judged(&head, &framing, odd);
+fn next(bytes: &[u8]) -> Next<'_> {
+    let (head, behind) = match head(bytes) {
+        Ok(read) => read,
+        Err(end) => return Next::End { cut: None, end },
+    };
+    let (framing, odd) = match framing(&head) {
+        Ok(framing) => framing,
+        Err(reason) => {
+            let end = End::Invalid(reason);
+            return Next::End { cut: None, end };
+        }
+    };
+    let mut request = Box::new(judged(&head, &framing, odd));
     let mut body = Body {
         bytes: Vec::new(),
         plain: true,
@@ -131,27 +151,27 @@ fn request(bytes: &[u8]) -> Result<(Request, bool, &[u8]), (Option<Request>, Sto
         Framing::Length(length) => of_length(behind, length, &mut body),
         Framing::Chunked => chunked(behind, &mut body),
     };
-    if request.fate == Fate::Must && !(body.plain && body.bytes.len() <= LARGEST) {
+    let ordinary = body.plain && body.bytes.len() <= LARGEST && read.is_ok();
+    if request.fate == Fate::Must && !ordinary {
         request.fate = Fate::May;
     }
     request.body = body.bytes;
     match read {
-        Ok(behind) => {
-            let last = is_last(&head);
-            Ok((request, last, behind))
-        }
-        Err(stop) => {
+        Ok(behind) => Next::Request {
+            request,
+            last: is_last(&head),
+            behind,
+        },
+        Err(end) => {
             request.extent = Extent::Cut;
-            if request.fate == Fate::Must {
-                request.fate = Fate::May;
-            }
-            Err((Some(request), stop))
+            let cut = Some(request);
+            Next::End { cut, end }
         }
     }
 }
 
 /// RFC 9112 sections 2 and 5. A line may end with LF alone (2.2).
-fn head(bytes: &[u8]) -> Result<(Head, &[u8]), Stop> {
+fn head(bytes: &[u8]) -> Result<(Head, &[u8]), End> {
     let mut rest = bytes;
     while let [b'\n', behind @ ..] | [b'\r', b'\n', behind @ ..] = rest {
         rest = behind;
@@ -193,7 +213,7 @@ fn head(bytes: &[u8]) -> Result<(Head, &[u8]), Stop> {
 }
 
 /// A line up to CRLF or LF.
-fn any_line<'b>(bytes: &'b [u8], plain: &mut bool) -> Result<(&'b [u8], &'b [u8]), Stop> {
+fn any_line<'b>(bytes: &'b [u8], plain: &mut bool) -> Result<(&'b [u8], &'b [u8]), End> {
     let at = bytes
         .iter()
         .position(|byte| *byte == b'\n')
@@ -208,7 +228,7 @@ fn any_line<'b>(bytes: &'b [u8], plain: &mut bool) -> Result<(&'b [u8], &'b [u8]
     Ok((line, &bytes[at + 1..]))
 }
 
-fn request_line(line: &[u8]) -> Result<(&[u8], &[u8], u8), Stop> {
+fn request_line(line: &[u8]) -> Result<(&[u8], &[u8], u8), End> {
     let mut parts = line.split(|byte| *byte == b' ');
     let (Some(method), Some(target), Some(version), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -274,7 +294,7 @@ struct Body {
     plain: bool,
 }
 
-fn of_length<'b>(bytes: &'b [u8], length: u64, body: &mut Body) -> Result<&'b [u8], Stop> {
+fn of_length<'b>(bytes: &'b [u8], length: u64, body: &mut Body) -> Result<&'b [u8], End> {
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     match bytes.split_at_checked(length) {
         Some((all, behind)) => {
@@ -289,7 +309,7 @@ fn of_length<'b>(bytes: &'b [u8], length: u64, body: &mut Body) -> Result<&'b [u
 }
 
 /// RFC 9112 section 7.1, with CRLF alone. What is in an extension or a trailer does not matter, since none is forwarded.
-fn chunked<'b>(bytes: &'b [u8], body: &mut Body) -> Result<&'b [u8], Stop> {
+fn chunked<'b>(bytes: &'b [u8], body: &mut Body) -> Result<&'b [u8], End> {
     let mut rest = bytes;
     loop {
         let (size, behind) = strict_line(rest)?;
@@ -330,7 +350,7 @@ fn chunked<'b>(bytes: &'b [u8], body: &mut Body) -> Result<&'b [u8], Stop> {
 }
 
 /// A line that ends with CRLF; CR alone is never in one.
-fn strict_line(bytes: &[u8]) -> Result<(&[u8], &[u8]), Stop> {
+fn strict_line(bytes: &[u8]) -> Result<(&[u8], &[u8]), End> {
     let at = bytes
         .iter()
         .position(|byte| *byte == b'\r')
@@ -484,6 +504,9 @@ fn is_ordinary(head: &Head, framing: &Framing) -> bool {
         && plain(&host, b"-")
         && fields.iter().all(|(_, value)| value.is_ascii())
         && !fields.iter().any(|(name, _)| ODD.contains(&&**name))
+        && wire::members(&wire::values(fields, "connection"))
+            .iter()
+            .all(|option| matches!(&**option, b"close" | b"keep-alive"))
         && match framing {
             Framing::Length(_) => lengths.len() < 2 && lengths.iter().all(is_length),
             Framing::Chunked => lengths.is_empty(),
@@ -494,6 +517,57 @@ const METHODS: [&[u8]; 7] = [
     b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS",
 ];
 /// Fields that give a proxy a reason to refuse, or to close.
-const ODD: [&[u8]; 4] = [b"expect", b"upgrade", b"connection", b"http2-settings"];
+const ODD: [&[u8]; 3] = [b"expect", b"upgrade", b"http2-settings"];
 /// The largest body that the proxy here has to take, bytes.
 pub(super) const LARGEST: usize = 2048;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ends(bytes: &str) -> (Vec<Fate>, End) {
+        let Reference { requests, end } = read(bytes.as_bytes());
+        (requests.iter().map(|request| request.fate).collect(), end)
+    }
+
+    #[test]
+    fn ordinary_requests_must_be_served() {
+        let two = "GET /a HTTP/1.1\r\nHost: site\r\n\r\nPOST /b?c HTTP/1.1\r\nHost: site\r\nContent-Length: 2\r\n\r\nhi";
+        assert_eq!(ends(two), (vec![Fate::Must; 2], End::Boundary));
+        let chunked = "PUT /a HTTP/1.1\r\nHost: site\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
+        assert_eq!(ends(chunked), (vec![Fate::Must], End::Boundary));
+        assert_eq!(read(chunked.as_bytes()).requests[0].body, b"hi");
+    }
+
+    #[test]
+    fn what_cannot_be_framed_ends_the_reading() {
+        for odd in [
+            "Content-Length: 1\r\nContent-Length: 2",
+            "Content-Length: +1",
+            "Transfer-Encoding: chunked, identity",
+            "Transfer-Encoding: chunked, chunked",
+            "Content-Length : 1",
+            "A: b\r\n c",
+            "A: b\rc",
+        ] {
+            let text = format!(
+                "POST / HTTP/1.1\r\nHost: site\r\n{odd}\r\n\r\nxGET / HTTP/1.1\r\nHost: site\r\n\r\n"
+            );
+            let (fates, end) = ends(&text);
+            assert!(
+                fates.is_empty() && matches!(end, End::Invalid(_)),
+                "{odd}: {end:?}"
+            );
+        }
+        let cut = "POST / HTTP/1.1\r\nHost: site\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n";
+        assert_eq!(read(cut.as_bytes()).requests[0].extent, Extent::Cut);
+    }
+
+    #[test]
+    fn what_is_refused_is_framed_all_the_same() {
+        let text = "GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nHost: site\r\nConnection: close\r\n\r\nGET /never";
+        let (fates, end) = ends(text);
+        assert_eq!(fates, [Fate::MustNot("not one Host"), Fate::Must]);
+        assert_eq!(end, End::Closed);
+    }
+}
