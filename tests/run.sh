@@ -8,8 +8,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 step() { printf '\n== %s\n' "$*"; }
 
-# What each program is needed for: curl and gcc for Rust itself, nginx and python3 as real applications.
-declare -A package=([curl]=curl [gcc]=gcc [nginx]=nginx-light [python3]=python3)
+# What each program is needed for: curl and gcc for Rust itself, nginx and python3 as real applications, nginx and haproxy
+# as those that malformed requests are compared with.
+declare -A package=([curl]=curl [gcc]=gcc [haproxy]=haproxy [nginx]=nginx-light [python3]=python3)
 
 install_missing() {
   local missing=() program

@@ -49,7 +49,12 @@ fn errors_have_places(text: &str, errors: &Errors) {
         assert!(!error.problem.is_empty(), "{error:?}");
         match error.line {
             Some(line) => assert!(is_line(text, line), "{error:?}"),
-            None => assert!(error.at.is_empty(), "without a place: {error:?}"),
+            // YAML 1.1 ends a line, and a comment, at characters that are ordinary ones in YAML 1.2: one of the two
+            // parsers behind this may see a value where the other sees none.
+            None => assert!(
+                error.at.is_empty() || text.contains(OLD_BREAKS),
+                "without a place: {error:?}"
+            ),
         }
         assert!(error.column.is_none_or(|column| column > 0), "{error:?}");
     }
@@ -62,8 +67,8 @@ fn is_kept(text: &str) -> bool {
 
 /// Whether a text has such a line; its end counts as one more, which is where an unclosed bracket is missed.
 fn is_line(text: &str, line: usize) -> bool {
-    let breaks = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
-    (1..=text.matches(breaks).count() + 2).contains(&line)
+    let breaks = text.matches(['\n', '\r']).count() + text.matches(OLD_BREAKS).count();
+    (1..=breaks + 2).contains(&line)
 }
 
 /// The words of a description in some order: tables of hashes show theirs in another one each time.
@@ -83,4 +88,6 @@ fn environment(name: &str) -> Option<String> {
     }
 }
 
+/// The line breaks of YAML 1.1 alone.
+const OLD_BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
 const SECRET: &str = "kept-to-itself-4711";

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use super::alarm::{Woke, earlier, now};
 use super::entry::Ring;
 use super::progress::{Progress, WaitsFor};
+use super::protocol::Broken;
 use super::refusal::{Reason, Refusal};
 use super::upload::{BodyFault, RequestBody};
 use super::{Gateway, Visit};
@@ -43,6 +44,12 @@ impl From<Refusal> for Ended {
 impl From<Reason> for Ended {
     fn from(reason: Reason) -> Self {
         Self::Refused(Refusal::new(reason))
+    }
+}
+
+impl From<Broken> for Ended {
+    fn from(broken: Broken) -> Self {
+        Self::Refused(broken.refusal())
     }
 }
 
@@ -311,7 +318,9 @@ impl From<BodyFault> for Ended {
     fn from(fault: BodyFault) -> Self {
         match fault {
             BodyFault::ClientLeft => Self::ClientLeft,
-            BodyFault::Framing => Reason::BadRequest.into(),
+            BodyFault::Framing => Refusal::new(Reason::BadRequest)
+                .detail("The framing of the request body is invalid.")
+                .into(),
             BodyFault::Lost => Reason::SpoolLost.into(),
             BodyFault::Slow => Reason::RequestTimeout.into(),
             BodyFault::TooLarge => Reason::BodyTooLarge.into(),

@@ -2,8 +2,8 @@
 //!
 //! Guarantees: hop-by-hop fields and those that `Connection` nominates go no further (RFC 9110 7.6.1); a client can
 //! neither inject nor strip a field that Onelane sets, and a trusted proxy only those of `forwarding`; an underscore twin
-//! of such a field (`X_Forwarded_For`) is dropped, since IIS and CGI cannot tell it from the real one. Host is kept.
-//! Does not do: `Via`.
+//! of such a field (`X_Forwarded_For`), or of one that frames the request, is dropped, since IIS and CGI cannot tell it
+//! from the real one. Host is kept. Does not do: `Via`.
 
 use std::time::Duration;
 
@@ -51,6 +51,13 @@ pub(super) fn to_application(headers: &mut HeaderMap, told: &Told<'_>) {
     if let Some(upgrade) = told.upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, upgrade.clone());
+    }
+}
+
+/// Names the framing of a body whose length is not known: hyper would leave that of a GET or HEAD out, without a word.
+pub(super) fn frame(headers: &mut HeaderMap, body: &impl http_body::Body) {
+    if body.size_hint().exact().is_none() {
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
 }
 
@@ -106,14 +113,16 @@ pub(super) fn keep_alive(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Removes the fields that `Connection` nominates, but not those that the request cannot be understood without: a
-/// client that nominates `Cookie` would otherwise leave its lane (CVE-2026-105299 is of this kind).
+/// client that nominates `Cookie` would otherwise leave its lane (CVE-2026-105299 is of this kind). Nor those that a
+/// proxy before us may have added: its client could have nominated them.
 fn remove_nominated(headers: &mut HeaderMap) {
     let nominated: SmallVec<[HeaderName; 4]> = headers
         .get_all(CONNECTION)
         .iter()
         .flat_map(tokens)
         .filter_map(|token| HeaderName::from_bytes(token).ok())
-        .filter(|name| !KEPT.contains(name) && !FORWARDING.contains(name))
+        .filter(|name| !KEPT.contains(name))
+        .filter(|name| !FORWARDING.contains(name) && !NEVER_FROM_CLIENTS.contains(name))
         .collect();
     for name in nominated {
         headers.remove(name);
@@ -134,8 +143,11 @@ fn remove_underscore_twins(headers: &mut HeaderMap) {
         .filter(|name| name.as_str().contains('_'))
         .filter(|name| {
             let twin = name.as_str().replace('_', "-");
-            let mut own = NEVER_FROM_CLIENTS.iter().chain(&FORWARDING);
-            own.any(|own| own.as_str() == twin)
+            let mut owned = NEVER_FROM_CLIENTS
+                .iter()
+                .chain(&FORWARDING)
+                .chain(&HOP_BY_HOP);
+            twin == CONTENT_LENGTH.as_str() || owned.any(|own| own.as_str() == twin)
         })
         .cloned()
         .collect();
@@ -266,6 +278,20 @@ mod tests {
     }
 
     #[test]
+    fn a_client_cannot_nominate_what_a_proxy_before_us_has_added() {
+        let mut headers = map(&[
+            ("connection", "x-forwarded-for, forwarded, x-own"),
+            ("x-forwarded-for", "192.0.2.7"),
+            ("forwarded", "for=192.0.2.7"),
+            ("x-own", "1"),
+        ]);
+        remove_nominated(&mut headers);
+        assert_eq!(headers["x-forwarded-for"], "192.0.2.7");
+        assert_eq!(headers["forwarded"], "for=192.0.2.7");
+        assert!(!headers.contains_key("x-own"));
+    }
+
+    #[test]
     fn forged_fields_and_their_underscore_twins_are_replaced() {
         let headers = forwarded(&[
             ("host", "site"),
@@ -277,6 +303,8 @@ mod tests {
             ("x-onelane-secret", "guess"),
             ("aspfiltersessionid", "a"),
             ("x_own_name", "kept"),
+            ("content_length", "9"),
+            ("transfer_encoding", "chunked"),
         ]);
         assert_eq!(
             headers
@@ -292,6 +320,8 @@ mod tests {
             "x_onelane_secret",
             "x-onelane-secret",
             "aspfiltersessionid",
+            "content_length",
+            "transfer_encoding",
         ] {
             assert!(!headers.contains_key(gone), "{gone}");
         }

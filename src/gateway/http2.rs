@@ -12,7 +12,7 @@ use http::{Method, Version};
 use hyper::ext::Protocol;
 use sha1::{Digest, Sha1};
 
-use super::refusal::Reason;
+use super::protocol::Broken;
 
 /// The key of a WebSocket handshake that we make in the client's stead (RFC 6455 4.1).
 #[derive(Clone, Debug)]
@@ -21,15 +21,15 @@ pub(super) struct WebSocketKey(String);
 /// Brings `head` into the form of HTTP/1.1.
 ///
 /// # Errors
-/// The reason for a refusal; the client's fault.
-pub(super) fn to_http1(head: &mut Parts) -> Result<(), Reason> {
+/// What is broken; the client's fault.
+pub(super) fn to_http1(head: &mut Parts) -> Result<(), Broken> {
     one_authority(head)?;
     join_cookies(&mut head.headers);
     if head.method == Method::CONNECT
         && let Some(protocol) = head.extensions.get::<Protocol>()
     {
         if !protocol.as_str().eq_ignore_ascii_case("websocket") {
-            return Err(Reason::NotImplemented); // RFC 9220 3
+            return Err(Broken::UnknownProtocol); // RFC 9220 3
         }
         upgrade(head);
     }
@@ -37,7 +37,7 @@ pub(super) fn to_http1(head: &mut Parts) -> Result<(), Reason> {
 }
 
 /// A Host that says otherwise than `:authority` is a trap for whoever looks at the other (RFC 9113 8.3.1).
-fn one_authority(head: &Parts) -> Result<(), Reason> {
+fn one_authority(head: &Parts) -> Result<(), Broken> {
     let (Some(authority), Some(host)) = (head.uri.authority(), head.headers.get(HOST)) else {
         return Ok(());
     };
@@ -47,7 +47,7 @@ fn one_authority(head: &Parts) -> Result<(), Reason> {
     {
         Ok(())
     } else {
-        Err(Reason::BadRequest)
+        Err(Broken::TwoAuthorities)
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
             to_http1(&mut head)
         };
         assert_eq!(with("Site"), Ok(()));
-        assert_eq!(with("other"), Err(Reason::BadRequest));
+        assert_eq!(with("other"), Err(Broken::TwoAuthorities));
     }
 
     #[test]
@@ -140,7 +140,7 @@ mod tests {
         );
         assert_eq!(upgraded.headers[UPGRADE], "websocket");
         assert!(upgraded.headers.contains_key(SEC_WEBSOCKET_KEY));
-        assert_eq!(connect("connect-udp").unwrap_err(), Reason::NotImplemented);
+        assert_eq!(connect("connect-udp").unwrap_err(), Broken::UnknownProtocol);
     }
 
     #[test]

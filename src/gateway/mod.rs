@@ -54,6 +54,7 @@ use bound::Turn;
 use delivery::Delivered;
 use entry::Entry;
 use exchange::Ended;
+use protocol::{Asked, Broken};
 use record::AccessLog;
 use refusal::Format;
 use reply::Reply;
@@ -283,13 +284,13 @@ impl Visit<'_> {
     /// The way of a request, in order.
     async fn steps(
         &mut self,
-        checked: Result<(), refusal::Reason>,
+        checked: Result<Asked, Broken>,
         mut head: request::Parts,
         body: Incoming,
     ) -> Outcome {
-        checked?;
+        let asked = checked?;
         self.throttle()?;
-        if head.uri.path() == "*" {
+        if asked == Asked::Server {
             return self.answer_for_the_server();
         }
 
@@ -303,6 +304,7 @@ impl Visit<'_> {
         // upstream
         let switch = Switch::asked(&mut head);
         self.tell(&mut head, switch.as_ref());
+        headers::frame(&mut head.headers, &body);
         let upload = body.progress();
         let request = Request::from_parts(head, body);
         let (mut connection, response) = self.forward(request).await?;

@@ -5,7 +5,7 @@
 
 use prometheus_client::registry::Unit;
 
-use super::{CertificateReload, Ending, Exception, Gauges, Gone, ThrottleDecision};
+use super::Gauges;
 
 /// What is counted on the request path; `family as usize` is its place in [`FAMILIES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,33 +96,6 @@ impl Label {
             Self::ThrottleRule => "rule",
         }
     }
-}
-
-impl Exception {
-    pub(super) const LABELS: &'static [&'static str] = &[
-        "hold_limit_abort",
-        "hold_limit_release",
-        "pass",
-        "pass_without_session",
-        "slow_client",
-    ];
-}
-
-impl Ending {
-    pub(super) const LABELS: &'static [&'static str] =
-        &["client_connections", "resets", "tls_handshake", "unread"];
-}
-
-impl CertificateReload {
-    pub(super) const LABELS: &'static [&'static str] = &["failed", "ok"];
-}
-
-impl Gone {
-    pub(super) const LABELS: &'static [&'static str] = &["inside", "waiting"];
-}
-
-impl ThrottleDecision {
-    pub(super) const LABELS: &'static [&'static str] = &["admitted", "refused", "would_throttle"];
 }
 
 const fn counter(

@@ -10,12 +10,14 @@ mod faults; // what the application does wrong stays its own fault, and holds no
 mod forwarded; // whose word is taken for who the client is
 mod http; // what of HTTP goes through, what does not, and what is refused
 mod limits; // every limit refuses, passes or releases as it says, and is counted
+mod malformed; // malformed requests through Onelane, nginx and HAProxy, and the table of what became of them
 mod observe; // observe mode changes nothing and counts what it would have done
 mod ordering; // one lane per session: writers in order, reads as they are told to
 mod real; // nginx and Python's server behind Onelane, under a browser-like load
 mod recorder; // the scripted application's own checks find what they are there to find
 mod sessions; // which requests are one session, as each stack has it
 mod soak; // the long random run
+mod strict; // nothing doubtful is forwarded, and docs/malformed.md is true
 mod support;
 mod throttle; // one client gets what the rules say, and others do not notice
 mod tidy; // the house rules, checked

@@ -10,10 +10,10 @@ use std::process::{Child, Command, Stdio};
 use crate::support::{Client, Proxy, Request, eventually};
 
 /// A real application in a child process, with a folder of its own; both end with this value.
-struct Application {
+pub(crate) struct Application {
     child: Child,
     folder: PathBuf,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Drop for Application {
@@ -30,7 +30,7 @@ fn picture() -> Vec<u8> {
 }
 
 /// A port that was free just now.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -47,7 +47,12 @@ fn folder(name: &str) -> PathBuf {
 }
 
 #[track_caller]
-fn spawn(command: &mut Command, package: &str, folder: PathBuf, port: u16) -> Application {
+pub(crate) fn spawn(
+    command: &mut Command,
+    package: &str,
+    folder: PathBuf,
+    port: u16,
+) -> Application {
     let spawned = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -104,7 +109,7 @@ fn nginx() -> Application {
 }
 
 /// nginx is often not in the PATH of ordinary users.
-fn which(name: &str, places: &[&str]) -> PathBuf {
+pub(crate) fn which(name: &str, places: &[&str]) -> PathBuf {
     let found = places.iter().map(Path::new).find(|place| place.exists());
     found.map_or_else(|| PathBuf::from(name), Path::to_owned)
 }

@@ -176,13 +176,20 @@ fn fields_are_the_clients_or_the_proxys(seen: &Seen, request: &Request) {
                 "{} is a twin: {seen:#?}",
                 shown(name)
             );
-            let from = unused.iter().position(|own| *own == field);
+            let from = unused.iter().position(|own| is_from(field, own));
             let from = from.unwrap_or_else(|| {
                 panic!("nobody said {}: {seen:#?}\nfrom {request:#?}", shown(name))
             });
             unused.remove(from);
         }
     }
+}
+
+/// Whether the application's field is the client's: as it was, or Max-Forwards with this hop counted (RFC 9110 7.6.2).
+fn is_from(seen: &wire::Field, own: &wire::Field) -> bool {
+    let left = |field: &wire::Field| wire::number(&field.1, 10);
+    let counted = || left(own).and_then(|left| left.checked_sub(1)) == left(seen);
+    seen == own || (seen.0 == own.0 && seen.0 == b"max-forwards" && counted())
 }
 
 /// As long as nothing odd came before them.

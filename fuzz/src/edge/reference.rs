@@ -517,7 +517,7 @@ const METHODS: [&[u8]; 7] = [
     b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS",
 ];
 /// Fields that give a proxy a reason to refuse, or to close.
-const ODD: [&[u8]; 3] = [b"expect", b"upgrade", b"http2-settings"];
+const ODD: [&[u8]; 4] = [b"expect", b"upgrade", b"http2-settings", b"max-forwards"];
 /// The largest body that the proxy here has to take, bytes.
 pub(super) const LARGEST: usize = 2048;
 

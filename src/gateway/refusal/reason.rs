@@ -188,6 +188,7 @@ impl Reason {
             self,
             Self::Draining
                 | Self::BadRequest
+                | Self::MethodNotAllowed // CONNECT: what follows may be meant for the tunnel
                 | Self::RequestTimeout
                 | Self::LengthRequired
                 | Self::BodyTooLarge

@@ -23,7 +23,7 @@ pub(crate) use tls_client::TlsClient;
 pub(crate) use upstream::{
     Arrived, OnAccept, Seen, Step, Upstream, answer, chunked, held, in_halves,
 };
-pub(crate) use wire::Wire;
+pub(crate) use wire::{Framing, Head, Wire};
 
 /// The longest that anything in a test may take; generous, since it only decides how long a failure takes.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);

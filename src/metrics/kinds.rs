@@ -1,0 +1,87 @@
+//! What is told apart in a family: the labels that are the metrics' own, since no stage has a type for them.
+//!
+//! Guarantees: `LABELS` is in the order of declaration, whose index recording takes.
+
+/// What became of a certificate whose files have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CertificateReload {
+    /// The old one goes on.
+    Failed,
+    /// The new one is served.
+    Ok,
+}
+
+/// How a session came to have, possibly, two writers in the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Exception {
+    /// The hold limit passed and the exchange was aborted; the application may go on.
+    HoldLimitAbort,
+    /// The hold limit passed and the lane moved on.
+    HoldLimitRelease,
+    /// A request entered without a permit.
+    Pass,
+    /// A request entered without a permit and without its session.
+    PassWithoutSession,
+    /// A client took its response so slowly that its permit ended before the application did.
+    SlowClient,
+}
+
+/// Why a connection of a client was ended without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// Its address has too many of them.
+    ClientConnections,
+    /// It opens and resets HTTP/2 streams without end.
+    Resets,
+    /// The TLS handshake failed or took too long.
+    TlsHandshake,
+    /// It does not read its responses.
+    Unread,
+}
+
+/// Where a request was when its client left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Gone {
+    /// In the application.
+    Inside,
+    /// In its lane.
+    Waiting,
+}
+
+/// What was decided of a request by one rule of the throttle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ThrottleDecision {
+    /// It may go on.
+    Admitted,
+    /// It is refused.
+    Refused,
+    /// It would have been refused, but the rule or the route only observes.
+    WouldThrottle,
+}
+
+impl Exception {
+    pub(super) const LABELS: &'static [&'static str] = &[
+        "hold_limit_abort",
+        "hold_limit_release",
+        "pass",
+        "pass_without_session",
+        "slow_client",
+    ];
+}
+
+impl Ending {
+    pub(super) const LABELS: &'static [&'static str] =
+        &["client_connections", "resets", "tls_handshake", "unread"];
+}
+
+impl CertificateReload {
+    pub(super) const LABELS: &'static [&'static str] = &["failed", "ok"];
+}
+
+impl Gone {
+    pub(super) const LABELS: &'static [&'static str] = &["inside", "waiting"];
+}
+
+impl ThrottleDecision {
+    pub(super) const LABELS: &'static [&'static str] = &["admitted", "refused", "would_throttle"];
+}
