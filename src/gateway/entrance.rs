@@ -17,7 +17,7 @@ use super::alarm::{Woke, now};
 use super::entry::{Entry, Place};
 use super::exchange::Ended;
 use super::refusal::{Reason, Refusal};
-use super::upload::RequestBody;
+use super::upload::{Patience, RequestBody};
 use crate::lane::{Arrival, Full, Hold, Joined, OnFull, Permit, WaitEnded, Waiting};
 use crate::metrics::{Exception, Gone};
 use crate::route::{Access, Mode, OnClientGone, Reads, Terms};
@@ -37,7 +37,12 @@ impl Visit<'_> {
     ) -> Result<(), Ended> {
         let (terms, lanes) = (self.terms, &self.gateway.lanes);
         let (Some(hold), Some(session)) = (hold(terms), session) else {
-            return Ok(());
+            // What is wrong with the beginning of a body is answered before the application sees any of it.
+            let bounds = Bounds {
+                spool: 0,
+                ..self.bounds()
+            };
+            return Ok(body.read_ahead(&bounds, Patience::None).await?);
         };
         if terms.mode == Mode::Observe {
             let shadow = lanes.observe(session.key, hold, &terms.limits);
@@ -52,7 +57,7 @@ impl Visit<'_> {
             self.entry = Entry::beside(Place::Shadow(shadow), now());
             return Ok(());
         }
-        body.read_ahead(&self.bounds()).await?;
+        body.read_ahead(&self.bounds(), Patience::Pace).await?;
         match lanes.join(session.key, hold, &terms.limits, self.policy.max_waiting) {
             Ok(Joined::Granted(permit)) => self.entry = self.held(permit),
             Ok(Joined::Waiting(waiting)) => match self.wait(waiting, session).await? {

@@ -40,6 +40,15 @@ pub enum BodyFault {
     TooLarge,
 }
 
+/// Whether reading ahead waits for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// No: only what has come already.
+    None,
+    /// As long as it keeps its pace.
+    Pace,
+}
+
 /// A request body on its way to the application.
 #[derive(Debug)]
 pub struct RequestBody {
@@ -72,15 +81,19 @@ impl RequestBody {
         })
     }
 
-    /// Reads until the end, or as far as `bounds` allow; to be called once. Not cancel safe.
+    /// Reads until the end, or as far as `bounds` and `patience` allow; to be called once. Not cancel safe.
     ///
     /// # Errors
     /// [`BodyFault`].
-    pub(super) async fn read_ahead(&mut self, bounds: &Bounds<'_>) -> Result<(), BodyFault> {
+    pub(super) async fn read_ahead(
+        &mut self,
+        bounds: &Bounds<'_>,
+        patience: Patience,
+    ) -> Result<(), BodyFault> {
         if bounds.memory == 0 && bounds.spool == 0 {
             return Ok(());
         }
-        while let Some(data) = self.next_rest().await? {
+        while let Some(data) = self.next_rest(patience).await? {
             let Some(rest) = &self.rest else {
                 break;
             };
@@ -101,10 +114,13 @@ impl RequestBody {
         Ok(())
     }
 
-    /// What comes next from the client, unless it is too slow; None at the end.
-    async fn next_rest(&mut self) -> Result<Option<Bytes>, BodyFault> {
+    /// What comes next from the client, unless it is too slow; None at the end, or without patience.
+    async fn next_rest(&mut self, patience: Patience) -> Result<Option<Bytes>, BodyFault> {
         if self.rest.is_none() {
             return Ok(None);
+        }
+        if patience == Patience::None {
+            return self.arrived().await.transpose();
         }
         let patience = self.progress.patience();
         let next = std::future::poll_fn(|cx| self.poll_rest(cx));
@@ -112,6 +128,24 @@ impl RequestBody {
             .await
             .map_err(|_| BodyFault::Slow)?
             .transpose()
+    }
+
+    /// What has come already. hyper reads when it is asked, in its own turn: so it is asked twice.
+    async fn arrived(&mut self) -> Option<Result<Bytes, BodyFault>> {
+        let mut asked = 0;
+        std::future::poll_fn(|cx| {
+            let next = self.poll_rest(cx);
+            asked += 1;
+            match next {
+                Poll::Pending if asked < 2 => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Poll::Pending => Poll::Ready(None),
+                Poll::Ready(next) => Poll::Ready(next),
+            }
+        })
+        .await
     }
 
     /// How the upload goes.

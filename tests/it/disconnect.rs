@@ -13,7 +13,7 @@ enum Leave {
     Rst,
 }
 
-/// A request that will wait, as bytes; `request_buffer` is 1 KiB.
+/// A request that will wait, as bytes; `request_buffer` is 1 KiB, and there is no file behind it.
 fn waiting_requests() -> [(&'static str, Vec<u8>); 6] {
     let pipelined = [get().bytes(), get().bytes()].concat();
     [
@@ -79,7 +79,7 @@ fn left_after(app: &Upstream, proxy: &Proxy, request: &[u8], how: Leave) -> Dura
 fn a_waiter_that_leaves_is_gone_within_100_ms_and_never_served() {
     let app = Upstream::start();
     app.on("/hold", held());
-    let proxy = Proxy::in_front_of(&app, "limits: { request_buffer: 1KiB }");
+    let proxy = Proxy::in_front_of(&app, "limits: { request_buffer: 1KiB, request_spool: 0 }");
     for (what, request) in waiting_requests() {
         for how in [Leave::Fin, Leave::Rst] {
             let took = median(
@@ -110,7 +110,7 @@ fn behind_a_long_body(proxy: &Proxy) -> Client {
 fn a_reset_behind_a_long_unread_body_is_seen() {
     let app = Upstream::start();
     app.on("/hold", held());
-    let proxy = Proxy::in_front_of(&app, "limits: { request_buffer: 1KiB }");
+    let proxy = Proxy::in_front_of(&app, "limits: { request_buffer: 1KiB, request_spool: 0 }");
     let mut measured = Vec::new();
     for _ in 0..5 {
         let mut first = proxy.session("a").post("/hold");
@@ -135,7 +135,7 @@ fn a_fin_behind_a_long_unread_body_cannot_be_seen_and_ends_with_the_wait_timeout
     app.on("/hold", held());
     let proxy = Proxy::in_front_of(
         &app,
-        "limits: { request_buffer: 1KiB }\nqueue: { wait_timeout: 400ms }",
+        "limits: { request_buffer: 1KiB, request_spool: 0 }\nqueue: { wait_timeout: 400ms }",
     );
     let mut first = proxy.session("a").post("/hold");
     let inside = app.arrival();
