@@ -57,7 +57,7 @@ fn version_1(bytes: &[u8]) -> Option<(usize, Option<SocketAddr>)> {
     let end = bytes.iter().take(107).position(|byte| *byte == b'\n')?;
     let rest = bytes[..end].strip_suffix(b"\r")?.strip_prefix(b"PROXY ")?;
     if rest.starts_with(b"UNKNOWN") {
-        return Some((end + 1, None)); // whatever is behind it
+        return (!rest.contains(&b'\r')).then_some((end + 1, None)); // whatever else is behind it
     }
     let mut parts = std::str::from_utf8(rest).ok()?.split(' ');
     let family = parts.next()?;
