@@ -78,7 +78,9 @@ fn version_1(bytes: &[u8]) -> Option<(usize, Option<SocketAddr>)> {
         .then_some((end + 1, Some(SocketAddr::new(source, port))))
 }
 
+/// A port. The library behind the reader takes a `+` before it; only a trusted proxy could send one.
 fn number(digits: &str) -> Option<u16> {
+    let digits = digits.strip_prefix('+').unwrap_or(digits);
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| digits.parse().ok())?
 }

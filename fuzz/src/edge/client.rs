@@ -85,7 +85,10 @@ fn parse<'b>(
     let mut rest = received;
     loop {
         let request = reference.requests.get(responses.len());
-        let is_head = request.is_some_and(|request| request.method == b"HEAD");
+        let method = request.map(|request| &request.method);
+        let is_head = method
+            .or(reference.unframed.as_ref())
+            .is_some_and(|method| method == b"HEAD");
         let Some((response, behind)) = response(rest, is_head, stream) else {
             return (responses, rest);
         };

@@ -15,6 +15,8 @@ pub(super) struct Reference {
     pub(super) requests: Vec<Request>,
     /// What comes behind them.
     pub(super) end: End,
+    /// The method of a head behind them, whose body nobody can find.
+    pub(super) unframed: Option<Vec<u8>>,
 }
 
 /// A request.
@@ -102,6 +104,11 @@ enum Next<'b> {
     },
     /// The end, and what there is of a request before it.
     End { cut: Option<Box<Request>>, end: End },
+    /// A head whose body nobody can find.
+    Unframed {
+        method: Vec<u8>,
+        reason: &'static str,
+    },
 }
 
 /// Reads all that a client sent.
@@ -117,14 +124,28 @@ pub(super) fn read(bytes: &[u8]) -> Reference {
             } => {
                 requests.push(*request);
                 if last {
-                    let end = End::Closed;
-                    return Reference { requests, end };
+                    return Reference {
+                        requests,
+                        end: End::Closed,
+                        unframed: None,
+                    };
                 }
                 rest = behind;
             }
             Next::End { cut, end } => {
                 requests.extend(cut.map(|request| *request));
-                return Reference { requests, end };
+                return Reference {
+                    requests,
+                    end,
+                    unframed: None,
+                };
+            }
+            Next::Unframed { method, reason } => {
+                return Reference {
+                    requests,
+                    end: End::Invalid(reason),
+                    unframed: Some(method),
+                };
             }
         }
     }
@@ -138,8 +159,8 @@ fn next(bytes: &[u8]) -> Next<'_> {
     let (framing, odd) = match framing(&head) {
         Ok(framing) => framing,
         Err(reason) => {
-            let end = End::Invalid(reason);
-            return Next::End { cut: None, end };
+            let method = head.method;
+            return Next::Unframed { method, reason };
         }
     };
     let mut request = Box::new(judged(&head, &framing, odd));
@@ -526,7 +547,7 @@ mod tests {
     use super::*;
 
     fn ends(bytes: &str) -> (Vec<Fate>, End) {
-        let Reference { requests, end } = read(bytes.as_bytes());
+        let Reference { requests, end, .. } = read(bytes.as_bytes());
         (requests.iter().map(|request| request.fate).collect(), end)
     }
 
