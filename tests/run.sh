@@ -51,6 +51,11 @@ step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 step "tests"
 cargo test --locked </dev/null
+step "corpora of the fuzz targets" # a package of its own; what both have is built once
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
+cargo fmt --check --manifest-path fuzz/Cargo.toml
+cargo clippy --all-targets --locked --manifest-path fuzz/Cargo.toml -- -D warnings
+cargo test --locked --manifest-path fuzz/Cargo.toml </dev/null
 step "release build"
 cargo build --release --locked
 step "demo"

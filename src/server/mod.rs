@@ -20,7 +20,7 @@ use std::time::Duration;
 
 pub use self::core::{Core, Handle, spawn};
 pub use listener::accept;
-pub use proxy_protocol::ProxyFault;
+pub use proxy_protocol::{Beginning, Header, ProxyFault, beginning};
 
 use crate::client::ProxyProtocol;
 use crate::pace::Pace;

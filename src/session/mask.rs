@@ -18,7 +18,7 @@ pub fn mask_path(raw: &str) -> Cow<'_, str> {
         let (byte, next) = decoded(bytes, at);
         let hidden = match byte {
             b'(' if opens_value(bytes, next) => Some(("(*)", end(bytes, next, b"/\\"))),
-            b'=' if in_parameter => Some(("=*", end(bytes, next, b"/\\;"))),
+            b'=' if in_parameter => Some(("=*", end_of_parameter(bytes, next))),
             _ => None,
         };
         in_parameter = byte == b';' || (in_parameter && !matches!(byte, b'/' | b'\\'));
@@ -59,6 +59,14 @@ fn opens_value(bytes: &[u8], at: usize) -> bool {
     }
     let (tag, next) = decoded(bytes, at);
     tag.is_ascii_alphabetic() && next < bytes.len() && decoded(bytes, next).0 == b'('
+}
+
+/// The position of the `/` or `;` that ends a parameter's value, or the end. Tomcat reads parameters before it decodes:
+/// an escaped one, or a `\`, does not end the id.
+fn end_of_parameter(bytes: &[u8], from: usize) -> usize {
+    let ends = |byte: &u8| matches!(byte, b'/' | b';');
+    let length = bytes[from..].iter().position(ends);
+    length.map_or(bytes.len(), |length| from + length)
 }
 
 /// The position of the first of these bytes, escaped or not, or the end.

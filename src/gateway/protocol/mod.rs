@@ -260,7 +260,9 @@ fn origin_form(head: &mut Parts) -> Result<(), Broken> {
     if *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS {
         return Err(Broken::Scheme);
     }
-    let target = head.uri.path_and_query().cloned();
+    // Where only a fragment follows the authority, the path is empty and is shown as `/`, but would be sent empty.
+    let target = head.uri.path_and_query();
+    let target = target.filter(|target| target.as_str() != "/").cloned();
     head.uri = Uri::from(target.unwrap_or_else(|| PathAndQuery::from_static("/")));
     Ok(())
 }

@@ -67,7 +67,9 @@ fn an_absolute_target_decides_the_host() {
     let head = checked(get("http://other.example:81/x?y")).unwrap();
     assert_eq!(head.headers[HOST], "other.example:81");
     assert_eq!(head.uri, "/x?y");
-    assert_eq!(checked(get("http://other.example")).unwrap().uri, "/");
+    for bare in ["http://other.example", "http://other.example#fragment"] {
+        assert_eq!(checked(get(bare)).unwrap().uri.to_string(), "/", "{bare}");
+    }
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub(super) struct ProxyFaults {
 
 /// What the first bytes of a connection are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Beginning {
+pub enum Beginning {
     /// Too few to say, or none.
     Unclear,
     /// Not those of a header.
@@ -67,11 +67,11 @@ enum Beginning {
 
 /// A header that has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Header {
+pub struct Header {
     /// Its own length, bytes.
-    length: usize,
+    pub length: usize,
     /// None when the proxy speaks for itself, or of something else than TCP.
-    source: Option<SocketAddr>,
+    pub source: Option<SocketAddr>,
 }
 
 /// Who is connected: `peer`, or whom its PROXY header names. To be called before anything else reads `socket`; what
@@ -126,8 +126,10 @@ pub(super) async fn read(
 }
 
 /// What `bytes`, the first of a connection, are so far. A prefix of the signature may still become something else: `PRO`
-/// is also the beginning of PROPFIND, and empty lines may precede an HTTP request (RFC 9112 2.2).
-fn beginning(bytes: &[u8]) -> Beginning {
+/// is also the beginning of PROPFIND, and empty lines may precede an HTTP request (RFC 9112 2.2). All of the reader but
+/// the socket, open to fuzzing.
+#[must_use]
+pub fn beginning(bytes: &[u8]) -> Beginning {
     if bytes.starts_with(V1) {
         version_1(&bytes[..bytes.len().min(V1_LONGEST)])
     } else if bytes.starts_with(V2) {
