@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use super::{ClientIp, ForwardingHeader, PeerAddr, Settings};
+use super::{ClientIp, ForwardingHeader, Known, PeerAddr, Settings};
 
 /// Who asks, and how that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +38,14 @@ impl Settings {
     /// The peer itself, unless it is a trusted proxy. Then the nearest hop that is not one; if all are, the farthest; if
     /// a hop cannot be read (RFC 7239 6: `unknown`, `_hidden`), the one right of it.
     pub fn client(&self, peer: PeerAddr, headers: &HeaderMap) -> Resolved {
-        let peer = peer.client();
+        let (peer, known) = (peer.client(), peer.known);
         if !self.trusted_proxies.contains(peer) {
-            let forwarded = FORWARDING_HEADERS
-                .iter()
-                .any(|name| headers.contains_key(name));
-            let via = if forwarded { Via::Spoofed } else { Via::Direct };
+            let mut forwarded = FORWARDING_HEADERS.iter();
+            let via = match known {
+                Known::BySocket if forwarded.any(|name| headers.contains_key(name)) => Via::Spoofed,
+                // A proxy that sends PROXY headers may well send these too; it has said who it is.
+                Known::BySocket | Known::ByProxy => Via::Direct,
+            };
             return Resolved { ip: peer, via };
         }
         let lines = |name| {

@@ -16,17 +16,36 @@ pub use networks::Networks;
 
 /// The other end of an accepted socket: a client, or a proxy in front of us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PeerAddr(SocketAddr);
+pub struct PeerAddr {
+    address: SocketAddr,
+    known: Known,
+}
+
+/// How a peer is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    /// By its socket.
+    BySocket,
+    /// By the PROXY header of a trusted proxy.
+    ByProxy,
+}
 
 impl PeerAddr {
-    /// Wraps the address that `accept` returned, or that a PROXY header gave.
+    /// Wraps the address that `accept` returned.
     pub fn new(address: SocketAddr) -> Self {
-        Self(address)
+        let known = Known::BySocket;
+        Self { address, known }
+    }
+
+    /// Wraps the address that the PROXY header of a trusted proxy named.
+    pub fn named(address: SocketAddr) -> Self {
+        let known = Known::ByProxy;
+        Self { address, known }
     }
 
     /// The client this peer is when it speaks for itself.
     pub fn client(self) -> ClientIp {
-        ClientIp::new(self.0.ip())
+        ClientIp::new(self.address.ip())
     }
 }
 

@@ -419,3 +419,13 @@ fn neighbours_are_of_one_provider() {
     assert!(neighbours("192.0.2.1:1", "192.0.255.1:1"));
     assert!(!neighbours("192.0.2.1:1", "192.1.2.1:1"));
 }
+
+#[test]
+fn a_client_that_a_proxy_header_named_is_no_stranger_with_forwarding_headers() {
+    let settings = trusting(ForwardingHeader::XForwardedFor);
+    let headers = headers("x-forwarded-for", &["6.6.6.6"]);
+    let address = SocketAddr::new("192.0.2.1".parse().unwrap(), 4711);
+    let via = |peer| settings.client(peer, &headers).via;
+    assert_eq!(via(PeerAddr::named(address)), Via::Direct);
+    assert_eq!(via(PeerAddr::new(address)), Via::Spoofed);
+}

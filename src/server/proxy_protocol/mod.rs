@@ -112,7 +112,7 @@ pub(super) async fn read(
         }
         Beginning::Whole(header) => {
             socket.skip_ahead(header.length);
-            Ok(header.source.map_or(peer, PeerAddr::new))
+            Ok(header.source.map_or(peer, PeerAddr::named))
         }
         Beginning::Wrong(fault) => Err(fault),
         Beginning::Header | Beginning::Unclear if is_late && seen > 0 => Err(ProxyFault::Overdue),

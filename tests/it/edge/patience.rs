@@ -25,8 +25,14 @@ fn beginnings(site: &Site) -> Vec<(&'static str, Client)> {
         ("a part of the preface", with(Door::Sniffing, b"PRI * HT")),
         ("a part of a handshake", with(Door::Tls, HALF_HELLO)),
         ("a PROXY header alone", with(Door::Named, NAMED.as_bytes())),
-        ("before the handshake", with(Door::NamedTls, NAMED.as_bytes())),
-        ("a part of a PROXY header", with(Door::NamedTls, b"PROXY TCP4 ")),
+        (
+            "before the handshake",
+            with(Door::NamedTls, NAMED.as_bytes()),
+        ),
+        (
+            "a part of a PROXY header",
+            with(Door::NamedTls, b"PROXY TCP4 "),
+        ),
         ("after the handshake", site.connect(Door::Tls)),
         ("after both", site.connect(Door::NamedTls)),
     ];

@@ -13,7 +13,8 @@ const LARGE: usize = 4 << 20;
 const SOME: usize = 400 << 10;
 const BOTH: [Door; 2] = [Door::Plain, Door::Tls];
 /// `/read` has a lane and ends with its client, `/write` goes on without it.
-const ROUTES: &str = "routes: [{ path: /read, access: read, reads: share }, { path: /write, access: write }]";
+const ROUTES: &str =
+    "routes: [{ path: /read, access: read, reads: share }, { path: /write, access: write }]";
 
 fn site(limits: &str) -> Site {
     let site = Site::start(&format!("limits: {limits}\n{ROUTES}"));
@@ -152,9 +153,12 @@ fn who_is_below_the_rate_uses_up_its_time_and_without_a_rate_does_not() {
 fn who_has_taken_everything_is_idle_and_may_wait() {
     let site = site("{ send_timeout: 400ms }");
     let work = Step::Work(Duration::from_millis(900));
+    site.app.on(
+        "/long",
+        [Step::ReadBody, work, Step::Send(answer(200, "done"))],
+    );
     site.app
-        .on("/long", [Step::ReadBody, work, Step::Send(answer(200, "done"))]);
-    site.app.on("/some", [Step::Send(answer(200, vec![b'x'; SOME]))]);
+        .on("/some", [Step::Send(answer(200, vec![b'x'; SOME]))]);
     at_each(&BOTH, |door| {
         let mut client = asking(&site, door, "/some");
         assert_eq!(client.response().body.len(), SOME, "{door:?}");
