@@ -1,7 +1,7 @@
 //! The application behind the proxies: one thread that answers at once, or when it is told to.
 //!
-//! Guarantees: it is much cheaper than a proxy. Does not do: HTTP beyond what the load here sends: a GET, its whole
-//! head, no pipelining.
+//! Guarantees: it is much cheaper than a proxy. Does not do: HTTP beyond what the load here sends: no pipelining, no
+//! chunked requests.
 
 use std::io;
 use std::net::SocketAddr;
@@ -37,9 +37,14 @@ enum Gate {
 }
 
 /// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Errand {
     AtOnce,
     AtTheGate,
+    /// A page of so many bytes.
+    Page(usize),
+    /// No body.
+    Head,
 }
 
 impl Application {
@@ -108,23 +113,43 @@ impl Shared {
 }
 
 impl Errand {
-    fn of(request: &[u8]) -> Self {
-        let path = request.strip_prefix(b"GET ").unwrap_or_default();
-        if path.starts_with(HOLD.as_bytes()) {
-            Self::AtTheGate
-        } else {
-            Self::AtOnce
+    fn of(head: &str) -> Self {
+        let Some(path) = head.strip_prefix("GET ") else {
+            return match head.starts_with("HEAD ") {
+                true => Self::Head,
+                false => Self::AtOnce,
+            };
+        };
+        if path.starts_with(HOLD) {
+            return Self::AtTheGate;
         }
+        path.strip_prefix(PAGE)
+            .and_then(|rest| rest.split(' ').next()?.parse().ok())
+            .map_or(Self::AtOnce, Self::Page)
     }
 }
 
-/// The only response there is: 200, with 1 KiB.
+/// The length of the body that follows a request's head.
+fn length(head: &str) -> usize {
+    head.lines()
+        .find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("content-length")
+                .then(|| value.trim().parse().ok())?
+        })
+        .unwrap_or(0)
+}
+
+/// The usual response: 200, with 1 KiB.
 pub(crate) fn response() -> Vec<u8> {
-    let head =
-        format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {BODY}\r\n\r\n");
-    let mut response = head.into_bytes();
+    let mut response = response_head(BODY);
     response.resize(response.len() + BODY, b'x');
     response
+}
+
+fn response_head(length: usize) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n")
+        .into_bytes()
 }
 
 async fn connection(stream: TcpStream, shared: Arc<Shared>) {
@@ -139,20 +164,58 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
     let mut buffer = vec![0; 4096];
     let mut filled = 0;
     loop {
+        if filled == buffer.len() {
+            buffer.resize(2 * filled, 0);
+        }
         let read = stream.read(&mut buffer[filled..]).await?;
         if read == 0 {
             return Ok(());
         }
         filled += read;
-        if !buffer[..filled].ends_with(b"\r\n\r\n") {
+        let Some(end) = end_of_head(&buffer[..filled]) else {
             continue;
+        };
+        let head = str::from_utf8(&buffer[..end]).map_err(io::Error::other)?;
+        let (errand, mut left) = (Errand::of(head), length(head).saturating_sub(filled - end));
+        while left > 0 {
+            let room = left.min(buffer.len());
+            match stream.read(&mut buffer[..room]).await? {
+                0 => return Ok(()),
+                read => left -= read,
+            }
         }
-        match Errand::of(&buffer[..filled]) {
-            Errand::AtOnce => {}
-            Errand::AtTheGate => shared.wait_at_the_gate().await,
-        }
-        stream.write_all(&shared.response).await?;
         filled = 0;
+        answer(&mut stream, shared, errand).await?;
+    }
+}
+
+/// Most heads end where what was read ends.
+fn end_of_head(bytes: &[u8]) -> Option<usize> {
+    if bytes.ends_with(END) {
+        return Some(bytes.len());
+    }
+    let start = bytes.windows(END.len()).position(|four| four == END)?;
+    Some(start + END.len())
+}
+
+async fn answer(stream: &mut TcpStream, shared: &Shared, errand: Errand) -> io::Result<()> {
+    match errand {
+        Errand::AtOnce => stream.write_all(&shared.response).await,
+        Errand::AtTheGate => {
+            shared.wait_at_the_gate().await;
+            stream.write_all(&shared.response).await
+        }
+        Errand::Head => stream.write_all(&response_head(BODY)).await,
+        Errand::Page(length) => {
+            stream.write_all(&response_head(length)).await?;
+            let mut left = length;
+            while left > 0 {
+                let piece = left.min(PIECE.len());
+                stream.write_all(&PIECE[..piece]).await?;
+                left -= piece;
+            }
+            Ok(())
+        }
     }
 }
 
@@ -162,3 +225,9 @@ pub(crate) const AT_ONCE: &str = "/catalogue/item";
 pub(crate) const HOLD: &str = "/hold";
 /// Bytes of a response body.
 const BODY: usize = 1024;
+/// With a number behind: the path of a page of so many bytes.
+pub(crate) const PAGE: &str = "/page/";
+/// A page is written in pieces.
+static PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
+/// Of a request's head.
+const END: &[u8] = b"\r\n\r\n";

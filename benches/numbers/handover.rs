@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::application::{AT_ONCE, Application};
 use crate::load::{Fleet, Sessions};
-use crate::process::{Machine, Onelane, cores};
+use crate::proc::{Machine, cores};
+use crate::process::Onelane;
 use crate::report::{Sample, Section, time};
 use crate::timing::{LANE, LANES, Timing, WORK, pause};
 use crate::wire::Request;

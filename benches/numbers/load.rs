@@ -1,19 +1,22 @@
 //! The load: keep-alive connections that send requests made beforehand, all on the thread that calls.
 //!
-//! Guarantees: a connection has one request at a time; an answer other than 200 ends the run with an error. Does not
-//! do: reconnect.
+//! Guarantees: a connection has one request at a time; an answer other than 200, or than what was allowed, ends the run
+//! with an error. Does not do: reconnect.
 
 use std::cell::Cell;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
+use crate::identity::{Identity, NAME};
 use crate::wire::{Head, Request};
 
 /// Clients, each with its connection and what it sends.
@@ -25,32 +28,72 @@ pub(crate) struct Fleet {
 
 #[derive(Debug)]
 struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     request: Request,
     buffer: Vec<u8>,
+    allowed: Allowed,
+    /// Answers that were refusals.
+    refused: usize,
 }
 
-/// Whose session the requests of a run are.
+/// TCP, or TLS on it.
+trait Stream: AsyncRead + AsyncWrite + Unpin + fmt::Debug {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + fmt::Debug> Stream for S {}
+
+/// Which answers are no errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Allowed {
+    /// 200.
+    Served,
+    /// 429.
+    Refused,
+    /// Both.
+    Either,
+}
+
+/// Whose requests those of a run are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sessions {
-    /// Each client keeps its own.
+    /// Each client keeps its session and address.
     Own,
-    /// Another one with each request.
+    /// Another session or address with each request.
     Random,
 }
 
 impl Fleet {
     /// Connects one client for each request, one after another; they spread over `ADDRESSES` loopback addresses.
     pub(crate) fn connect(to: SocketAddr, requests: Vec<Request>) -> io::Result<Self> {
+        Self::connect_over(to, requests, None)
+    }
+
+    /// The same, over TLS when there is an identity that the other end has.
+    pub(crate) fn connect_over(
+        to: SocketAddr,
+        requests: Vec<Request>,
+        identity: Option<&Identity>,
+    ) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let clients = runtime.block_on(async {
             let mut clients = Vec::with_capacity(requests.len());
             for (request, last) in requests.into_iter().zip((1..=ADDRESSES).cycle()) {
-                clients.push(Client::connect(last, to, request).await?);
+                clients.push(Client::connect(last, to, request, identity).await?);
             }
             io::Result::Ok(clients)
         })?;
         Ok(Self { runtime, clients })
+    }
+
+    /// Which answers are no errors from now on; 200 alone, at first.
+    pub(crate) fn allow(&mut self, allowed: Allowed) {
+        for client in &mut self.clients {
+            client.allowed = allowed;
+        }
+    }
+
+    /// How many answers were refusals so far.
+    pub(crate) fn refused(&self) -> usize {
+        self.clients.iter().map(|client| client.refused).sum()
     }
 
     /// Changes what a client sends.
@@ -106,15 +149,22 @@ impl Fleet {
 }
 
 impl Client {
-    async fn connect(last: u8, to: SocketAddr, request: Request) -> io::Result<Self> {
+    async fn connect(
+        last: u8,
+        to: SocketAddr,
+        request: Request,
+        identity: Option<&Identity>,
+    ) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.bind((IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), 0).into())?;
         let stream = socket.connect(to).await?;
         stream.set_nodelay(true)?;
         Ok(Self {
-            stream,
+            stream: secured(stream, identity).await?,
             request,
             buffer: vec![0; 4096],
+            allowed: Allowed::Served,
+            refused: 0,
         })
     }
 
@@ -122,7 +172,7 @@ impl Client {
         while let Some(less) = left.get().checked_sub(1) {
             left.set(less);
             if sessions == Sessions::Random {
-                self.request.change_session();
+                self.request.change();
             }
             self.stream.write_all(self.request.bytes()).await?;
             self.receive().await?;
@@ -141,12 +191,34 @@ impl Client {
             }
             filled += read;
             match Head::parse(&self.buffer[..filled])? {
-                Some(head) if filled >= head.length => return head.ok(),
+                Some(head) if filled >= head.length => return self.answered(head),
                 _ => {}
             }
         }
     }
+
+    fn answered(&mut self, head: Head) -> io::Result<()> {
+        let refused = head.status == TOO_MANY_REQUESTS;
+        self.refused += usize::from(refused);
+        match self.allowed {
+            Allowed::Refused if !refused => Err(io::Error::other("a request was not refused")),
+            Allowed::Refused | Allowed::Either if refused => Ok(()),
+            Allowed::Refused | Allowed::Either | Allowed::Served => head.ok(),
+        }
+    }
 }
+
+async fn secured(stream: TcpStream, identity: Option<&Identity>) -> io::Result<Box<dyn Stream>> {
+    let Some(identity) = identity else {
+        return Ok(Box::new(stream));
+    };
+    let name = ServerName::try_from(NAME).map_err(io::Error::other)?;
+    let connector = identity.connector()?;
+    Ok(Box::new(connector.connect(name, stream).await?))
+}
+
+/// What the throttle refuses with.
+pub(crate) const TOO_MANY_REQUESTS: u16 = 429;
 
 /// Source addresses 127.0.0.1 and up: one client may hold only a quarter of all places to wait.
 const ADDRESSES: u8 = 8;

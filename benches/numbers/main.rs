@@ -1,6 +1,6 @@
 //! The figures Onelane promises, measured on real sockets with the release binary in a process of its own.
 //!
-//! `cargo bench --bench numbers` measures everything in about five minutes; names of sections after `--` choose among
+//! `cargo bench --bench numbers` measures everything in about fifteen minutes; names of sections after `--` choose among
 //! them, `--strict` makes a missed target the exit code 1. The application and the load are threads of this process,
 //! much cheaper than a proxy, and share the machine with it. Guarantees: what is compared is measured in one run, in
 //! turns; a request that fails is an error of its section, never a fast answer. Does not do: statistics over several
@@ -12,20 +12,29 @@ use std::env;
 use std::io::{self, Write};
 use std::process::{Command, ExitCode};
 
+mod addresses;
 mod application;
+mod browsers;
+mod buffers;
+mod flood;
 mod handover;
+mod identity;
 mod load;
 mod memory;
 mod neighbours;
+mod nginx;
+mod proc;
 mod process;
 mod relay;
 mod report;
+mod slow;
+mod slowhttptest;
 mod steady;
 mod timing;
 mod wire;
 
 use application::Application;
-use process::Machine;
+use proc::Machine;
 use report::Section;
 
 /// What can be measured.
@@ -93,14 +102,14 @@ fn asked(words: impl Iterator<Item = String>) -> Asked {
 }
 
 fn measure(measurements: &[&Measurement], strictness: Strictness) -> io::Result<ExitCode> {
-    if process::open_files()? < OPEN_FILES && env::var_os(RAISED).is_none() {
+    if proc::open_files()? < OPEN_FILES && env::var_os(RAISED).is_none() {
         return again_with_more_files();
     }
     let application = Application::start()?;
     println!(
         "onelane {} on {} cores",
         env!("CARGO_PKG_VERSION"),
-        process::cores()
+        proc::cores()
     );
     let mut code = ExitCode::SUCCESS;
     for measurement in measurements {
@@ -140,7 +149,7 @@ fn again_with_more_files() -> io::Result<ExitCode> {
     })
 }
 
-const MEASUREMENTS: [Measurement; 5] = [
+const MEASUREMENTS: [Measurement; 10] = [
     Measurement {
         name: "handover",
         run: handover::run,
@@ -160,6 +169,26 @@ const MEASUREMENTS: [Measurement; 5] = [
     Measurement {
         name: "relay",
         run: relay::run,
+    },
+    Measurement {
+        name: "tls",
+        run: relay::run_secure,
+    },
+    Measurement {
+        name: "flood",
+        run: flood::run,
+    },
+    Measurement {
+        name: "addresses",
+        run: addresses::run,
+    },
+    Measurement {
+        name: "buffers",
+        run: buffers::run,
+    },
+    Measurement {
+        name: "slow",
+        run: slow::run,
     },
 ];
 

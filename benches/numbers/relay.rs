@@ -1,21 +1,24 @@
 //! Relay: plain forwarding beside nginx, with the same application and the same load, in turns.
 //!
 //! The load and the application share the machine with the proxy, so that requests per second are only comparable with
-//! each other; processor time per request is the proxy's own.
+//! each other; processor time per request is the proxy's own. With `ONELANE_BENCH_BASE=PROGRAM` another build of Onelane
+//! takes turns too.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::application::{AT_ONCE, Application};
+use crate::identity::Identity;
 use crate::load::{Fleet, Sessions};
-use crate::process::{Nginx, Onelane};
+use crate::nginx::Nginx;
+use crate::process::Onelane;
 use crate::report::{Sample, Section, ratio};
 use crate::wire::Request;
 
 /// One way to the application, and what its turns took.
 struct Way<'p> {
-    name: &'static str,
+    name: String,
     fleet: Fleet,
     used: &'p dyn Fn() -> io::Result<Duration>,
     took: Vec<Duration>,
@@ -24,36 +27,49 @@ struct Way<'p> {
 
 /// Measures requests per second and processor time per request.
 pub(crate) fn run(application: &Application) -> io::Result<Section> {
+    compare(application, None)
+}
+
+/// The same over TLS, which nginx and Onelane end.
+pub(crate) fn run_secure(application: &Application) -> io::Result<Section> {
+    compare(application, Some(&Identity::new()?))
+}
+
+fn compare(application: &Application, identity: Option<&Identity>) -> io::Result<Section> {
     let mut section = Section::default();
-    let Some(nginx) = Nginx::start(application.address())? else {
+    let to = application.address();
+    let Some(nginx) = Nginx::start(to, identity)? else {
         section.note(
             "skipped: there is no nginx to compare with; on Debian: apt-get install nginx-light",
         );
         return Ok(section);
     };
-    let onelane = Onelane::start(application.address(), CONFIG)?;
+    let (onelane, base) = match identity {
+        None => (
+            Onelane::start(to, CONFIG)?,
+            Onelane::start_base(to, CONFIG)?,
+        ),
+        Some(identity) => (Onelane::start_secure(to, identity, CONFIG)?, None),
+    };
     let (nginx_used, onelane_used) = (|| nginx.used(), || onelane.used());
-    let mut ways = [
-        Way::new(
-            "straight, no proxy",
-            application.address(),
-            AT_ONCE,
-            &|| Ok(Duration::ZERO),
-        )?,
-        Way::new("nginx", nginx.address(), AT_ONCE, &nginx_used)?,
-        Way::new(
-            "onelane, access none",
-            onelane.address(),
-            NO_LANE,
-            &onelane_used,
-        )?,
-        Way::new(
-            "onelane, access write",
-            onelane.address(),
-            AT_ONCE,
-            &onelane_used,
-        )?,
+    let mut ways = vec![
+        Way::new("straight, no proxy", to, AT_ONCE, None, &|| {
+            Ok(Duration::ZERO)
+        })?,
+        Way::new("nginx", nginx.address(), AT_ONCE, identity, &nginx_used)?,
     ];
+    for (name, path) in [("access none", NO_LANE), ("access write", AT_ONCE)] {
+        let name = format!("onelane, {name}");
+        let to = onelane.address();
+        ways.push(Way::new(&name, to, path, identity, &onelane_used)?);
+    }
+    let base_used = || base.as_ref().map_or(Ok(Duration::ZERO), Onelane::used);
+    if let Some(base) = &base {
+        for (name, path) in [("access none", NO_LANE), ("access write", AT_ONCE)] {
+            let name = format!("base, {name}");
+            ways.push(Way::new(&name, base.address(), path, None, &base_used)?);
+        }
+    }
     for way in &mut ways {
         way.fleet.run(REQUESTS / 4, Sessions::Own)?; // a warm-up
     }
@@ -63,9 +79,14 @@ pub(crate) fn run(application: &Application) -> io::Result<Section> {
             ways[(round + turn) % count].measure()?;
         }
     }
-    for way in &ways {
+    report(&ways, &mut section);
+    Ok(section)
+}
+
+fn report(ways: &[Way<'_>], section: &mut Section) {
+    for way in ways {
         section.figure(
-            way.name,
+            way.name.as_str(),
             format!(
                 "{:6.0}/s  {:5.1} µs of processor/request",
                 way.rate(),
@@ -73,34 +94,40 @@ pub(crate) fn run(application: &Application) -> io::Result<Section> {
             ),
         );
     }
-    let [_, nginx, none, write] = &ways;
-    for way in [none, write] {
-        let rate = ratio(way.rate() / nginx.rate());
-        let processor = ratio(way.per_request() / nginx.per_request());
+    let [_, nginx, none, write, base @ ..] = ways else {
+        return;
+    };
+    let with_nginx = [none, write]
+        .into_iter()
+        .chain(base)
+        .map(|way| (way, nginx));
+    for (way, other) in with_nginx.chain([none, write].into_iter().zip(base)) {
+        let rate = ratio(way.rate() / other.rate());
+        let processor = ratio(way.per_request() / other.per_request());
         section.figure(
-            format!("{} / nginx", way.name),
+            format!("{} / {}", way.name, other.name),
             format!("{rate} the rate, {processor} the processor time"),
         );
     }
     section.note(format!(
         "{CONNECTIONS} connections in a closed loop, 1 KiB responses, the median of {ROUNDS} turns of {REQUESTS} requests"
     ));
-    Ok(section)
 }
 
 impl<'p> Way<'p> {
     fn new(
-        name: &'static str,
+        name: &str,
         to: SocketAddr,
         path: &str,
+        identity: Option<&Identity>,
         used: &'p dyn Fn() -> io::Result<Duration>,
     ) -> io::Result<Self> {
         let requests = (0..CONNECTIONS)
             .map(|_| Request::of_new_session(path))
             .collect();
-        let fleet = Fleet::connect(to, requests)?;
+        let fleet = Fleet::connect_over(to, requests, identity)?;
         Ok(Self {
-            name,
+            name: name.to_owned(),
             fleet,
             used,
             took: Vec::new(),

@@ -9,7 +9,9 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     bytes: Vec<u8>,
-    id: Range<usize>,
+    /// What changes, but for colons.
+    varies: Range<usize>,
+    alphabet: &'static [u8],
 }
 
 /// The first lines of a response.
@@ -26,7 +28,8 @@ impl Request {
     pub(crate) fn anonymous(path: &str) -> Self {
         Self {
             bytes: format!("GET {path} HTTP/1.1\r\n{HEADERS}\r\n").into_bytes(),
-            id: 0..0,
+            varies: 0..0,
+            alphabet: SESSION_ID_ALPHABET,
         }
     }
 
@@ -34,19 +37,53 @@ impl Request {
     pub(crate) fn of_new_session(path: &str) -> Self {
         let before =
             format!("GET {path} HTTP/1.1\r\n{HEADERS}Cookie: theme=dark; ASP.NET_SessionId=");
-        let id = before.len()..before.len() + SESSION_ID_LENGTH;
-        let mut bytes = before.into_bytes();
-        bytes.resize(id.end, b'a');
-        bytes.extend_from_slice(b"\r\n\r\n");
-        let mut request = Self { bytes, id };
-        request.change_session();
+        let id = "a".repeat(SESSION_ID_LENGTH);
+        Self::varied(before, &id, "", SESSION_ID_ALPHABET)
+    }
+
+    /// A request that a proxy forwards for a new client: each in an IPv6 /64 of its own.
+    pub(crate) fn of_new_address(path: &str) -> Self {
+        let before = format!("GET {path} HTTP/1.1\r\n{HEADERS}X-Forwarded-For: 2");
+        Self::varied(before, "000:0000:0000:0000", "::1", b"0123456789abcdef")
+    }
+
+    /// A request that a proxy forwards for this client.
+    pub(crate) fn of_address(path: &str, address: &str) -> Self {
+        let before = format!("GET {path} HTTP/1.1\r\n{HEADERS}X-Forwarded-For: {address}");
+        Self::varied(before, "", "", b"0")
+    }
+
+    /// The head of an upload of a new session.
+    pub(crate) fn upload(path: &str, length: usize) -> Self {
+        let before = format!(
+            "POST {path} HTTP/1.1\r\n{HEADERS}Content-Length: {length}\r\nCookie: ASP.NET_SessionId="
+        );
+        Self::varied(
+            before,
+            &"a".repeat(SESSION_ID_LENGTH),
+            "",
+            SESSION_ID_ALPHABET,
+        )
+    }
+
+    fn varied(before: String, varies: &str, after: &str, alphabet: &'static [u8]) -> Self {
+        let place = before.len()..before.len() + varies.len();
+        let text = before + varies + after + "\r\n\r\n";
+        let mut request = Self {
+            bytes: text.into_bytes(),
+            varies: place,
+            alphabet,
+        };
+        request.change();
         request
     }
 
-    /// Gives the request another session, if it has one.
-    pub(crate) fn change_session(&mut self) {
-        for byte in &mut self.bytes[self.id.clone()] {
-            *byte = SESSION_ID_ALPHABET[fastrand::usize(..SESSION_ID_ALPHABET.len())];
+    /// Gives the request another session or address, if it has one that can change.
+    pub(crate) fn change(&mut self) {
+        for byte in &mut self.bytes[self.varies.clone()] {
+            if *byte != b':' {
+                *byte = self.alphabet[fastrand::usize(..self.alphabet.len())];
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use crate::config::{Config, Errors};
 
 mod check;
 pub mod demo;
+mod descriptors;
 mod explain;
 mod health;
 mod run;

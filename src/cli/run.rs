@@ -27,6 +27,7 @@ pub(super) fn run(path: &Path) -> ExitCode {
     for warning in &config.warnings {
         tracing::warn!(file = %path.display(), line = warning.line, key = %warning.at, "{}", warning.message);
     }
+    super::descriptors::raise(&config.startup);
     match serve(config) {
         Ok(Drained { cut_off: 0 }) => {
             tracing::info!("drained");

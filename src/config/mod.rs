@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::client::ProxyProtocol;
-use crate::gateway::{Policy, ServerTiming};
+use crate::gateway::{HeadBounds, Policy, ServerTiming};
 use crate::tls;
 use crate::upstream as application;
 
@@ -276,7 +276,10 @@ fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
         max_waiting,
         max_waiting_per_client: (max_waiting / defaults::CLIENT_SHARE).max(1),
         buffers: limits.buffers,
-        url_length: limits.url_length,
+        head: HeadBounds {
+            url_length: limits.url_length,
+            headers: startup.edge.headers,
+        },
         body_size: limits.body_size,
         body_pace: limits.body_pace,
         application_secret: refusals::application_secret(top),

@@ -41,7 +41,7 @@ pub use account::Fault;
 pub use alarm::Presence;
 pub use bound::Bound;
 pub use pipe::{ClientBody, Cut};
-pub use policy::{Buffers, Policy, ServerTiming};
+pub use policy::{Buffers, HeadBounds, Policy, ServerTiming};
 pub use reply::{Answers, NoAnswer};
 pub use spool::Disk;
 pub use throttle::DENY_LIST;
@@ -239,7 +239,7 @@ impl Gateway {
         let policy = self.policy.load_full();
         let (mut head, body) = request.into_parts();
         let version = head.version;
-        let checked = protocol::check(&mut head, policy.url_length); // before the route, which goes by Host
+        let checked = protocol::check(&mut head, policy.head); // before the route, which goes by Host
         let decision = policy.routes.decide(&head);
         let mut visit = self.visit(&policy, &decision, &client, &head, answers);
         visit.version = version;

@@ -27,8 +27,8 @@ pub struct Policy {
     pub max_waiting_per_client: usize,
     /// The buffers and their bounds.
     pub buffers: Buffers,
-    /// Longest request target, bytes.
-    pub url_length: usize,
+    /// Bounds of a request's head.
+    pub head: HeadBounds,
     /// Longest request body; none means no limit.
     pub body_size: Option<u64>,
     /// How fast a request body has to come.
@@ -39,6 +39,15 @@ pub struct Policy {
     pub server_timing: ServerTiming,
     /// Status codes and pages that differ from the built-in ones.
     pub refusals: HashMap<Reason, RefusalPage>,
+}
+
+/// Bounds of what a request's head may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadBounds {
+    /// Longest request target, bytes.
+    pub url_length: usize,
+    /// Most fields; for HTTP/1.1 the server has the same bound, before it reads more.
+    pub headers: usize,
 }
 
 /// Bounds of what is held for one request (`limits:` in the configuration), bytes.

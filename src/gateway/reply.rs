@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CONNECTION, HeaderValue};
+use http::header::HeaderValue;
 use http::{Response, StatusCode};
 use tokio::sync::oneshot;
 
@@ -77,12 +77,7 @@ impl Reply {
         }
         let request_id = self.request_id.to_str().unwrap_or_default();
         let response = refusal.into_response(self.format, request_id, &self.policy.refusals);
-        let mut response = response.map(|body| ClientBody::Whole(Some(body)));
-        if closes(reason) {
-            response
-                .headers_mut()
-                .insert(CONNECTION, HeaderValue::from_static("close"));
-        }
+        let response = response.map(|body| ClientBody::Whole(Some(body)));
         self.send(response, Some(reason));
     }
 
@@ -118,20 +113,4 @@ impl Reply {
             drop(answers.send(answer)); // a client that has left needs none
         }
     }
-}
-
-/// After these the connection's framing, or the rest of its request body, cannot be relied on; and a write that the
-/// application still works on is finished without its client.
-fn closes(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::BadRequest
-            | Reason::BodyTooLarge
-            | Reason::Draining
-            | Reason::ExpectationFailed
-            | Reason::HoldLimit
-            | Reason::NotImplemented
-            | Reason::RequestTimeout
-            | Reason::UpstreamTimeout
-    )
 }

@@ -90,8 +90,9 @@ impl RequestBody {
         bounds: &Bounds<'_>,
         patience: Patience,
     ) -> Result<(), BodyFault> {
-        if bounds.memory == 0 && bounds.spool == 0 {
-            return Ok(());
+        let nothing = self.rest.is_none() || (bounds.memory == 0 && bounds.spool == 0);
+        if nothing {
+            return Ok(()); // without a body nobody is waited for but the application's answer
         }
         while let Some(data) = self.next_rest(patience).await? {
             let Some(rest) = &self.rest else {

@@ -1,21 +1,26 @@
-//! The time for a request head: from its first byte, or from the accept for the first of a connection.
+//! The time between two requests and that for a request head: from its first byte, or from the accept for the first of
+//! a connection.
 //!
-//! Guarantees: no timer while a request is under way or a connection is idle, and none for a head that comes at once.
-//! Does not do: idle connections, which hyper ends. A client that pipelines has to take its response within the same
-//! time, since its next head has begun.
+//! Guarantees: a head that has begun has all of its time, however long the connection was idle before; while a request
+//! is under way, or its response is still being taken, no time passes. One timer for a connection: it is moved only when
+//! it would be too late, so that a request and its successor touch it not at all.
+//! Does not do: end anything; clients that do not take their response (`unread`).
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Watches over the heads of one connection.
 #[derive(Debug)]
 pub(super) struct HeadTimer {
-    patience: Duration,
+    head: Duration,
+    idle: Duration,
     stage: Stage,
+    /// What is waited for, and since when; None while a request is under way.
+    awaited: Option<(Overdue, Instant)>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -38,31 +43,49 @@ pub(super) enum Overdue {
 }
 
 impl HeadTimer {
-    /// For a new connection, whose heads may take `patience`.
-    pub(super) fn new(patience: Duration) -> Self {
+    /// For a new connection, whose heads may take `head`, and which may be silent for `idle` between two requests.
+    pub(super) fn new(head: Duration, idle: Duration) -> Self {
         Self {
-            patience,
+            head,
+            idle,
             stage: Stage::First,
+            awaited: None,
             timer: None,
         }
     }
 
-    /// A request is under way; `reads` counts how often the socket was read.
+    /// A request is under way, or its response; `reads` counts how often the socket was read.
     pub(super) fn rest(&mut self, reads: usize) {
         self.stage = Stage::Later { reads };
-        self.timer = None;
+        self.awaited = None;
     }
 
-    /// No request is under way: ready when a head is overdue.
+    /// No request is under way: ready when the next is overdue.
     pub(super) fn poll(&mut self, reads: usize, cx: &mut Context<'_>) -> Poll<Overdue> {
-        let overdue = match self.stage {
-            Stage::Later { reads: before } if reads == before => return Poll::Pending,
-            Stage::First if reads == 0 => Overdue::Silent,
-            Stage::Later { .. } | Stage::First => Overdue::Begun,
+        let (overdue, patience) = match self.stage {
+            Stage::Later { reads: before } if reads == before => (Overdue::Silent, self.idle),
+            Stage::First if reads == 0 => (Overdue::Silent, self.head),
+            Stage::Later { .. } | Stage::First => (Overdue::Begun, self.head),
         };
-        let patience = self.patience;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(patience)));
-        timer.as_mut().poll(cx).map(|()| overdue)
+        let since = match self.awaited {
+            Some((before, since)) if before == overdue || self.stage == Stage::First => since,
+            _ => Instant::now(),
+        };
+        self.awaited = Some((overdue, since));
+        let deadline = since + patience;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
+        }
+        while timer.as_mut().poll(cx).is_ready() {
+            if timer.deadline() >= deadline {
+                return Poll::Ready(overdue);
+            }
+            timer.as_mut().reset(deadline); // it was set for something earlier
+        }
+        Poll::Pending
     }
 }
 
@@ -72,28 +95,59 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const HEAD: Duration = Duration::from_secs(10);
+    const IDLE: Duration = Duration::from_secs(120);
 
-    #[tokio::test(start_paused = true)]
-    async fn the_first_head_has_its_time_from_the_accept() {
-        let mut head = HeadTimer::new(PATIENCE);
-        let overdue = std::future::poll_fn(|cx| head.poll(0, cx));
-        assert_eq!(overdue.await, Overdue::Silent);
+    /// How long it takes until a head is overdue, and what of it came.
+    async fn overdue(timer: &mut HeadTimer, reads: usize) -> (Duration, Overdue) {
+        let start = Instant::now();
+        let overdue = std::future::poll_fn(|cx| timer.poll(reads, cx)).await;
+        let took = start.elapsed();
+        (Duration::from_millis(took.as_millis() as u64 / 10 * 10), overdue)
+    }
+
+    /// Looks once, and finds that nothing is overdue.
+    fn look(timer: &mut HeadTimer, reads: usize) {
+        assert!(spawn(std::future::poll_fn(|cx| timer.poll(reads, cx))).poll().is_pending());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_head_that_has_begun_has_its_time_and_an_idle_connection_any() {
-        let mut head = HeadTimer::new(PATIENCE);
-        head.rest(1);
-        let mut idle = spawn(std::future::poll_fn(|cx| head.poll(1, cx)));
-        assert!(idle.poll().is_pending());
-        tokio::time::advance(PATIENCE * 100).await;
-        assert!(idle.poll().is_pending(), "nobody is in a hurry");
-        drop(idle);
-        let mut begun = spawn(std::future::poll_fn(|cx| head.poll(2, cx)));
-        assert!(begun.poll().is_pending());
-        tokio::time::advance(PATIENCE).await;
-        assert!(begun.is_woken());
-        assert_eq!(begun.poll(), Poll::Ready(Overdue::Begun));
+    async fn the_first_head_has_its_time_from_the_accept() {
+        let mut timer = HeadTimer::new(HEAD, IDLE);
+        assert_eq!(overdue(&mut timer, 0).await, (HEAD, Overdue::Silent));
+        let mut timer = HeadTimer::new(HEAD, IDLE);
+        look(&mut timer, 0);
+        tokio::time::advance(HEAD / 2).await;
+        assert_eq!(overdue(&mut timer, 1).await, (HEAD / 2, Overdue::Begun));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_may_be_idle_and_each_request_begins_that_anew() {
+        let mut timer = HeadTimer::new(HEAD, IDLE);
+        for reads in 1..5 {
+            timer.rest(reads);
+            look(&mut timer, reads);
+            tokio::time::advance(IDLE * 2 / 3).await;
+        }
+        timer.rest(5);
+        assert_eq!(overdue(&mut timer, 5).await, (IDLE, Overdue::Silent));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_begins_late_has_all_of_its_time() {
+        let mut timer = HeadTimer::new(HEAD, IDLE);
+        timer.rest(1);
+        look(&mut timer, 1);
+        tokio::time::advance(IDLE - HEAD / 2).await;
+        assert_eq!(overdue(&mut timer, 2).await, (HEAD, Overdue::Begun));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_time_passes_while_a_request_is_under_way() {
+        let mut timer = HeadTimer::new(HEAD, IDLE);
+        look(&mut timer, 0);
+        timer.rest(1);
+        tokio::time::advance(IDLE * 10).await;
+        assert_eq!(overdue(&mut timer, 1).await, (IDLE, Overdue::Silent));
     }
 }

@@ -17,7 +17,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::task::spawn_local;
@@ -95,14 +95,13 @@ where
     let mut closed = pin!(draining.closed());
     let mut drain = Drain::Unheard;
     std::future::poll_fn(|cx| {
-        if drain == Drain::Unheard {
-            // Once is enough to be woken; the flag is cheaper to look at than the signal.
-            let _ = closed.as_mut().poll(cx);
+        // Polled once to be woken when the drain begins, and then until it ends: the flag is cheaper to look at.
+        if drain == Drain::Unheard || (drain == Drain::Awaited && draining.is_draining()) {
             drain = Drain::Awaited;
-        }
-        if drain == Drain::Awaited && draining.is_closed() {
-            connection.end();
-            drain = Drain::Told;
+            if closed.as_mut().poll(cx).is_ready() {
+                connection.end();
+                drain = Drain::Told;
+            }
         }
         connection.poll(cx)
     })
@@ -123,7 +122,7 @@ where
             hyper: Some(hyper.with_upgrades()),
             handoff,
             exchange: None,
-            head: HeadTimer::new(limits.header_timeout),
+            head: HeadTimer::new(limits.header_timeout, limits.idle_timeout),
             unread: SendTimer::new(limits.send_pace),
             watch,
             client: arrival.client,
@@ -151,7 +150,7 @@ where
         if let Some(ended) = ended {
             self.part(ended);
         } else if self.hyper.is_some() {
-            if self.exchange.is_some() {
+            if self.exchange.is_some() || self.watch.is_blocked() {
                 self.head.rest(self.watch.reads());
             }
             if self.unread.poll(&self.watch, cx).is_ready() {
@@ -159,7 +158,7 @@ where
             }
         }
         self.poll_exchange(cx);
-        if self.exchange.is_none() && self.hyper.is_some() {
+        if self.exchange.is_none() && self.hyper.is_some() && !self.watch.is_blocked() {
             self.poll_head(cx);
         }
         if self.hyper.is_none() && self.exchange.is_none() {
@@ -197,7 +196,7 @@ where
                 });
                 Closed::ByUs
             }
-            Err(_) => Closed::ByClient, // or idle for too long, or not worth an answer
+            Err(_) => Closed::ByClient, // or not worth an answer
         })
     }
 
@@ -243,17 +242,20 @@ where
         let Poll::Ready(overdue) = self.head.poll(self.watch.reads(), cx) else {
             return;
         };
-        let hyper = self.hyper.take();
-        match overdue {
-            Overdue::Silent => self.part(Closed::ByClient),
-            Overdue::Begun => {
-                if let Some(parts) = hyper.and_then(Hyper::into_parts) {
-                    say(parts.io.into_inner(), REQUEST_TIMEOUT);
-                }
-                self.gateway.head_refused(Reason::RequestTimeout);
-                self.part(Closed::ByUs);
+        let parts = self.hyper.take().and_then(Hyper::into_parts);
+        let io = parts.map(|parts| parts.io.into_inner());
+        let ended = match overdue {
+            Overdue::Silent => {
+                io.map(|mut io| end(&mut io));
+                Closed::ByClient // there is nothing to read
             }
-        }
+            Overdue::Begun => {
+                io.map(|io| say(io, REQUEST_TIMEOUT));
+                self.gateway.head_refused(Reason::RequestTimeout);
+                Closed::ByUs
+            }
+        };
+        self.part(ended);
     }
 }
 
@@ -261,9 +263,8 @@ fn builder(limits: Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .half_close(false)
-        .header_read_timeout(limits.idle_timeout)
-        .max_buf_size(limits.header_size.max(BUFFER_MIN))
-        .timer(TokioTimer::new());
+        .header_read_timeout(None) // `HeadTimer` tells idle connections from slow heads
+        .max_buf_size(limits.header_size.max(BUFFER_MIN));
     if limits.headers != HEADERS_ON_STACK {
         builder.max_headers(limits.headers);
     }
@@ -276,7 +277,13 @@ fn say(mut io: impl AsyncWrite + Unpin, word: &[u8]) {
     // Whoever does not take it gets the end alone.
     drop(Pin::new(&mut io).poll_write(cx, word));
     drop(Pin::new(&mut io).poll_flush(cx));
-    drop(Pin::new(&mut io).poll_shutdown(cx));
+    end(&mut io);
+}
+
+/// Ends our side: in TLS with its own word, so that the client knows that nothing was cut off.
+fn end(io: &mut (impl AsyncWrite + Unpin)) {
+    let cx = &mut Context::from_waker(Waker::noop());
+    drop(Pin::new(io).poll_shutdown(cx));
 }
 
 impl Service<Request<Incoming>> for Passing {

@@ -115,9 +115,10 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Watched<I> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.io).poll_flush(cx);
-        if outcome.is_pending() {
-            self.watch.blocked.store(true, Ordering::Relaxed); // TLS keeps records back
-        }
+        // TLS keeps records back: what it has taken is not all on its way.
+        self.watch
+            .blocked
+            .store(outcome.is_pending(), Ordering::Relaxed);
         outcome
     }
 

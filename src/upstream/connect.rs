@@ -11,10 +11,11 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::connection::{Connection, Wire};
+use super::connection::Connection;
 use super::settings::{Settings, Target};
+use super::wire::{Hearing, Wire};
 use super::{Shared, Slots};
-use crate::socket::{Socket, SocketIo};
+use crate::socket::Socket;
 use crate::tls::{Connector, HandshakeError};
 
 /// Why there is no connection to the application; its fault, or that of the settings.
@@ -137,8 +138,7 @@ async fn tcp(host: &str, port: u16) -> io::Result<Arc<Socket>> {
 }
 
 async fn secure(socket: Arc<Socket>, connector: &Connector) -> Result<Wire, Failure> {
-    let io = SocketIo::new(Arc::clone(&socket));
-    match connector.connect(io).await {
+    match connector.connect(Hearing::new(&socket)).await {
         Ok(stream) => Ok(Wire::Secure(socket, Box::new(stream))),
         Err(HandshakeError::Broken(error)) => Err(Failure::Passing(error)),
         Err(refused @ HandshakeError::Refused(_)) => Err(Failure::Lasting(refused)),

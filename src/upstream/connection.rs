@@ -17,19 +17,9 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_rustls::client::TlsStream;
 
-use crate::socket::{Idle, Socket, SocketIo};
-
-/// What HTTP is spoken on: a socket, or TLS on top of it. The socket below is looked at in both cases: over TLS too,
-/// bytes on an idle connection are nothing but its end, since what follows a handshake (tickets) comes before the first
-/// response and is read with it.
-pub(super) enum Wire {
-    /// The socket itself.
-    Clear(Arc<Socket>),
-    /// TLS on the socket.
-    Secure(Arc<Socket>, Box<TlsStream<SocketIo>>),
-}
+use super::wire::{Hearing, Wire};
+use crate::socket::{Idle, Socket};
 
 type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>>>>;
 
@@ -78,7 +68,7 @@ where
     ) -> hyper::Result<Self> {
         let (socket, (sender, driver)) = match wire {
             Wire::Clear(socket) => {
-                let io = SocketIo::new(Arc::clone(&socket));
+                let io = Hearing::new(&socket);
                 (socket, speak(io).await?)
             }
             Wire::Secure(socket, stream) => (socket, speak(*stream).await?),

@@ -7,6 +7,7 @@
 mod connect;
 mod connection;
 mod settings;
+mod wire;
 
 use std::cell::RefCell;
 use std::fmt;

@@ -352,6 +352,22 @@ fn an_early_answer_to_an_unfinished_upload_reaches_the_client() {
 }
 
 #[test]
+fn an_application_that_answers_and_closes_without_reading_is_heard() {
+    let app = Upstream::start();
+    app.on("/upload", [Step::Send(answer(403, "no")), Step::Close]);
+    let proxy = Proxy::in_front_of(&app, "");
+    let upload = Request::post("/upload", vec![b'x'; 1_000_000]);
+    for round in 0..40 {
+        let response = proxy.call(&upload);
+        assert_eq!(
+            (response.status, response.text().as_str()),
+            (403, "no"),
+            "{round}"
+        );
+    }
+}
+
+#[test]
 fn above_max_connections_a_request_waits_and_is_then_refused() {
     let app = Upstream::start();
     app.on("/hold", held());

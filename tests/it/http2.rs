@@ -419,6 +419,10 @@ fn a_header_list_beyond_the_limit_is_431() {
         .begin(request, true)
         .and_then(|asked| client.answer(asked));
     assert_eq!(refused.unwrap().status(), 431);
+    let many = (0..101).fold(get("/"), |request, number| {
+        request.header(format!("x-{number}"), "1")
+    });
+    assert_eq!(client.call(many).status(), 431, "more than limits.headers");
     assert_eq!(app.arrived(), 1);
 }
 

@@ -5,7 +5,7 @@
 //! Does not do: compare with what the client sent; `check` does.
 
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -230,6 +230,7 @@ impl Reader {
     fn fill(&mut self) -> Result<(), Stop> {
         let mut bytes = [0; 16 * 1024];
         match self.stream.read(&mut bytes) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()), // libFuzzer's alarm
             Ok(0) | Err(_) => Err(Stop::Closed),
             Ok(count) => {
                 self.buffer.extend_from_slice(&bytes[..count]);

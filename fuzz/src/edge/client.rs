@@ -60,6 +60,7 @@ pub(super) fn converse(
         match stream.read(&mut bytes) {
             Ok(0) => break,
             Ok(count) => received.extend_from_slice(&bytes[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {} // libFuzzer's alarm
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 panic!(
                     "{} of {wanted} answers, and no more come: \"{}\"",

@@ -3,7 +3,7 @@
 //! Guarantees: each input has a client address of its own, so that what reaches the application can be told apart.
 //! Does not do: end; the process does.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -107,16 +107,29 @@ impl Proxy {
 
 /// Connects from an address, which keeps the ports of many short connections apart.
 pub(super) fn connect(from: Ipv4Addr, to: SocketAddr) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).expect("a socket");
-    socket
-        .bind(&SocketAddr::new(IpAddr::V4(from), 0).into())
-        .expect("a loopback address");
-    socket.connect(&to.into()).expect("a listener");
+    let mut socket = bound(from);
+    // libFuzzer's alarm may interrupt it; what becomes of that connection is then unknown.
+    while let Err(error) = socket.connect(&to.into()) {
+        assert_eq!(
+            error.kind(),
+            io::ErrorKind::Interrupted,
+            "a listener: {error}"
+        );
+        socket = bound(from);
+    }
     socket.set_tcp_nodelay(true).expect("a connected socket");
     socket
         .set_read_timeout(Some(PATIENCE))
         .expect("a connected socket");
     socket.into()
+}
+
+fn bound(from: Ipv4Addr) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).expect("a socket");
+    socket
+        .bind(&SocketAddr::new(IpAddr::V4(from), 0).into())
+        .expect("a loopback address");
+    socket
 }
 
 /// Far longer than anything takes here: a busy machine must not be taken for a fault.

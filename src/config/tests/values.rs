@@ -107,7 +107,7 @@ fn the_edge_has_the_bounds_that_are_written() {
     let config = config("limits: { headers: 50, url_length: 2KiB, http2_streams: 7 }");
     let edge = config.startup.edge;
     assert_eq!((edge.headers, edge.http2_streams), (50, 7));
-    assert_eq!(config.policy.url_length, 2048);
+    assert_eq!(config.policy.head.url_length, 2048);
     for text in [
         "headers: 0",
         "headers: 10001",

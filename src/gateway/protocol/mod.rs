@@ -13,6 +13,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Uri, Version};
 
 use super::http2;
+use super::policy::HeadBounds;
 use super::refusal::{Reason, Refusal};
 
 /// Whom a request asks.
@@ -49,6 +50,8 @@ pub(super) enum Broken {
     Target,
     /// A target longer than allowed.
     TooLong,
+    /// More fields than allowed.
+    TooMany,
     /// A Host that is not the target's authority, in HTTP/2.
     TwoAuthorities,
     /// More than one Transfer-Encoding.
@@ -59,15 +62,18 @@ pub(super) enum Broken {
     UnknownProtocol,
 }
 
-/// Checks `head`, whose target may have `url_length` bytes, and brings it into one form: the target in origin form, its authority in `Host`, a plain
+/// Checks `head` against the rules and `bounds`, and brings it into one form: the target in origin form, its authority in `Host`, a plain
 /// `Content-Length`.
 ///
 /// # Errors
 /// What is broken; the client's fault.
-pub(super) fn check(head: &mut Parts, url_length: usize) -> Result<Asked, Broken> {
+pub(super) fn check(head: &mut Parts, bounds: HeadBounds) -> Result<Asked, Broken> {
     let target = head.uri.path_and_query();
-    if target.is_some_and(|target| target.as_str().len() > url_length) {
+    if target.is_some_and(|target| target.as_str().len() > bounds.url_length) {
         return Err(Broken::TooLong);
+    }
+    if head.headers.len() > bounds.headers {
+        return Err(Broken::TooMany);
     }
     if head.version == Version::HTTP_2 {
         http2::to_http1(head)?;
@@ -125,6 +131,10 @@ impl Broken {
                 "The target is neither a path nor an absolute URI.",
             ),
             Self::TooLong => (Reason::UriTooLong, "The target is too long."),
+            Self::TooMany => (
+                Reason::HeaderTooLarge,
+                "The request has too many header fields.",
+            ),
             Self::TwoAuthorities => (
                 Reason::BadRequest,
                 "The Host field is not the authority of the target.",

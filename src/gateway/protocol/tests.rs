@@ -2,13 +2,18 @@
 
 use super::*;
 
+const BOUNDS: HeadBounds = HeadBounds {
+    url_length: 1024,
+    headers: 100,
+};
+
 fn checked(request: http::request::Builder) -> Result<Parts, Reason> {
     broken(request).map_err(|broken| broken.refusal().reason)
 }
 
 fn broken(request: http::request::Builder) -> Result<Parts, Broken> {
     let (mut head, ()) = request.body(()).unwrap().into_parts();
-    check(&mut head, 1024).map(|_| head)
+    check(&mut head, BOUNDS).map(|_| head)
 }
 
 fn get(target: &str) -> http::request::Builder {
@@ -102,7 +107,7 @@ fn forwards_of_options_are_counted() {
     let asked = |request: http::request::Builder| {
         let (mut head, ()) = request.body(()).unwrap().into_parts();
         (
-            check(&mut head, 1024).unwrap(),
+            check(&mut head, BOUNDS).unwrap(),
             head.headers[MAX_FORWARDS].clone(),
         )
     };

@@ -182,17 +182,20 @@ impl Reason {
     }
 
     /// Whether the client's connection ends with this answer: what follows on it may belong to the refused request
-    /// (RFC 9112 9.3, 9.6; RFC 9110 15.5.9, 15.5.14), or we are leaving.
+    /// (RFC 9112 9.3, 9.6; RFC 9110 15.5.9, 15.5.14), the application still works on it, or we are leaving.
     pub(super) fn ends_connection(self) -> bool {
         matches!(
             self,
             Self::Draining
                 | Self::BadRequest
-                | Self::MethodNotAllowed // CONNECT: what follows may be meant for the tunnel
-                | Self::RequestTimeout
-                | Self::LengthRequired
                 | Self::BodyTooLarge
+                | Self::ExpectationFailed
+                | Self::HoldLimit
+                | Self::LengthRequired
+                | Self::MethodNotAllowed // CONNECT: what follows may be meant for the tunnel
                 | Self::NotImplemented
+                | Self::RequestTimeout
+                | Self::UpstreamTimeout
         )
     }
 

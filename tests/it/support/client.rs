@@ -1,20 +1,22 @@
 //! Clients as browsers, scripts and attackers are: bytes onto a socket, bytes from it, and every way to leave.
 
 use std::fmt::Display;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
 use socket2::SockRef;
 
 use super::DEADLINE;
+use super::transport::{Hello, Transport};
 use super::wire::{Head, Wire};
 
 /// One client connection.
 #[derive(Debug)]
 pub(crate) struct Client {
-    wire: Wire<TcpStream>,
+    wire: Wire<Transport>,
 }
 
 /// How the other side ended the connection.
@@ -22,6 +24,18 @@ pub(crate) struct Client {
 pub(crate) enum Closed {
     Fin,
     Reset,
+    /// FIN without TLS's own end before it.
+    Torn,
+}
+
+/// What came within a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// So many bytes, which are kept to be read.
+    Bytes(usize),
+    /// The end of the connection.
+    End,
+    Nothing,
 }
 
 /// A request as it goes onto the wire.
@@ -74,9 +88,24 @@ impl Client {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        Self::over(stream)
+    }
+
+    fn over(stream: TcpStream) -> Self {
         Self {
-            wire: Wire::new(stream),
+            wire: Wire::new(Transport::plain(stream)),
         }
+    }
+
+    /// Shakes hands; what was sent before is before it on the wire.
+    ///
+    /// # Errors
+    /// The handshake's.
+    pub(crate) fn over_tls(self, hello: &Hello<'_>) -> io::Result<Self> {
+        let transport = Arc::into_inner(self.wire.into_stream()).expect("nobody else has it");
+        Ok(Self {
+            wire: Wire::new(transport.over_tls(hello)?),
+        })
     }
 
     /// As [`Client::connect`], from `local` (any address of 127/8 is this machine's).
@@ -88,9 +117,32 @@ impl Client {
         socket.connect(&to.into()).unwrap();
         let stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        Self {
-            wire: Wire::new(stream),
-        }
+        Self::over(stream)
+    }
+
+    /// As [`Client::connect`], with so small a buffer for what is not read yet that the other side soon notices.
+    pub(crate) fn connect_narrow(to: SocketAddr) -> Self {
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(48 * 1024).unwrap();
+        socket.connect(&to.into()).unwrap();
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        Self::over(stream)
+    }
+
+    /// Its own end.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.socket().local_addr().unwrap()
+    }
+
+    /// The server's own certificate.
+    pub(crate) fn certificate(&self) -> Option<CertificateDer<'static>> {
+        self.wire.stream().certificate()
+    }
+
+    fn socket(&self) -> &TcpStream {
+        self.wire.stream().socket()
     }
 
     /// Sends exactly these bytes.
@@ -108,9 +160,9 @@ impl Client {
 
     /// Sends as much of `bytes` as the system takes without anybody reading.
     pub(crate) fn send_what_fits(&mut self, mut bytes: &[u8]) -> &mut Self {
-        let stream = Arc::clone(self.wire.stream());
+        let mut stream = self.socket();
         stream.set_nonblocking(true).unwrap();
-        while let Ok(sent @ 1..) = stream.as_ref().write(bytes) {
+        while let Ok(sent @ 1..) = stream.write(bytes) {
             bytes = &bytes[sent..];
         }
         stream.set_nonblocking(false).unwrap();
@@ -183,6 +235,27 @@ impl Client {
         bytes
     }
 
+    /// What comes within `time`; it stays to be read.
+    #[track_caller]
+    pub(crate) fn hear(&mut self, time: Duration) -> Heard {
+        self.socket().set_read_timeout(Some(time)).unwrap();
+        let heard = match self.wire.more() {
+            Ok(0) => Heard::End,
+            Ok(length) => Heard::Bytes(length),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Heard::Nothing,
+            Err(_) => Heard::End,
+        };
+        self.socket().set_read_timeout(Some(DEADLINE)).unwrap();
+        heard
+    }
+
+    /// Exactly the next `length` bytes from the system, for clients that do not know whether they will come.
+    pub(crate) fn try_read(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.wire.stream().as_ref().read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Reads to the end of the connection, and says how it ended.
     #[track_caller]
     pub(crate) fn closed(&mut self) -> Closed {
@@ -203,18 +276,19 @@ impl Client {
             {
                 (rest, Closed::Reset)
             }
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => (rest, Closed::Torn),
             Err(error) => panic!("neither closed nor reset: {error}"),
         }
     }
 
     /// Sends FIN and stays to read.
     pub(crate) fn half_close(&mut self) {
-        self.wire.stream().shutdown(Shutdown::Write).unwrap();
+        self.socket().shutdown(Shutdown::Write).unwrap();
     }
 
     /// Leaves by RST.
     pub(crate) fn reset(self) {
-        SockRef::from(self.wire.stream().as_ref())
+        SockRef::from(self.socket())
             .set_linger(Some(Duration::ZERO))
             .unwrap();
     }

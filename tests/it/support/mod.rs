@@ -10,18 +10,20 @@ mod http2;
 mod proxy;
 mod relay;
 mod tls_client;
+mod transport;
 mod upstream;
 mod wire;
 
 use std::time::Duration;
 
 pub(crate) use certificates::{Authority, Pair};
-pub(crate) use client::{Client, Closed, Exchange, Request, Response, Session};
+pub(crate) use client::{Client, Closed, Exchange, Heard, Request, Response, Session};
 pub(crate) use eventually::{eventually, median};
 pub(crate) use http2::Http2;
 pub(crate) use proxy::Proxy;
 pub(crate) use relay::Relay;
 pub(crate) use tls_client::TlsClient;
+pub(crate) use transport::Hello;
 pub(crate) use upstream::{
     Arrived, OnAccept, Seen, Step, Upstream, answer, chunked, held, in_halves,
 };

@@ -35,7 +35,7 @@ pub(crate) struct Metrics {
 }
 
 impl Proxy {
-    /// Starts with exactly this configuration, which must have one listener and an admin listener.
+    /// Starts with exactly this configuration, which must have a listener and an admin listener.
     #[track_caller]
     pub(crate) fn start(yaml: &str) -> Self {
         let config = Config::parse(yaml, &|_| None)
@@ -76,8 +76,14 @@ impl Proxy {
         Self::start(&text.replace("APP", &app.to_string()))
     }
 
+    /// Where clients connect; the first of these addresses.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where clients connect, in the order of `listen`.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        self.running.as_ref().map_or(&[], Running::addresses)
     }
 
     pub(crate) fn connect(&self) -> Client {

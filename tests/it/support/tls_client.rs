@@ -4,10 +4,11 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConnection, RootCertStore, StreamOwned};
 
 use super::DEADLINE;
+use super::transport::Hello;
 
 /// One connection whose handshake is done.
 #[derive(Debug)]
@@ -26,24 +27,18 @@ impl TlsClient {
         roots: Arc<RootCertStore>,
         alpn: &[&[u8]],
     ) -> io::Result<Self> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-        let name = ServerName::try_from(name.to_owned()).unwrap();
-        let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
-        let mut socket = TcpStream::connect(to)?;
+        let socket = TcpStream::connect(to)?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(DEADLINE))?;
         socket.set_write_timeout(Some(DEADLINE))?;
-        while connection.is_handshaking() {
-            connection.complete_io(&mut socket)?;
-        }
+        let hello = Hello {
+            name,
+            roots,
+            alpn,
+            versions: rustls::ALL_VERSIONS,
+        };
         Ok(Self {
-            stream: StreamOwned::new(connection, socket),
+            stream: hello.shake(socket)?,
         })
     }
 

@@ -363,11 +363,13 @@ impl Arrived<'_> {
     #[track_caller]
     pub(crate) fn peer_left(&self) {
         let stream = self.stream();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
         match stream.peek(&mut [0]) {
             Ok(0) => {}
             Ok(_) => panic!("the proxy sent more instead of leaving"),
             Err(error) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{error}"),
         }
+        stream.set_read_timeout(None).unwrap();
     }
 }
 

@@ -45,6 +45,10 @@ where
         &self.stream
     }
 
+    pub(crate) fn into_stream(self) -> Arc<S> {
+        self.stream
+    }
+
     /// Writes all of `bytes`.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.stream.as_ref().write_all(bytes.as_ref())

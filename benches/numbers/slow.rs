@@ -1,0 +1,198 @@
+//! Slow attacks: 5,000 connections of slowhttptest, in each of its modes, while others browse.
+//!
+//! All limits are the defaults, and Onelane starts with 1,024 open files. The others' latency is measured before the
+//! attack and for as long as its connections last. Guarantees: an attack counts as ended only when slowhttptest itself
+//! says that all its connections were closed.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::application::Application;
+use crate::browsers::{Browsers, Seen, saturation};
+use crate::proc::{self, Machine};
+use crate::process::Onelane;
+use crate::report::{Sample, Section, count, megabytes, ratio, time};
+use crate::slowhttptest::{ALL_CLOSED, ATTACKS, Attack, CONNECTIONS, RAMP, Running, is_installed};
+
+/// The most that was seen while an attack lasted.
+#[derive(Debug, Default)]
+struct Most {
+    connections: usize,
+    /// Bytes that are reserved for buffers.
+    buffers: usize,
+    /// Bytes of the kernel, for all sockets of the machine.
+    kernel: f64,
+    /// Connections to the application.
+    upstream: usize,
+    /// When the attackers' connections had been closed, and what slowhttptest said of it.
+    ended: Option<(Duration, String)>,
+    /// Processor time of slowhttptest.
+    tool: Duration,
+}
+
+/// Measures all modes.
+pub(crate) fn run(application: &Application) -> io::Result<Section> {
+    let mut section = Section::default();
+    if !is_installed() {
+        section.note("skipped: on Debian: apt-get install slowhttptest");
+        return Ok(section);
+    }
+    for attack in &ATTACKS {
+        one(application, attack, &mut section)?;
+    }
+    section.note(format!(
+        "{CONNECTIONS} connections, 1,000 a second; {BROWSERS} others in an open loop at 30 % of saturation; all limits \
+         at their defaults"
+    ));
+    Ok(section)
+}
+
+fn one(application: &Application, attack: &Attack, section: &mut Section) -> io::Result<()> {
+    let onelane = Onelane::start(application.address(), CONFIG)?;
+    let rate = saturation(&onelane, BROWSERS)? * SHARE;
+    let mut browsers = Browsers::connect(onelane.address(), BROWSERS)?;
+    drop(browsers.browse(rate, TURN)); // a warm-up
+    let (mut without, mut with) = (Seen::default(), Seen::default());
+    for _ in 0..BEFORE {
+        without.add(browsers.browse(rate, TURN));
+    }
+    let (base, before) = (onelane.peak()?, Machine::now()?);
+    let Some(mut running) = attack.start(onelane.address())? else {
+        return Err(io::Error::other("slowhttptest is gone"));
+    };
+    let over = AtomicBool::new(false);
+    let started = Instant::now();
+    let most = thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            let most = watch(application, &onelane, &mut running, attack);
+            over.store(true, Ordering::Relaxed);
+            most
+        });
+        while !over.load(Ordering::Relaxed) {
+            with.add(browsers.browse(rate, TURN));
+        }
+        watching.join().expect("the watch does not panic")
+    })?;
+    let busy = Machine::now()?.busy_since(before);
+    report(attack, &onelane, base, &most, section)?;
+    latencies(attack, without, with, section);
+    let share = most.tool.as_secs_f64() / started.elapsed().as_secs_f64();
+    section.note(format!(
+        "{}: others at {rate:.0}/s; the machine was {busy} % busy, slowhttptest used {:.0} % of one core",
+        attack.name,
+        100.0 * share
+    ));
+    Ok(())
+}
+
+/// Looks at Onelane until the attackers are gone, or should have been for long.
+fn watch(
+    application: &Application,
+    onelane: &Onelane,
+    running: &mut Running,
+    attack: &Attack,
+) -> io::Result<Most> {
+    let (started, mut most) = (Instant::now(), Most::default());
+    let patience = Duration::from_secs(RAMP + attack.limit + MARGIN);
+    loop {
+        if let Some(words) = running.ended()? {
+            most.ended = Some((started.elapsed(), words));
+            return Ok(most);
+        }
+        most.tool = proc::used(running.id()).unwrap_or(most.tool);
+        most.connections = most.connections.max(onelane.metric("onelane_connections")?);
+        most.buffers = most
+            .buffers
+            .max(onelane.metric("onelane_buffer_memory_bytes")?);
+        most.kernel = most.kernel.max(proc::tcp_memory()?);
+        most.upstream = most.upstream.max(application.connections());
+        if started.elapsed() > patience {
+            return Ok(most);
+        }
+        thread::park_timeout(LOOK_EVERY);
+    }
+}
+
+fn report(
+    attack: &Attack,
+    onelane: &Onelane,
+    base: f64,
+    most: &Most,
+    section: &mut Section,
+) -> io::Result<()> {
+    let name = attack.name;
+    let attackers = most.connections.saturating_sub(BROWSERS.into());
+    section.figure(format!("{name}: connections at once"), count(attackers));
+    let (took, words) = match &most.ended {
+        Some((took, words)) => (*took, words.as_str()),
+        None => (Duration::MAX, "it runs on"),
+    };
+    section.figure(format!("{name}: how it ended"), words);
+    let bound = Duration::from_secs(RAMP + attack.limit + MARGIN);
+    section.at_most(format!("{name}: all ended after"), took, bound, |time| {
+        format!("{:.0} s", time.as_secs_f64())
+    });
+    let left = onelane.metric("onelane_connections")?;
+    let closed = usize::from(words != ALL_CLOSED) + left.saturating_sub(BROWSERS.into());
+    section.at_most(format!("{name}: not ended by Onelane"), closed, 0, count);
+    if let Some((metric, label)) = attack.counted {
+        let counted = onelane.metric_where(metric, label)?;
+        section.figure(format!("{name}: counted as {label}"), count(counted));
+    }
+    let buffers = most.buffers as f64;
+    let (memory, bound) = (
+        onelane.peak()? - base,
+        buffers + PER_CONNECTION * attackers as f64,
+    );
+    section.at_most(format!("{name}: memory"), memory, bound, megabytes);
+    section.figure(format!("{name}: of it buffers"), megabytes(buffers));
+    section.figure(
+        format!("{name}: the kernel's, all sockets"),
+        megabytes(most.kernel),
+    );
+    section.figure(
+        format!("{name}: connections to the application"),
+        count(most.upstream),
+    );
+    Ok(())
+}
+
+fn latencies(attack: &Attack, without: Seen, with: Seen, section: &mut Section) {
+    let name = attack.name;
+    let errors = without.errors + without.refused + with.errors + with.refused;
+    section.at_most(format!("{name}: errors of others"), errors, 0, count);
+    if without.latencies.is_empty() || with.latencies.is_empty() {
+        return;
+    }
+    let (without, with) = (Sample::new(without.latencies), Sample::new(with.latencies));
+    for (when, sample) in [("before", &without), ("during", &with)] {
+        section.figure(
+            format!("{name}: {when}, median, p99"),
+            format!("{}, {}", time(sample.median()), time(sample.p99())),
+        );
+    }
+    let medians = with.median().as_secs_f64() / without.median().as_secs_f64();
+    section.at_most(
+        format!("{name}: ratio of the medians"),
+        medians,
+        RATIO,
+        ratio,
+    );
+}
+
+const BROWSERS: u8 = 32;
+/// Of saturation.
+const SHARE: f64 = 0.3;
+const RATIO: f64 = 1.2;
+const TURN: Duration = Duration::from_secs(2);
+/// Turns before the attack.
+const BEFORE: u32 = 6;
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// What slowhttptest needs to see that its connections are closed, seconds.
+const MARGIN: u64 = 10;
+/// What a connection may need beside the buffers that are counted: its tasks and timers, hyper's read buffer (8 KiB at
+/// first), and one with the application, whose read buffer grows to 64 KiB.
+const PER_CONNECTION: f64 = 100.0 * 1024.0;
+const CONFIG: &str = "session: { preset: aspnet }\n";

@@ -1,0 +1,151 @@
+//! slowhttptest as a process: the attacks that it knows, and what it says of them.
+//!
+//! It runs at the lowest priority: attackers have machines of their own, and this one's processors are what the proxy
+//! and its other clients are measured on. Guarantees: it is ended when its value is dropped.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::application::PAGE;
+
+/// One of its modes, and what ends it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attack {
+    pub(crate) name: &'static str,
+    arguments: &'static [&'static str],
+    path: &'static str,
+    /// After so many seconds Onelane must have ended all its connections, since the last was opened.
+    pub(crate) limit: u64,
+    /// The metric that counts how it was ended, and a label of it; None when its requests are answered at once.
+    pub(crate) counted: Option<(&'static str, &'static str)>,
+}
+
+/// A running attack.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    said: PathBuf,
+}
+
+impl Attack {
+    /// Starts it with [`CONNECTIONS`] connections; None when slowhttptest is not installed.
+    pub(crate) fn start(&self, on: SocketAddr) -> io::Result<Option<Running>> {
+        let said = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("attack-{}", on.port()));
+        let url = match self.path {
+            "" => format!("http://{on}{PAGE}{PAGE_LENGTH}"),
+            path => format!("http://{on}{path}"),
+        };
+        let started = Command::new("nice")
+            .args(["-n", "19", "slowhttptest"])
+            .args(["-c", &CONNECTIONS.to_string(), "-r", "1000", "-l", "240"])
+            .args(["-p", "10", "-u", &url])
+            .args(self.arguments)
+            .stdin(Stdio::null())
+            .stdout(File::create(&said)?)
+            .stderr(Stdio::null())
+            .spawn();
+        match started {
+            Ok(child) => Ok(Some(Running { child, said })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether it is installed.
+pub(crate) fn is_installed() -> bool {
+    let mut probe = Command::new("slowhttptest");
+    probe.arg("-h").stdout(Stdio::null()).stderr(Stdio::null());
+    probe.status().is_ok()
+}
+
+impl Running {
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Why it has ended, in its own words; None while it runs.
+    pub(crate) fn ended(&mut self) -> io::Result<Option<String>> {
+        if self.child.try_wait()?.is_none() {
+            return Ok(None);
+        }
+        let said = String::from_utf8_lossy(&fs::read(&self.said)?).into_owned();
+        let status = said.lines().rev().find_map(|line| {
+            let (_, status) = line.split_once("Exit status:")?;
+            let words = status.split(|letter: char| letter == '\u{1b}' || letter == '\t');
+            words.map(str::trim).find(|word| !word.is_empty())
+        });
+        Ok(Some(status.unwrap_or("nothing").to_owned()))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+        drop(fs::remove_file(&self.said));
+    }
+}
+
+/// Connections of an attack; it opens 1,000 a second.
+pub(crate) const CONNECTIONS: usize = 5_000;
+/// How long it takes to open them, seconds.
+pub(crate) const RAMP: u64 = 5;
+/// Says that all its connections were closed by the other end.
+pub(crate) const ALL_CLOSED: &str = "No open connections left";
+/// More than the kernel takes for a client that reads nothing.
+const PAGE_LENGTH: usize = 10_000_000;
+/// Its modes; the limits are Onelane's defaults.
+pub(crate) const ATTACKS: [Attack; 5] = [
+    Attack {
+        name: "slow headers",
+        arguments: &["-H", "-i", "5", "-x", "24"],
+        path: "/item",
+        limit: 10, // header_timeout
+        counted: Some(("onelane_refusals_total", "request_timeout")),
+    },
+    Attack {
+        name: "slow body",
+        arguments: &["-B", "-i", "5", "-x", "10", "-s", "8192"],
+        path: "/item",
+        limit: 30, // body_idle_timeout
+        counted: Some(("onelane_refusals_total", "request_timeout")),
+    },
+    Attack {
+        name: "slow body of a session",
+        arguments: &[
+            "-B",
+            "-i",
+            "5",
+            "-x",
+            "10",
+            "-s",
+            "8192",
+            "-j",
+            "ASP.NET_SessionId=abcdefghijklmnopqrstuvwx",
+        ],
+        path: "/item",
+        limit: 30,
+        counted: Some(("onelane_refusals_total", "request_timeout")),
+    },
+    Attack {
+        name: "ranges",
+        arguments: &["-R", "-t", "HEAD", "-a", "1", "-b", "3000"],
+        path: "/item",
+        limit: 120, // idle_timeout
+        counted: None,
+    },
+    Attack {
+        name: "slow read",
+        arguments: &[
+            "-X", "-w", "512", "-y", "1024", "-n", "5", "-z", "32", "-k", "1",
+        ],
+        path: "",
+        limit: 60, // send_timeout
+        counted: Some(("onelane_connections_ended_total", "unread")),
+    },
+];

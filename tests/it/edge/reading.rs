@@ -1,0 +1,167 @@
+//! Clients that ask and do not read, or hardly.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::{Door, Site, at_each};
+use crate::support::{Client, Closed, Heard, Request, Step, answer, eventually};
+
+/// More than our buffer and the system's for a client have.
+const LARGE: usize = 4 << 20;
+/// More than the system's buffers for a client have.
+const SOME: usize = 400 << 10;
+const BOTH: [Door; 2] = [Door::Plain, Door::Tls];
+/// `/read` has a lane and ends with its client, `/write` goes on without it.
+const ROUTES: &str = "routes: [{ path: /read, access: read, reads: share }, { path: /write, access: write }]";
+
+fn site(limits: &str) -> Site {
+    let site = Site::start(&format!("limits: {limits}\n{ROUTES}"));
+    let large = answer(200, vec![b'x'; LARGE]);
+    for path in ["/read", "/write"] {
+        site.app
+            .on(path, [Step::ReadBody, Step::Send(large.clone())]);
+    }
+    site
+}
+
+/// A client that has asked for `path`, with the least room for what it does not read.
+fn asking(site: &Site, door: Door, path: &str) -> Client {
+    let mut client = site.ready(Client::connect_narrow(site.address(door)), door);
+    client.send(Request::get(path).session("a").bytes());
+    client
+}
+
+/// Whether the system still keeps something of a connection from `ours` to `theirs`.
+fn system_has(ours: SocketAddr, theirs: SocketAddr) -> bool {
+    let word = |address: SocketAddr| match address {
+        SocketAddr::V4(v4) => {
+            let ip = u32::from_ne_bytes(v4.ip().octets());
+            format!("{ip:08X}:{:04X}", v4.port())
+        }
+        SocketAddr::V6(_) => panic!("the tests use IPv4"),
+    };
+    let (ours, theirs) = (word(ours), word(theirs));
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    table.lines().any(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        (words.next(), words.next()) == (Some(&ours), Some(&theirs))
+    })
+}
+
+#[test]
+fn who_reads_nothing_is_reset_and_leaves_nothing() {
+    for path in ["/read", "/write"] {
+        let site = site("{ send_timeout: 400ms }");
+        at_each(&BOTH, |door| {
+            let start = Instant::now();
+            let mut client = asking(&site, door, path);
+            let (ours, theirs) = (site.address(door), client.address());
+            eventually("the connection is gone", || !system_has(ours, theirs));
+            assert!(start.elapsed() >= Duration::from_millis(400));
+            let (got, closed) = client.rest();
+            assert_eq!(closed, Closed::Reset, "{path}, {door:?}");
+            assert!(got.len() < LARGE / 2);
+        });
+        let unread = ("reason", "unread");
+        site.proxy
+            .until_counted("onelane_connections_ended_total", unread, 2);
+        site.proxy.until_nothing_is_left();
+        eventually("no buffer is left", || {
+            site.proxy.metrics().count("onelane_buffer_memory_bytes") == 0
+        });
+        if path == "/read" {
+            eventually("the application was told", || {
+                site.app.open_connections() == 0
+            });
+        }
+        assert_eq!(site.proxy.session("a").post("/next").status(), 200);
+    }
+}
+
+#[test]
+fn without_the_short_limit_who_reads_nothing_stays() {
+    let site = site("{ send_timeout: 60s }");
+    let mut clients = BOTH.map(|door| asking(&site, door, "/write"));
+    for client in &mut clients {
+        assert_eq!(client.head().status(), 200);
+    }
+    let metrics = site.proxy.metrics();
+    assert_eq!(metrics.count("onelane_connections_ended_total"), 0);
+    assert_eq!(metrics.count("onelane_connections"), 2);
+    for mut client in clients {
+        let body = client.read(SOME);
+        assert!(body.iter().all(|byte| *byte == b'x'));
+    }
+}
+
+/// Reads `piece` bytes, pauses, and so on, for so long; whether the connection ended before that.
+fn read_slowly(client: &mut Client, piece: usize, pause: Duration, most: Duration) -> Heard {
+    let start = Instant::now();
+    while start.elapsed() < most {
+        match client.try_read(piece) {
+            Ok(_) => {}
+            Err(_) => return Heard::End,
+        }
+        std::thread::park_timeout(pause);
+    }
+    Heard::Nothing
+}
+
+#[test]
+fn who_reads_a_byte_now_and_then_is_too_slow() {
+    let site = site("{ send_timeout: 400ms }");
+    let mut clients = BOTH.map(|door| asking(&site, door, "/write"));
+    let pause = Duration::from_millis(50);
+    eventually("both are cut off", || {
+        for client in &mut clients {
+            read_slowly(client, 1, pause, pause); // what came before the end can still be read
+        }
+        let ended = "onelane_connections_ended_total";
+        site.proxy.metrics().labelled(ended, "reason", "unread") == BOTH.len()
+    });
+}
+
+#[test]
+fn who_keeps_the_rate_with_short_pauses_is_not() {
+    let site = site("{ send_timeout: 600ms, min_rate: 20000 }");
+    at_each(&BOTH, |door| {
+        let mut client = asking(&site, door, "/write");
+        let pause = Duration::from_millis(50);
+        let heard = read_slowly(&mut client, 8 << 10, pause, Duration::from_millis(2500));
+        assert_eq!(heard, Heard::Nothing, "{door:?}");
+    });
+    let metrics = site.proxy.metrics();
+    assert_eq!(metrics.count("onelane_connections_ended_total"), 0);
+}
+
+#[test]
+fn who_is_below_the_rate_uses_up_its_time_and_without_a_rate_does_not() {
+    for (rate, expected) in [("1048576", Heard::End), ("0", Heard::Nothing)] {
+        let site = site(&format!("{{ send_timeout: 600ms, min_rate: {rate} }}"));
+        at_each(&BOTH, |door| {
+            let mut client = asking(&site, door, "/write");
+            let pause = Duration::from_millis(50);
+            let heard = read_slowly(&mut client, 8 << 10, pause, Duration::from_millis(2500));
+            assert_eq!(heard, expected, "{rate}, {door:?}");
+        });
+    }
+}
+
+#[test]
+fn who_has_taken_everything_is_idle_and_may_wait() {
+    let site = site("{ send_timeout: 400ms }");
+    let work = Step::Work(Duration::from_millis(900));
+    site.app
+        .on("/long", [Step::ReadBody, work, Step::Send(answer(200, "done"))]);
+    site.app.on("/some", [Step::Send(answer(200, vec![b'x'; SOME]))]);
+    at_each(&BOTH, |door| {
+        let mut client = asking(&site, door, "/some");
+        assert_eq!(client.response().body.len(), SOME, "{door:?}");
+        assert_eq!(client.hear(Duration::from_millis(700)), Heard::Nothing);
+        let response = client.call(&Request::get("/long"));
+        assert_eq!(response.text(), "done", "{door:?}");
+    });
+    let metrics = site.proxy.metrics();
+    assert_eq!(metrics.count("onelane_connections_ended_total"), 0);
+}
