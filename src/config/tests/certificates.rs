@@ -253,3 +253,16 @@ fn keys_of_certificates_are_not_printed() {
     let printed = format!("{:?}", load(&folder, &text).unwrap().startup.listen);
     assert!(printed.len() < 500, "{printed}");
 }
+
+#[test]
+fn internet_yaml_is_valid_and_limits_each_client() {
+    let (folder, authority) = authority();
+    authority.issue("site", &["a.test"]); // site.pem and site.key, as the file has them
+    let config = load(&folder, include_str!("../../../config/internet.yaml")).unwrap();
+    assert_eq!(config.warnings, []);
+    let listener = &config.startup.listen[0];
+    assert!(listener.tls.is_some());
+    assert_eq!(listener.http2, Http2::On);
+    assert_eq!(config.startup.edge.connections_per_client, Some(200));
+    assert_eq!(config.policy.throttle.iter().count(), 2);
+}
