@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use super::reader::{Keys, NOT_IN_THIS_VERSION, Refused, Section, Value};
 use super::{Admin, Beside, Http2, Listener, certificates, defaults};
-use crate::client::ProxyProtocol;
+use crate::client::{ProxyProtocol, Settings};
 
 /// `listen`: an address, or a list of addresses and of `{address, …}`.
 pub(super) fn clients(top: &Section<'_>, beside: Beside<'_>) -> Vec<Listener> {
@@ -34,6 +34,19 @@ pub(super) fn clients(top: &Section<'_>, beside: Beside<'_>) -> Vec<Listener> {
         listeners.push(listener);
     }
     listeners
+}
+
+/// Warns where PROXY headers are taken, and nobody may send them.
+pub(super) fn warn_of_strangers(top: &Section<'_>, listeners: &[Listener], client: &Settings) {
+    let mut modes = listeners.iter().map(|listener| listener.proxy_protocol);
+    if client.trusted_proxies.is_empty()
+        && modes.any(|mode| mode != ProxyProtocol::Off)
+        && let Some(listen) = top.get("listen")
+    {
+        listen.warn(
+            "proxy_protocol is on, and client.trusted_proxies names nobody: every connection with a PROXY header is closed",
+        );
+    }
 }
 
 fn listener(value: &Value<'_>, beside: Beside<'_>) -> Option<Listener> {

@@ -268,11 +268,13 @@ fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
         );
     }
     let routes = routes::read(top, &terms, &session, startup.upstream.response_timeout);
+    let client = client::read(top);
+    listen::warn_of_strangers(top, &startup.listen, &client);
     let policy = Policy {
         throttle: throttle::read(top, &routes, max_waiting),
         routes,
         sessions: session.sessions,
-        client: client::read(top),
+        client,
         max_waiting,
         max_waiting_per_client: (max_waiting / defaults::CLIENT_SHARE).max(1),
         buffers: limits.buffers,

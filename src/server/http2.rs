@@ -27,7 +27,7 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until};
 
 use super::Limits;
-use super::connection::{Arrival, linger};
+use super::connection::{Arrival, Place, linger};
 use super::streams::{Live, Stream, Verdict};
 use super::unread::SendTimer;
 use super::watch::Watched;
@@ -46,6 +46,8 @@ struct Streams {
     gateway: Rc<Gateway>,
     client: Client,
     live: Rc<Live>,
+    /// The connection counts until its last exchange has ended.
+    place: Rc<Place>,
 }
 
 /// What hyper awaits; dropped early when the stream was reset.
@@ -94,6 +96,7 @@ where
         gateway: Rc::clone(&gateway),
         client,
         live: Rc::clone(&live),
+        place: Rc::clone(&place),
     };
     let mut hyper = pin!(builder(&limits).serve_connection(TokioIo::new(io), streams));
     let mut ending = pin!(premises.draining.draining());
@@ -188,7 +191,7 @@ impl Service<Request<Incoming>> for Streams {
         if !self.live.is_overrun() {
             let client = self.client.stream(left.presence.clone());
             let (gateway, listening) = (Rc::clone(&self.gateway), Rc::clone(&left));
-            let lives = Rc::clone(&stream);
+            let lives = (Rc::clone(&stream), Rc::clone(&self.place));
             drop(spawn_local(async move {
                 let mut exchange = pin!(gateway.serve(request, client, answers));
                 std::future::poll_fn(|cx| {

@@ -37,7 +37,7 @@ pub struct Limits {
     pub header_size: usize,
     /// Longest time for a request head, from its first byte; for the first head of a connection, from its accept.
     pub header_timeout: Duration,
-    /// Most fields of a request head; of HTTP/2, its size alone counts.
+    /// Most fields of a request head; of HTTP/2, the gateway counts them.
     pub headers: usize,
     /// How long a connection is kept between two requests.
     pub idle_timeout: Duration,

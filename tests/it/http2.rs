@@ -423,7 +423,32 @@ fn a_header_list_beyond_the_limit_is_431() {
         request.header(format!("x-{number}"), "1")
     });
     assert_eq!(client.call(many).status(), 431, "more than limits.headers");
-    assert_eq!(app.arrived(), 1);
+    let crumbs = (0..150).fold(get("/"), |request, number| {
+        request.header("cookie", format!("c{number}=1"))
+    });
+    assert_eq!(client.call(crumbs).status(), 200, "crumbs are one field");
+    assert_eq!(app.arrived(), 2);
+}
+
+#[test]
+fn a_connection_counts_until_the_application_has_finished_with_its_last_request() {
+    let app = Upstream::start();
+    app.on("/hold", held());
+    let proxy = proxy(&app, "limits: { connections: 1 }");
+    let mut client = Http2::connect(proxy.address());
+    let asked = client.send(post("/hold"));
+    let inside = app.arrival();
+    drop((asked, client));
+    proxy.until_counted("onelane_clients_gone_total", ("where", "inside"), 1);
+    let name = "onelane_refusals_total";
+    let full = || proxy.metrics().labelled(name, "reason", "connections_full");
+    eventually("another connection is one too many", || {
+        drop(TcpStream::connect(proxy.address()));
+        full() > 0
+    });
+    inside.release();
+    proxy.until_nothing_is_left();
+    assert_eq!(Http2::connect(proxy.address()).call(get("/")).status(), 200);
 }
 
 #[test]

@@ -25,6 +25,11 @@ fn each_contradiction_is_named_where_it_was_written() {
             "shorter than hold_limit",
         ),
         (
+            "listen: [{ address: '0.0.0.0:80', proxy_protocol: require }]",
+            "listen",
+            "trusted_proxies names nobody",
+        ),
+        (
             "routes: [{ path: /a, queue: { wait_timeout: 5s } }]",
             "routes[0].queue.wait_timeout",
             "shorter than hold_limit",

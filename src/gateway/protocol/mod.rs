@@ -72,11 +72,11 @@ pub(super) fn check(head: &mut Parts, bounds: HeadBounds) -> Result<Asked, Broke
     if target.is_some_and(|target| target.as_str().len() > bounds.url_length) {
         return Err(Broken::TooLong);
     }
+    if head.version == Version::HTTP_2 {
+        http2::to_http1(head)?; // which joins what browsers cut: before it is counted
+    }
     if head.headers.len() > bounds.headers {
         return Err(Broken::TooMany);
-    }
-    if head.version == Version::HTTP_2 {
-        http2::to_http1(head)?;
     }
     if matches!(head.method, Method::CONNECT | Method::TRACE) {
         return Err(Broken::Method);
