@@ -52,7 +52,7 @@ impl Site {
              - {{ address: '127.0.0.1:0', proxy_protocol: require, tls: {tls} }}\n\
              {yaml}"
         );
-        let listen = match yaml.contains("client:") {
+        let listen = match yaml.lines().any(|line| line.starts_with("client:")) {
             true => listen,
             false => format!("{listen}\nclient: {{ trusted_proxies: [{TRUSTED}] }}"),
         };

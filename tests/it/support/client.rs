@@ -151,6 +151,11 @@ impl Client {
         self
     }
 
+    /// As [`Client::send`], for clients that do not know whether the other side still reads.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.wire.send(bytes)
+    }
+
     /// Sends as much of `bytes` as the other side takes; it may have answered and closed before the end.
     pub(crate) fn send_if_taken(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         let sent = self.wire.send(bytes);
