@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::support::{Client, DEADLINE, Request, Upstream, eventually};
+use crate::support::{Client, DEADLINE, Heard, Request, Step, Upstream, eventually};
 
 /// Onelane as a process; killed when dropped.
 struct Process {
@@ -30,7 +30,7 @@ impl Process {
         let file = folder.path().join("onelane.yaml");
         let upstream = app.address();
         let text = format!(
-            "listen: 127.0.0.1:0\nadmin: off\nupstream: http://{upstream}\nlog: {{ access: false }}\n{yaml}\n"
+            "listen: 127.0.0.1:0\nadmin: off\nupstream: {{ url: 'http://{upstream}', connect_timeout: 300ms }}\nlog: {{ access: false }}\n{yaml}\n"
         );
         fs::write(&file, text).unwrap();
         let limits: String = limits
@@ -90,10 +90,10 @@ impl Process {
         soft.parse().unwrap()
     }
 
-    /// Files that are open.
-    fn open(&self) -> usize {
-        let files = fs::read_dir(format!("/proc/{}/fd", self.child.id()));
-        files.unwrap().count()
+    /// Takes open files away from it.
+    fn lower_limit(&self, limit: u64) {
+        let id = self.child.id().try_into().unwrap();
+        rlimit::prlimit(id, rlimit::Resource::NOFILE, Some((limit, limit)), None).unwrap();
     }
 
     /// CPU time so far, in hundredths of a second.
@@ -115,41 +115,65 @@ impl Drop for Process {
 
 const SHORTAGE: &str = "cannot accept connections";
 
-#[test]
-fn out_of_descriptors_those_who_are_in_are_served_and_the_others_wait() {
+/// An application that closes each connection after its answer, so that the next request needs a new one; but not for
+/// `/kept`.
+fn closing() -> Upstream {
     let app = Upstream::start();
-    let mut process = Process::start(&app, &["-n 64"], "");
-    let mut inside = Client::connect(process.address);
-    assert_eq!(inside.call(&Request::get("/x")).status, 200);
-    let mut crowd: Vec<Client> = (0..80).map(|_| Client::connect(process.address)).collect();
-    process.until_logged(SHORTAGE);
-    assert!(process.open() >= 63, "{}", process.open());
+    let close = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    app.on("/x", [Step::Send(close.into()), Step::Close]);
+    app
+}
 
-    let (cpu, mut waiting) = (process.cpu(), Client::connect(process.address));
-    waiting.send(Request::get("/waiting").head());
-    let silence = waiting.hear(Duration::from_secs(1));
-    assert_eq!(silence, crate::support::Heard::Nothing);
-    let spent = process.cpu() - cpu;
-    assert!(spent < 20, "{spent} hundredths of a second in one second");
-    assert!(process.count(SHORTAGE) <= 2);
-    assert_eq!(inside.call(&Request::get("/x")).status, 200);
-
-    crowd.clear();
-    assert_eq!(waiting.response().status, 200, "there is room again");
-    assert_eq!(inside.call(&Request::get("/x")).status, 200);
-    eventually("the crowd is gone", || process.open() < 40);
+/// So many connections, as they come.
+fn crowd(process: &Process, size: usize) -> Vec<Client> {
+    (0..size).map(|_| Client::connect(process.address)).collect()
 }
 
 #[test]
-fn with_enough_descriptors_nobody_waits() {
-    let app = Upstream::start();
-    let limits = "limits: { connections: 100 }";
-    let mut process = Process::start(&app, &["-n 300"], limits);
-    let crowd: Vec<Client> = (0..80).map(|_| Client::connect(process.address)).collect();
+fn out_of_descriptors_those_who_are_in_stay_and_the_others_wait() {
+    let app = closing();
+    let yaml = "routes: [{ path: /kept, access: none }]\nlimits: { connections: 100 }";
+    let mut process = Process::start(&app, &["-n 300"], yaml);
+    let (mut inside, kept, other) = (
+        Client::connect(process.address),
+        Request::get("/kept"),
+        Request::get("/x"),
+    );
+    assert_eq!(inside.call(&kept).status, 200);
+    process.lower_limit(64); // as when the whole system is short of them
+    let mut crowd = crowd(&process, 80);
+    process.until_logged(SHORTAGE);
+    let (cpu, mut waiting) = (process.cpu(), Client::connect(process.address));
+    waiting.send(other.head());
+    assert_eq!(waiting.hear(Duration::from_secs(1)), Heard::Nothing);
+    let spent = process.cpu() - cpu;
+    assert!(spent < 20, "{spent} hundredths of a second in one second");
+    assert_eq!(process.count(SHORTAGE), 1);
+    assert_eq!(inside.call(&kept).status, 200, "on a kept connection");
+    eventually("there is none for a new one", || {
+        inside.call(&other).status == 502 // `waiting` has taken that of the kept one
+    });
+
+    crowd.clear();
+    drop(waiting.try_response_to("GET")); // 502, if it was taken before there was room
     let mut next = Client::connect(process.address);
-    assert_eq!(next.call(&Request::get("/x")).status, 200);
+    assert_eq!(next.call(&other).status, 200, "there is room again");
+    assert_eq!(inside.call(&other).status, 200);
+}
+
+#[test]
+fn clients_leave_descriptors_for_the_application() {
+    let app = closing();
+    let mut process = Process::start(&app, &["-n 160"], "");
+    let mut inside = Client::connect(process.address);
+    assert_eq!(inside.call(&Request::get("/x")).status, 200);
+    let mut crowd = crowd(&process, 119);
+    Client::connect(process.address).closed();
+    for client in &mut crowd[100..] {
+        assert_eq!(client.call(&Request::get("/x")).status, 200);
+    }
+    assert_eq!(inside.call(&Request::get("/x")).status, 200);
     assert_eq!(process.count(SHORTAGE), 0);
-    drop(crowd);
 }
 
 #[test]
@@ -161,6 +185,7 @@ fn the_soft_limit_becomes_the_hard_one_and_too_low_a_limit_is_said() {
     assert_eq!((enough.limit(), enough.count(said)), (300, 0));
     let mut few = Process::start(&app, &["-S -n 64", "-H -n 200"], limits);
     assert_eq!((few.limit(), few.count(said)), (200, 1));
+    assert!(few.until_logged(said).contains("connections=100"));
     let line = few.until_logged(said);
     for part in ["200", "264", "ulimit -n", "LimitNOFILE", "nofile=264", "limits.connections"] {
         assert!(line.contains(part), "{part}: {line}");
