@@ -42,7 +42,9 @@ fn needed(connections: usize) -> u64 {
 /// Connections that leave a quarter: of those who wait in lanes only one of each lane is in the application, but if it
 /// cannot be reached nobody is served.
 fn most(limit: u64) -> usize {
-    usize::try_from(limit - limit / 4).unwrap_or(usize::MAX).max(1)
+    usize::try_from(limit - limit / 4)
+        .unwrap_or(usize::MAX)
+        .max(1)
 }
 
 /// Listeners, the runtimes' own, the log, operators, certificates that are being read.

@@ -103,12 +103,19 @@ mod tests {
         let start = Instant::now();
         let overdue = std::future::poll_fn(|cx| timer.poll(reads, cx)).await;
         let took = start.elapsed();
-        (Duration::from_millis(took.as_millis() as u64 / 10 * 10), overdue)
+        (
+            Duration::from_millis(took.as_millis() as u64 / 10 * 10),
+            overdue,
+        )
     }
 
     /// Looks once, and finds that nothing is overdue.
     fn look(timer: &mut HeadTimer, reads: usize) {
-        assert!(spawn(std::future::poll_fn(|cx| timer.poll(reads, cx))).poll().is_pending());
+        assert!(
+            spawn(std::future::poll_fn(|cx| timer.poll(reads, cx)))
+                .poll()
+                .is_pending()
+        );
     }
 
     #[tokio::test(start_paused = true)]

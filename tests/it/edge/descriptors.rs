@@ -85,7 +85,9 @@ impl Process {
     /// Soft limit of open files.
     fn limit(&self) -> usize {
         let limits = fs::read_to_string(format!("/proc/{}/limits", self.child.id())).unwrap();
-        let line = limits.lines().find(|line| line.starts_with("Max open files"));
+        let line = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
         let soft = line.unwrap().split_whitespace().nth(3).unwrap();
         soft.parse().unwrap()
     }
@@ -126,7 +128,9 @@ fn closing() -> Upstream {
 
 /// So many connections, as they come.
 fn crowd(process: &Process, size: usize) -> Vec<Client> {
-    (0..size).map(|_| Client::connect(process.address)).collect()
+    (0..size)
+        .map(|_| Client::connect(process.address))
+        .collect()
 }
 
 #[test]
@@ -187,7 +191,14 @@ fn the_soft_limit_becomes_the_hard_one_and_too_low_a_limit_is_said() {
     assert_eq!((few.limit(), few.count(said)), (200, 1));
     assert!(few.until_logged(said).contains("connections=100"));
     let line = few.until_logged(said);
-    for part in ["200", "264", "ulimit -n", "LimitNOFILE", "nofile=264", "limits.connections"] {
+    for part in [
+        "200",
+        "264",
+        "ulimit -n",
+        "LimitNOFILE",
+        "nofile=264",
+        "limits.connections",
+    ] {
         assert!(line.contains(part), "{part}: {line}");
     }
 }

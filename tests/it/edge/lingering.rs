@@ -12,16 +12,33 @@ const BOTH: [Door; 2] = [Door::Plain, Door::Tls];
 
 /// What each refusal answers, and the beginning of the request that gets it; `BODY` bytes follow.
 fn refused() -> Vec<(u16, &'static str, Vec<u8>)> {
-    let head = |fields: &str| format!("POST /x HTTP/1.1\r\nHost: app.test\r\n{fields}\r\n\r\n").into_bytes();
+    let head = |fields: &str| {
+        format!("POST /x HTTP/1.1\r\nHost: app.test\r\n{fields}\r\n\r\n").into_bytes()
+    };
     let long = "x".repeat(140_000); // hyper may take twice the bound, when it comes in one piece
-    let target = format!("POST /{} HTTP/1.1\r\nHost: app.test\r\nContent-Length: {BODY}\r\n\r\n", "y".repeat(20_000));
+    let target = format!(
+        "POST /{} HTTP/1.1\r\nHost: app.test\r\nContent-Length: {BODY}\r\n\r\n",
+        "y".repeat(20_000)
+    );
     vec![
-        (413, "body_too_large", head(&format!("Content-Length: {BODY}"))),
-        (400, "bad_request", head("Content-Length: 5\r\nTransfer-Encoding: chunked")),
+        (
+            413,
+            "body_too_large",
+            head(&format!("Content-Length: {BODY}")),
+        ),
+        (
+            400,
+            "bad_request",
+            head("Content-Length: 5\r\nTransfer-Encoding: chunked"),
+        ),
         (414, "uri_too_long", target.into_bytes()),
         // hyper's own answers.
         (400, "bad_request", b"NO HTTP\r\n\r\n".to_vec()),
-        (400, "bad_request", head(&format!("Content-Length: {BODY}\r\nA b: c"))),
+        (
+            400,
+            "bad_request",
+            head(&format!("Content-Length: {BODY}\r\nA b: c")),
+        ),
         (431, "header_too_large", head(&format!("A: {long}"))),
     ]
 }

@@ -20,7 +20,7 @@ struct Site {
     app: Upstream,
     proxy: Proxy,
     authority: Authority,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 /// The listeners of a [`Site`], in the order of its configuration.
@@ -61,7 +61,7 @@ impl Site {
             app,
             proxy,
             authority,
-            folder,
+            _folder: folder,
         }
     }
 

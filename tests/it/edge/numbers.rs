@@ -24,7 +24,9 @@ fn one_client_has_so_many_connections_and_others_theirs() {
     let trusted: Vec<_> = (0..4).map(|_| is_served(&site, TRUSTED)).collect();
     assert!(trusted.iter().all(Option::is_some));
     drop(first);
-    eventually("its place is free", || is_served(&site, "127.0.0.2").is_some());
+    eventually("its place is free", || {
+        is_served(&site, "127.0.0.2").is_some()
+    });
     drop(second);
 }
 
@@ -44,7 +46,8 @@ fn of_a_balancers_connections_the_named_client_counts() {
         assert_eq!(client.call(&Request::get("/x")).status, 200);
     }
     site.connect(Door::Named).closed();
-    site.proxy.until_counted(ENDED, ("reason", "client_connections"), 1);
+    site.proxy
+        .until_counted(ENDED, ("reason", "client_connections"), 1);
     let mut other = site.silent(Door::Named);
     other.send("PROXY TCP4 203.0.113.8 192.0.2.1 51234 443\r\n");
     assert_eq!(other.call(&Request::get("/x")).status, 200);
@@ -59,7 +62,9 @@ fn a_connection_that_has_not_come_to_a_request_counts_too() {
     });
     assert!(is_served(&site, "127.0.0.2").is_none());
     drop(silent);
-    eventually("its place is free", || is_served(&site, "127.0.0.2").is_some());
+    eventually("its place is free", || {
+        is_served(&site, "127.0.0.2").is_some()
+    });
 }
 
 /// A request with `fields` header fields besides Host, a target of `target` bytes, and a head of `size` bytes if more.
@@ -109,7 +114,11 @@ fn a_head_may_be_as_large_as_it_may_be_and_no_larger() {
 #[test]
 fn with_larger_bounds_the_same_heads_are_served() {
     let site = Site::start("");
-    for head in [sized(20, 1, 0), sized(0, 1025, 0), sized(0, 1, (8 << 10) + 1)] {
+    for head in [
+        sized(20, 1, 0),
+        sized(0, 1025, 0),
+        sized(0, 1, (8 << 10) + 1),
+    ] {
         let mut client = site.connect(Door::Plain);
         assert_eq!(client.send(head).response().status, 200);
     }

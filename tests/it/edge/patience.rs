@@ -25,8 +25,14 @@ fn beginnings(site: &Site) -> Vec<(&'static str, Client)> {
         ("a part of the preface", with(Door::Sniffing, b"PRI * HT")),
         ("a part of a handshake", with(Door::Tls, HALF_HELLO)),
         ("a PROXY header alone", with(Door::Named, NAMED.as_bytes())),
-        ("before the handshake", with(Door::NamedTls, NAMED.as_bytes())),
-        ("a part of a PROXY header", with(Door::NamedTls, b"PROXY TCP4 ")),
+        (
+            "before the handshake",
+            with(Door::NamedTls, NAMED.as_bytes()),
+        ),
+        (
+            "a part of a PROXY header",
+            with(Door::NamedTls, b"PROXY TCP4 "),
+        ),
         ("after the handshake", site.connect(Door::Tls)),
         ("after both", site.connect(Door::NamedTls)),
     ];
@@ -174,11 +180,11 @@ fn a_long_request_is_not_idle() {
     let work = Step::Work(Duration::from_millis(700));
     let steps = [Step::ReadBody, work, Step::Send(answer(200, "done"))];
     site.app.on("/long", steps);
-    for door in [Door::Plain, Door::Tls] {
+    at_each(&[Door::Plain, Door::Tls], |door| {
         let mut client = site.connect(door);
         assert_eq!(client.call(&Request::get("/long")).text(), "done");
         client.closed();
-    }
+    });
 }
 
 #[test]

@@ -29,7 +29,10 @@ fn the_application_sees_whom_the_header_names() {
     let site = Site::start("");
     for (header, client) in [
         (super::NAMED.into(), "203.0.113.7"),
-        (b"PROXY TCP6 2001:db8::7 2001:db8::1 1 2\r\n".to_vec(), "2001:db8::7"),
+        (
+            b"PROXY TCP6 2001:db8::7 2001:db8::1 1 2\r\n".to_vec(),
+            "2001:db8::7",
+        ),
         (b"PROXY UNKNOWN\r\n".to_vec(), TRUSTED),
         (version_2(0x21, 0x11, &ADDRESSES), "203.0.113.7"),
         (version_2(0x20, 0x00, &[]), TRUSTED), // LOCAL
@@ -103,7 +106,9 @@ fn what_is_no_header_of_a_trusted_proxy_is_closed_and_counted() {
 fn elsewhere_a_header_is_no_http() {
     let site = Site::start("");
     let mut client = Client::connect_from(TRUSTED, site.address(Door::Plain));
-    client.send_if_taken(super::NAMED).send_if_taken(Request::get("/x").head());
+    client
+        .send_if_taken(super::NAMED)
+        .send_if_taken(Request::get("/x").head());
     assert_eq!(client.response().status, 400);
     client.closed();
 }
@@ -131,6 +136,9 @@ fn a_balancer_that_looks_whether_somebody_listens_is_no_fault() {
     eventually("both are gone", || {
         site.proxy.metrics().count("onelane_connections") == 0
     });
-    let faults = site.proxy.metrics().count("onelane_proxy_headers_refused_total");
+    let faults = site
+        .proxy
+        .metrics()
+        .count("onelane_proxy_headers_refused_total");
     assert_eq!(faults, 0);
 }

@@ -7,9 +7,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::version::{TLS12, TLS13};
 
-use super::{Door, Site};
+use super::{Door, Site, at_each};
 use crate::support::{
-    Client, Closed, Hello, Pair, Proxy, Request, Step, Upstream, eventually, held, median,
+    Client, Closed, Heard, Hello, Pair, Proxy, Request, Step, Upstream, eventually, held, median,
 };
 
 #[test]
@@ -75,7 +75,10 @@ fn the_name_decides_and_a_replaced_certificate_is_the_next_connections() {
     assert_eq!(old.certificate(), Some(certificate(&one)));
     let other = connect("two.test").unwrap();
     assert_eq!(other.certificate(), Some(certificate(&two)));
-    assert!(connect("three.test").is_err(), "the first is not for that name");
+    assert!(
+        connect("three.test").is_err(),
+        "the first is not for that name"
+    );
 
     authority.issue("one", &["one.test"]);
     let new = certificate(&one);
@@ -140,7 +143,10 @@ fn a_waiter_that_leaves_is_gone_within_100_ms_and_never_served() {
     ] {
         for how in [Leave::Fin, Leave::Rst] {
             let took = median((0..3).map(|_| left_after(&site, &request, how)).collect());
-            assert!(took < Duration::from_millis(100), "{what}, {how:?}: {took:?}");
+            assert!(
+                took < Duration::from_millis(100),
+                "{what}, {how:?}: {took:?}"
+            );
         }
     }
     assert!(!site.app.targets().contains(&"/leaver".to_owned()));
@@ -175,25 +181,23 @@ fn upgrade(client: &mut Client) {
 
 #[test]
 fn a_websocket_goes_both_ways_and_has_no_time_limit_of_heads_or_idleness() {
-    let site = Site::start("limits: { header_timeout: 200ms, idle_timeout: 200ms, send_timeout: 200ms }");
-    let switch = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+    let site =
+        Site::start("limits: { header_timeout: 200ms, idle_timeout: 200ms, send_timeout: 200ms }");
+    let switch =
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
     site.app
         .on("/socket", [Step::Send(switch.to_vec()), Step::Echo]);
-    for door in [Door::Plain, Door::Tls] {
+    at_each(&[Door::Plain, Door::Tls], |door| {
         let mut client = site.connect(door);
         upgrade(&mut client);
         let text = vec![b'x'; 200_000];
         client.send(&text);
         assert!(client.read(text.len()) == text);
-        assert_eq!(
-            client.hear(Duration::from_millis(500)),
-            crate::support::Heard::Nothing
-        );
+        assert_eq!(client.hear(Duration::from_millis(500)), Heard::Nothing);
         client.send("again");
         assert_eq!(client.read(5), b"again");
-        drop(client);
-    }
+    });
     site.proxy.until_nothing_is_left();
     eventually("the application's side is closed", || {
         site.app.open_connections() == 0

@@ -5,7 +5,9 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
+};
 
 /// A client's end of a connection.
 #[derive(Debug)]
@@ -49,7 +51,11 @@ impl Transport {
 
     /// The server's own certificate.
     pub(crate) fn certificate(&self) -> Option<CertificateDer<'static>> {
-        Some(self.tls()?.conn.peer_certificates()?[0].clone().into_owned())
+        Some(
+            self.tls()?.conn.peer_certificates()?[0]
+                .clone()
+                .into_owned(),
+        )
     }
 
     fn tls(&self) -> Option<MutexGuard<'_, Tls>> {
