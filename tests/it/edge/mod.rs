@@ -1,6 +1,7 @@
 //! The edge towards clients, seen from the socket: what slow, greedy and silent ones get, in clear text and over TLS,
 //! with and without a PROXY header before it.
 
+#[cfg(target_os = "linux")]
 mod descriptors; // out of file descriptors
 mod lingering; // who is refused early can read why
 mod numbers; // bounds that are counted

@@ -126,6 +126,7 @@ impl Client {
         let socket =
             socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(16 * 1024).unwrap();
+        #[cfg(unix)]
         socket.set_tcp_mss(1460).unwrap();
         socket.connect(&to.into()).unwrap();
         let stream = TcpStream::from(socket);
