@@ -19,7 +19,7 @@ use crate::config::{Config, Log, LogFormat};
 /// Runs until a signal, then drains. Gives 0 when all requests finished, 1 when some were cut off or the start failed,
 /// 64 when the configuration is wrong.
 pub(super) fn run(path: &Path) -> ExitCode {
-    let config = match super::load(path) {
+    let mut config = match super::load(path) {
         Ok(config) => config,
         Err(errors) => return super::refuse(&errors),
     };
@@ -27,7 +27,7 @@ pub(super) fn run(path: &Path) -> ExitCode {
     for warning in &config.warnings {
         tracing::warn!(file = %path.display(), line = warning.line, key = %warning.at, "{}", warning.message);
     }
-    super::descriptors::raise(&config.startup);
+    super::descriptors::raise(&mut config.startup);
     match serve(config) {
         Ok(Drained { cut_off: 0 }) => {
             tracing::info!("drained");

@@ -246,11 +246,15 @@ where
         let io = parts.map(|parts| parts.io.into_inner());
         let ended = match overdue {
             Overdue::Silent => {
-                io.map(|mut io| end(&mut io));
+                if let Some(mut io) = io {
+                    end(&mut io);
+                }
                 Closed::ByClient // there is nothing to read
             }
             Overdue::Begun => {
-                io.map(|io| say(io, REQUEST_TIMEOUT));
+                if let Some(io) = io {
+                    say(io, REQUEST_TIMEOUT);
+                }
                 self.gateway.head_refused(Reason::RequestTimeout);
                 Closed::ByUs
             }

@@ -1,6 +1,7 @@
 //! The edge towards clients, seen from the socket: what slow, greedy and silent ones get, in clear text and over TLS,
 //! with and without a PROXY header before it.
 
+#[cfg(target_os = "linux")]
 mod descriptors; // out of file descriptors
 mod lingering; // who is refused early can read why
 mod numbers; // bounds that are counted
@@ -20,7 +21,7 @@ struct Site {
     app: Upstream,
     proxy: Proxy,
     authority: Authority,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 /// The listeners of a [`Site`], in the order of its configuration.
@@ -52,7 +53,7 @@ impl Site {
              - {{ address: '127.0.0.1:0', proxy_protocol: require, tls: {tls} }}\n\
              {yaml}"
         );
-        let listen = match yaml.contains("client:") {
+        let listen = match yaml.lines().any(|line| line.starts_with("client:")) {
             true => listen,
             false => format!("{listen}\nclient: {{ trusted_proxies: [{TRUSTED}] }}"),
         };
@@ -61,7 +62,7 @@ impl Site {
             app,
             proxy,
             authority,
-            folder,
+            _folder: folder,
         }
     }
 

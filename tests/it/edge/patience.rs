@@ -180,11 +180,11 @@ fn a_long_request_is_not_idle() {
     let work = Step::Work(Duration::from_millis(700));
     let steps = [Step::ReadBody, work, Step::Send(answer(200, "done"))];
     site.app.on("/long", steps);
-    for door in [Door::Plain, Door::Tls] {
+    at_each(&[Door::Plain, Door::Tls], |door| {
         let mut client = site.connect(door);
         assert_eq!(client.call(&Request::get("/long")).text(), "done");
         client.closed();
-    }
+    });
 }
 
 #[test]

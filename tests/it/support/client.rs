@@ -120,20 +120,24 @@ impl Client {
         Self::over(stream)
     }
 
-    /// As [`Client::connect`], with so small a buffer for what is not read yet that the other side soon notices.
+    /// As [`Client::connect`], with segments as on Ethernet, and so small a buffer for what is not read yet that the other
+    /// side soon notices.
     pub(crate) fn connect_narrow(to: SocketAddr) -> Self {
         let socket =
             socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-        socket.set_recv_buffer_size(48 * 1024).unwrap();
+        socket.set_recv_buffer_size(16 * 1024).unwrap();
+        #[cfg(unix)]
+        socket.set_tcp_mss(1460).unwrap();
         socket.connect(&to.into()).unwrap();
         let stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         Self::over(stream)
     }
 
-    /// Its own end.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.socket().local_addr().unwrap()
+    /// Whether a RST has come, whatever came before it and was not read; true once.
+    pub(crate) fn was_reset(&self) -> bool {
+        let error = self.socket().take_error().unwrap();
+        error.is_some_and(|error| error.kind() == ErrorKind::ConnectionReset)
     }
 
     /// The server's own certificate.
@@ -149,6 +153,11 @@ impl Client {
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         self.wire.send(bytes).expect("the other side still reads");
         self
+    }
+
+    /// As [`Client::send`], for clients that do not know whether the other side still reads.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.wire.send(bytes)
     }
 
     /// Sends as much of `bytes` as the other side takes; it may have answered and closed before the end.
