@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
@@ -161,6 +162,8 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
 
 async fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    // Over loopback the kernel would take megabytes of a page that nobody reads, and run out of memory for sockets.
+    SockRef::from(&stream).set_send_buffer_size(PIECE.len())?;
     let mut buffer = vec![0; 4096];
     let mut filled = 0;
     loop {

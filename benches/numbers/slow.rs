@@ -14,7 +14,10 @@ use crate::browsers::{Browsers, Seen, saturation};
 use crate::proc::{self, Machine};
 use crate::process::Onelane;
 use crate::report::{Sample, Section, count, megabytes, ratio, time};
-use crate::slowhttptest::{ALL_CLOSED, ATTACKS, Attack, CONNECTIONS, RAMP, Running, is_installed};
+use crate::slowhttptest::{
+    ALL_CLOSED, Attack, BODIES, CONNECTIONS, HEADERS, RAMP, RANGES, READS, Running, SESSION_BODIES,
+    is_installed,
+};
 
 /// The most that was seen while an attack lasted.
 #[derive(Debug, Default)]
@@ -32,14 +35,33 @@ struct Most {
     tool: Duration,
 }
 
-/// Measures all modes.
-pub(crate) fn run(application: &Application) -> io::Result<Section> {
+/// Heads that come slowly.
+pub(crate) fn headers(application: &Application) -> io::Result<Section> {
+    run(application, &[HEADERS])
+}
+
+/// Bodies that come slowly, outside of a session and within one.
+pub(crate) fn bodies(application: &Application) -> io::Result<Section> {
+    run(application, &[BODIES, SESSION_BODIES])
+}
+
+/// Requests for thousands of ranges.
+pub(crate) fn ranges(application: &Application) -> io::Result<Section> {
+    run(application, &[RANGES])
+}
+
+/// Responses that are taken slowly.
+pub(crate) fn reads(application: &Application) -> io::Result<Section> {
+    run(application, &[READS])
+}
+
+fn run(application: &Application, attacks: &[Attack]) -> io::Result<Section> {
     let mut section = Section::default();
     if !is_installed() {
         section.note("skipped: on Debian: apt-get install slowhttptest");
         return Ok(section);
     }
-    for attack in &ATTACKS {
+    for attack in attacks {
         one(application, attack, &mut section)?;
     }
     section.note(format!(
@@ -134,17 +156,17 @@ fn report(
     section.at_most(format!("{name}: all ended after"), took, bound, |time| {
         format!("{:.0} s", time.as_secs_f64())
     });
-    let left = onelane.metric("onelane_connections")?;
-    let closed = usize::from(words != ALL_CLOSED) + left.saturating_sub(BROWSERS.into());
-    section.at_most(format!("{name}: not ended by Onelane"), closed, 0, count);
     if let Some((metric, label)) = attack.counted {
+        let left = onelane.metric("onelane_connections")?;
+        let left = usize::from(words != ALL_CLOSED) + left.saturating_sub(BROWSERS.into());
+        section.at_most(format!("{name}: not ended by Onelane"), left, 0, count);
         let counted = onelane.metric_where(metric, label)?;
         section.figure(format!("{name}: counted as {label}"), count(counted));
     }
     let buffers = most.buffers as f64;
     let (memory, bound) = (
         onelane.peak()? - base,
-        buffers + PER_CONNECTION * attackers as f64,
+        buffers + attack.memory * attackers as f64,
     );
     section.at_most(format!("{name}: memory"), memory, bound, megabytes);
     section.figure(format!("{name}: of it buffers"), megabytes(buffers));
@@ -192,7 +214,4 @@ const BEFORE: u32 = 6;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// What slowhttptest needs to see that its connections are closed, seconds.
 const MARGIN: u64 = 10;
-/// What a connection may need beside the buffers that are counted: its tasks and timers, hyper's read buffer (8 KiB at
-/// first), and one with the application, whose read buffer grows to 64 KiB.
-const PER_CONNECTION: f64 = 100.0 * 1024.0;
 const CONFIG: &str = "session: { preset: aspnet }\n";

@@ -1,4 +1,6 @@
 //! Accepting, for ever: nothing that happens to one connection ends it.
+//!
+//! On Linux the system keeps little for a client that does not read; elsewhere as much as it likes.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,6 +26,9 @@ pub async fn accept(
     draining: Draining,
 ) {
     let door = Arc::new(door);
+    if let Err(error) = keep_little(&listener) {
+        tracing::warn!(%error, "the system will keep more than it need for clients that do not read");
+    }
     loop {
         let (stream, peer) = tokio::select! {
             biased;
@@ -45,6 +50,19 @@ pub async fn accept(
             core.hand_over(stream, PeerAddr::new(peer), Arc::clone(&door));
         }
     }
+}
+
+/// Bounds what the system keeps unsent for each client of this listener: an accepted socket inherits it.
+///
+/// Otherwise it is megabytes for one that does not read, which no limit of ours counts; a few hundred such clients take
+/// all the memory that Linux has for TCP, and all others stall. What has been sent but not acknowledged, which speed
+/// depends on, is not bounded.
+fn keep_little(listener: &TcpListener) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(listener).set_tcp_notsent_lowat(UNSENT)?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = listener;
+    Ok(())
 }
 
 async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
@@ -70,5 +88,29 @@ fn is_one_connections(error: &io::Error) -> bool {
     )
 }
 
+/// Bytes; on a fast network the system sends as many in less time than it takes to wake us.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 * 1024;
 /// Between two attempts when the system is out of something.
 const PAUSE: Duration = Duration::from_millis(100);
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_system_keeps_little_for_a_client_that_was_accepted() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let _before = TcpStream::connect(address).await.unwrap();
+        let (control, _) = listener.accept().await.unwrap();
+        keep_little(&listener).unwrap();
+        let _client = TcpStream::connect(address).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let kept = |stream| SockRef::from(stream).tcp_notsent_lowat().unwrap();
+        assert_ne!(kept(&control), UNSENT, "by itself it keeps more");
+        assert_eq!(kept(&accepted), UNSENT);
+    }
+}
