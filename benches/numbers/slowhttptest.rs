@@ -96,8 +96,6 @@ impl Drop for Running {
 
 /// Connections of an attack; it opens 1,000 a second.
 pub(crate) const CONNECTIONS: usize = 5_000;
-/// How long it takes to open them, seconds.
-pub(crate) const RAMP: u64 = 5;
 /// Says that all its connections were closed by the other end.
 pub(crate) const ALL_CLOSED: &str = "No open connections left";
 /// More than the kernel takes for a client that reads nothing.
