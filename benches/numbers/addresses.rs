@@ -18,14 +18,15 @@ pub(crate) fn run(application: &Application) -> io::Result<Section> {
     let mut known = Fleet::connect(onelane.address(), vec![known])?;
     known.run(BURST, Sessions::Own)?;
     known.allow(Allowed::Either);
-    known.run(WARM_UP, Sessions::Own)?; // so that nothing else grows later
-    let used_up = known.refused() == WARM_UP;
+    known.run(ASKED, Sessions::Own)?;
+    let used_up = known.refused() == ASKED;
 
     let requests = (0..CONNECTIONS)
         .map(|_| Request::of_new_address(AT_ONCE))
         .collect();
     let mut many = Fleet::connect(onelane.address(), requests)?;
     many.allow(Allowed::Either);
+    many.run(WARM_UP, Sessions::Own)?; // so that nothing but the table grows later
     let before = onelane.resident()?;
     let (mut tracked, mut resident, mut served_again) = (0, before, 0);
     for _ in 0..BATCHES {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
@@ -161,6 +162,8 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
 
 async fn serve(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    // Over loopback the kernel would take megabytes of a page that nobody reads, and run out of memory for sockets.
+    SockRef::from(&stream).set_send_buffer_size(KEPT)?;
     let mut buffer = vec![0; 4096];
     let mut filled = 0;
     loop {
@@ -227,6 +230,8 @@ pub(crate) const HOLD: &str = "/hold";
 const BODY: usize = 1024;
 /// With a number behind: the path of a page of so many bytes.
 pub(crate) const PAGE: &str = "/page/";
+/// What the kernel keeps of a page, bytes.
+const KEPT: usize = 16 * 1024;
 /// A page is written in pieces.
 static PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
 /// Of a request's head.

@@ -9,12 +9,12 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::application::{Application, PAGE};
 use crate::proc;
 use crate::process::{Onelane, until};
-use crate::report::{Section, count, kibibytes, megabytes};
+use crate::report::{Section, kibibytes, megabytes};
 use crate::wire::{Head, Request};
 
 /// What Onelane holds.
@@ -30,47 +30,53 @@ struct Held {
 /// Measures memory and temporary files.
 pub(crate) fn run(application: &Application) -> io::Result<Section> {
     let onelane = Onelane::start(application.address(), CONFIG)?;
+    let mut section = Section::default();
     let before = Held::now(&onelane)?;
-    let (mut uploads, mut downloads) = (Vec::new(), Vec::new());
-    for _ in 0..EACH {
-        uploads.push(upload(onelane.address())?);
-        downloads.push(download(onelane.address())?);
-    }
+    let mut uploads = (0..EACH)
+        .map(|_| upload(onelane.address()))
+        .collect::<io::Result<Vec<_>>>()?;
+    settle(&onelane)?;
+    let uploading = Held::now(&onelane)?;
+    let mut downloads = (0..EACH)
+        .map(|_| download(onelane.address()))
+        .collect::<io::Result<Vec<_>>>()?;
     settle(&onelane)?;
     let full = Held::now(&onelane)?;
-    let (peak, open) = (onelane.peak()?, onelane.metric("onelane_connections")?);
+    for (name, held) in [
+        ("before", before),
+        ("2,000 uploads", uploading),
+        ("and 2,000 downloads", full),
+    ] {
+        held.report(name, &mut section);
+    }
+    let each = |more: Held, less: Held| {
+        kibibytes((more.resident - less.resident - (more.buffers - less.buffers)) / EACH as f64)
+    };
+    section.figure("an upload, without buffers", each(uploading, before));
+    section.figure("a download, without buffers", each(full, uploading));
+    let constant = EACH as f64 * (PER_UPLOAD + PER_DOWNLOAD);
+    section.at_most(
+        "memory on top, at its largest",
+        onelane.peak()? - before.resident,
+        BUFFER_MEMORY + constant,
+        megabytes,
+    );
+    section.at_most("of it buffers", full.buffers, BUFFER_MEMORY, megabytes);
 
     for stream in &mut uploads {
         stream.write_all(&vec![b'u'; LENGTH - LENGTH / 2])?;
-        answered(stream, 1024)?;
+        answered(stream)?;
     }
     for stream in &mut downloads {
-        answered(stream, LENGTH)?;
+        SockRef::from(&*stream).set_recv_buffer_size(LENGTH)?;
+        answered(stream)?;
     }
     drop((uploads, downloads));
     until("all connections are closed", || {
         Ok(onelane.metric("onelane_connections")? == 0)
     })?;
     let after = Held::now(&onelane)?;
-
-    let mut section = Section::default();
-    section.figure("connections", count(open));
-    section.figure("memory before", megabytes(before.resident));
-    let constant = EACH as f64 * (PER_UPLOAD + PER_DOWNLOAD);
-    section.at_most(
-        "memory on top, at its largest",
-        peak - before.resident,
-        BUFFER_MEMORY + constant,
-        megabytes,
-    );
-    section.at_most("of it buffers", full.buffers, BUFFER_MEMORY, megabytes);
-    let rest = peak - before.resident - full.buffers;
-    section.figure("the rest, per connection", {
-        kibibytes(rest / (2 * EACH) as f64)
-    });
-    section.figure("temporary files", megabytes(full.spooled));
-    section.figure("the kernel's, all sockets", megabytes(full.kernel));
-    section.figure("memory afterwards", megabytes(after.resident));
+    after.report("afterwards", &mut section);
     section.at_most("buffers left", after.buffers, 0.0, megabytes);
     section.at_most("temporary files left", after.spooled, 0.0, megabytes);
     section.note(format!(
@@ -89,6 +95,15 @@ impl Held {
             spooled: onelane.metric("onelane_spool_bytes")? as f64,
             kernel: proc::tcp_memory()?,
         })
+    }
+
+    fn report(self, name: &str, section: &mut Section) {
+        section.figure(
+            format!("{name}: memory, buffers, files, kernel"),
+            [self.resident, self.buffers, self.spooled, self.kernel]
+                .map(megabytes)
+                .join(", "),
+        );
     }
 }
 
@@ -126,8 +141,8 @@ fn download(to: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Reads a response with a body of this length.
-fn answered(stream: &mut TcpStream, length: usize) -> io::Result<()> {
+/// Reads a response to its end.
+fn answered(stream: &mut TcpStream) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let (mut start, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
     let mut left = loop {
@@ -138,10 +153,6 @@ fn answered(stream: &mut TcpStream, length: usize) -> io::Result<()> {
         start.extend_from_slice(&buffer[..read]);
         if let Some(head) = Head::parse(&start)? {
             head.ok()?;
-            let body = length.min(head.length);
-            if body != length {
-                return Err(io::Error::other("a response has another length"));
-            }
             break head.length - start.len();
         }
     };
@@ -158,12 +169,13 @@ fn answered(stream: &mut TcpStream, length: usize) -> io::Result<()> {
 const EACH: usize = 2_000;
 const LENGTH: usize = 1_000_000;
 const BUFFER_MEMORY: f64 = 64.0 * 1024.0 * 1024.0;
-/// What an upload may need that is not counted: its tasks and timers, hyper's read buffer (up to 64 KiB while a body
-/// comes fast), and when no memory is left a chunk on its way to the file.
+/// What an upload may need that is not counted: hyper's read buffer, 64 KiB while a body comes fast; when no memory is
+/// left a chunk of 8 KiB on its way to the file; the tasks and timers of a connection.
 const PER_UPLOAD: f64 = 100.0 * 1024.0;
-/// And a download: one frame in hand, in the read buffer of the application's connection, up to 64 KiB; the next one
-/// behind it.
-const PER_DOWNLOAD: f64 = 150.0 * 1024.0;
+/// And a download: what hyper has taken to be written, up to 64 KiB and one frame, of 64 KiB at most; when no memory is
+/// left one frame behind that, and one in the read buffer of the application's connection; both connections' tasks and
+/// timers.
+pub(crate) const PER_DOWNLOAD: f64 = 300.0 * 1024.0;
 const WINDOW: usize = 8 * 1024;
 /// Of Ethernet.
 const SEGMENT: u32 = 1448;

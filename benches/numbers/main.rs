@@ -43,6 +43,14 @@ struct Measurement {
     run: fn(&Application) -> io::Result<Section>,
 }
 
+impl Measurement {
+    /// Whether this is its name, or the first word of it: `slow` is all slow attacks.
+    fn is_called(&self, name: &str) -> bool {
+        let rest = self.name.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+}
+
 /// What to do when a target is missed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Strictness {
@@ -86,10 +94,13 @@ fn asked(words: impl Iterator<Item = String>) -> Asked {
         match word.as_str() {
             "--bench" => bench = true,
             "--strict" => strictness = Strictness::Fail,
-            name => match MEASUREMENTS.iter().find(|known| known.name == name) {
-                Some(known) => measurements.push(known),
-                None => return Asked::Unknown(word),
-            },
+            name => {
+                let before = measurements.len();
+                measurements.extend(MEASUREMENTS.iter().filter(|known| known.is_called(name)));
+                if measurements.len() == before {
+                    return Asked::Unknown(word);
+                }
+            }
         }
     }
     if !bench && measurements.is_empty() {
@@ -149,7 +160,7 @@ fn again_with_more_files() -> io::Result<ExitCode> {
     })
 }
 
-const MEASUREMENTS: [Measurement; 10] = [
+const MEASUREMENTS: [Measurement; 13] = [
     Measurement {
         name: "handover",
         run: handover::run,
@@ -187,8 +198,20 @@ const MEASUREMENTS: [Measurement; 10] = [
         run: buffers::run,
     },
     Measurement {
-        name: "slow",
-        run: slow::run,
+        name: "slow-headers",
+        run: slow::headers,
+    },
+    Measurement {
+        name: "slow-bodies",
+        run: slow::bodies,
+    },
+    Measurement {
+        name: "slow-ranges",
+        run: slow::ranges,
+    },
+    Measurement {
+        name: "slow-reads",
+        run: slow::reads,
     },
 ];
 

@@ -14,12 +14,17 @@ use crate::browsers::{Browsers, Seen, saturation};
 use crate::proc::{self, Machine};
 use crate::process::Onelane;
 use crate::report::{Sample, Section, count, megabytes, ratio, time};
-use crate::slowhttptest::{ALL_CLOSED, ATTACKS, Attack, CONNECTIONS, RAMP, Running, is_installed};
+use crate::slowhttptest::{
+    ALL_CLOSED, Attack, BODIES, CONNECTIONS, HEADERS, RANGES, READS, Running, SESSION_BODIES,
+    is_installed,
+};
 
 /// The most that was seen while an attack lasted.
 #[derive(Debug, Default)]
 struct Most {
     connections: usize,
+    /// When the last of them was opened, as far as can be seen.
+    opened: Duration,
     /// Bytes that are reserved for buffers.
     buffers: usize,
     /// Bytes of the kernel, for all sockets of the machine.
@@ -32,14 +37,33 @@ struct Most {
     tool: Duration,
 }
 
-/// Measures all modes.
-pub(crate) fn run(application: &Application) -> io::Result<Section> {
+/// Heads that come slowly.
+pub(crate) fn headers(application: &Application) -> io::Result<Section> {
+    run(application, &[HEADERS])
+}
+
+/// Bodies that come slowly, outside of a session and within one.
+pub(crate) fn bodies(application: &Application) -> io::Result<Section> {
+    run(application, &[BODIES, SESSION_BODIES])
+}
+
+/// Requests for thousands of ranges.
+pub(crate) fn ranges(application: &Application) -> io::Result<Section> {
+    run(application, &[RANGES])
+}
+
+/// Responses that are taken slowly.
+pub(crate) fn reads(application: &Application) -> io::Result<Section> {
+    run(application, &[READS])
+}
+
+fn run(application: &Application, attacks: &[Attack]) -> io::Result<Section> {
     let mut section = Section::default();
     if !is_installed() {
         section.note("skipped: on Debian: apt-get install slowhttptest");
         return Ok(section);
     }
-    for attack in &ATTACKS {
+    for attack in attacks {
         one(application, attack, &mut section)?;
     }
     section.note(format!(
@@ -95,20 +119,24 @@ fn watch(
     attack: &Attack,
 ) -> io::Result<Most> {
     let (started, mut most) = (Instant::now(), Most::default());
-    let patience = Duration::from_secs(RAMP + attack.limit + MARGIN);
+    let patience = Duration::from_secs(attack.limit + MARGIN);
     loop {
         if let Some(words) = running.ended()? {
             most.ended = Some((started.elapsed(), words));
             return Ok(most);
         }
         most.tool = proc::used(running.id()).unwrap_or(most.tool);
-        most.connections = most.connections.max(onelane.metric("onelane_connections")?);
+        let connections = onelane.metric("onelane_connections")?;
+        if connections > most.connections {
+            most.connections = connections;
+            most.opened = started.elapsed();
+        }
         most.buffers = most
             .buffers
             .max(onelane.metric("onelane_buffer_memory_bytes")?);
         most.kernel = most.kernel.max(proc::tcp_memory()?);
         most.upstream = most.upstream.max(application.connections());
-        if started.elapsed() > patience {
+        if started.elapsed() > most.opened + patience {
             return Ok(most);
         }
         thread::park_timeout(LOOK_EVERY);
@@ -125,26 +153,34 @@ fn report(
     let name = attack.name;
     let attackers = most.connections.saturating_sub(BROWSERS.into());
     section.figure(format!("{name}: connections at once"), count(attackers));
+    let opened = most.opened.as_secs_f64();
+    section.figure(
+        format!("{name}: all opened after"),
+        format!("{opened:.0} s"),
+    );
     let (took, words) = match &most.ended {
-        Some((took, words)) => (*took, words.as_str()),
-        None => (Duration::MAX, "it runs on"),
+        Some((took, words)) => (took.as_secs_f64() - opened, words.as_str()),
+        None => (f64::INFINITY, "it runs on"),
     };
     section.figure(format!("{name}: how it ended"), words);
-    let bound = Duration::from_secs(RAMP + attack.limit + MARGIN);
-    section.at_most(format!("{name}: all ended after"), took, bound, |time| {
-        format!("{:.0} s", time.as_secs_f64())
-    });
-    let left = onelane.metric("onelane_connections")?;
-    let closed = usize::from(words != ALL_CLOSED) + left.saturating_sub(BROWSERS.into());
-    section.at_most(format!("{name}: not ended by Onelane"), closed, 0, count);
+    let bound = (attack.limit + MARGIN) as f64;
+    section.at_most(
+        format!("{name}: all ended so long after that"),
+        took,
+        bound,
+        |seconds| format!("{seconds:.0} s"),
+    );
     if let Some((metric, label)) = attack.counted {
+        let left = onelane.metric("onelane_connections")?;
+        let left = usize::from(words != ALL_CLOSED) + left.saturating_sub(BROWSERS.into());
+        section.at_most(format!("{name}: not ended by Onelane"), left, 0, count);
         let counted = onelane.metric_where(metric, label)?;
         section.figure(format!("{name}: counted as {label}"), count(counted));
     }
     let buffers = most.buffers as f64;
     let (memory, bound) = (
         onelane.peak()? - base,
-        buffers + PER_CONNECTION * attackers as f64,
+        buffers + attack.memory * attackers as f64,
     );
     section.at_most(format!("{name}: memory"), memory, bound, megabytes);
     section.figure(format!("{name}: of it buffers"), megabytes(buffers));
@@ -192,7 +228,4 @@ const BEFORE: u32 = 6;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// What slowhttptest needs to see that its connections are closed, seconds.
 const MARGIN: u64 = 10;
-/// What a connection may need beside the buffers that are counted: its tasks and timers, hyper's read buffer (8 KiB at
-/// first), and one with the application, whose read buffer grows to 64 KiB.
-const PER_CONNECTION: f64 = 100.0 * 1024.0;
 const CONFIG: &str = "session: { preset: aspnet }\n";

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::application::PAGE;
+use crate::buffers::PER_DOWNLOAD;
 
 /// One of its modes, and what ends it.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Attack {
     path: &'static str,
     /// After so many seconds Onelane must have ended all its connections, since the last was opened.
     pub(crate) limit: u64,
+    /// What each of its connections may need beside the buffers that are counted, bytes.
+    pub(crate) memory: f64,
     /// The metric that counts how it was ended, and a label of it; None when its requests are answered at once.
     pub(crate) counted: Option<(&'static str, &'static str)>,
 }
@@ -93,59 +96,58 @@ impl Drop for Running {
 
 /// Connections of an attack; it opens 1,000 a second.
 pub(crate) const CONNECTIONS: usize = 5_000;
-/// How long it takes to open them, seconds.
-pub(crate) const RAMP: u64 = 5;
 /// Says that all its connections were closed by the other end.
 pub(crate) const ALL_CLOSED: &str = "No open connections left";
 /// More than the kernel takes for a client that reads nothing.
 const PAGE_LENGTH: usize = 10_000_000;
-/// Its modes; the limits are Onelane's defaults.
-pub(crate) const ATTACKS: [Attack; 5] = [
-    Attack {
-        name: "slow headers",
-        arguments: &["-H", "-i", "5", "-x", "24"],
-        path: "/item",
-        limit: 10, // header_timeout
-        counted: Some(("onelane_refusals_total", "request_timeout")),
-    },
-    Attack {
-        name: "slow body",
-        arguments: &["-B", "-i", "5", "-x", "10", "-s", "8192"],
-        path: "/item",
-        limit: 30, // body_idle_timeout
-        counted: Some(("onelane_refusals_total", "request_timeout")),
-    },
-    Attack {
-        name: "slow body of a session",
-        arguments: &[
-            "-B",
-            "-i",
-            "5",
-            "-x",
-            "10",
-            "-s",
-            "8192",
-            "-j",
-            "ASP.NET_SessionId=abcdefghijklmnopqrstuvwx",
-        ],
-        path: "/item",
-        limit: 30,
-        counted: Some(("onelane_refusals_total", "request_timeout")),
-    },
-    Attack {
-        name: "ranges",
-        arguments: &["-R", "-t", "HEAD", "-a", "1", "-b", "3000"],
-        path: "/item",
-        limit: 120, // idle_timeout
-        counted: None,
-    },
-    Attack {
-        name: "slow read",
-        arguments: &[
-            "-X", "-w", "512", "-y", "1024", "-n", "5", "-z", "32", "-k", "1",
-        ],
-        path: "",
-        limit: 60, // send_timeout
-        counted: Some(("onelane_connections_ended_total", "unread")),
-    },
-];
+/// Heads that come slowly.
+pub(crate) const HEADERS: Attack = Attack {
+    name: "slow headers",
+    arguments: &["-H", "-i", "5", "-x", "24"],
+    path: "/item",
+    limit: 10, // header_timeout
+    memory: IDLE,
+    counted: Some(("onelane_refusals_total", "request_timeout")),
+};
+/// Bodies that come slowly. They have no lane: the application gets them as they come.
+pub(crate) const BODIES: Attack = Attack {
+    name: "slow body",
+    arguments: &["-B", "-i", "5", "-x", "10", "-s", "8192"],
+    path: "/item",
+    limit: 30, // body_idle_timeout
+    memory: IDLE + UPSTREAM,
+    counted: Some(("onelane_refusals_total", "request_timeout")),
+};
+/// Bodies of one session that come slowly: they are read before the lane is taken.
+pub(crate) const SESSION_BODIES: Attack = Attack {
+    name: "slow body of a session",
+    arguments: &["-B", "-i", "5", "-x", "10", "-s", "8192", "-j", SESSION],
+    ..BODIES
+};
+/// Requests for 3,000 ranges.
+pub(crate) const RANGES: Attack = Attack {
+    name: "ranges",
+    arguments: &["-R", "-t", "HEAD", "-a", "1", "-b", "3000"],
+    path: "/item",
+    limit: 120, // idle_timeout
+    memory: IDLE + UPSTREAM + LONG_HEAD,
+    counted: None,
+};
+/// Responses that are taken slowly.
+pub(crate) const READS: Attack = Attack {
+    name: "slow read",
+    arguments: &[
+        "-X", "-w", "512", "-y", "1024", "-n", "5", "-z", "32", "-k", "1",
+    ],
+    path: "",
+    limit: 60, // send_timeout
+    memory: PER_DOWNLOAD,
+    counted: Some(("onelane_connections_ended_total", "unread")),
+};
+const SESSION: &str = "ASP.NET_SessionId=abcdefghijklmnopqrstuvwx";
+/// A connection with a request of a few bytes: its tasks and timers, and hyper's read buffer of 8 KiB.
+const IDLE: f64 = 40.0 * 1024.0;
+/// One with the application.
+const UPSTREAM: f64 = 40.0 * 1024.0;
+/// hyper's read buffer, with a head of 20 KiB.
+const LONG_HEAD: f64 = 64.0 * 1024.0;

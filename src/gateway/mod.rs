@@ -56,7 +56,7 @@ use entry::Entry;
 use exchange::Ended;
 use protocol::{Asked, Broken};
 use record::AccessLog;
-use refusal::Format;
+use refusal::Accept;
 use reply::Reply;
 use spool::Spooler;
 use tunnel::Switch;
@@ -257,7 +257,7 @@ impl Gateway {
     ) -> Visit<'g> {
         let (started, request_id) = (now(), steps::request_id());
         let Resolved { ip, via } = self.client(policy, client, &head.headers);
-        let format = Format::accepted(&head.headers);
+        let accept = Accept::of(&head.headers);
         Visit {
             gateway: self,
             policy,
@@ -267,7 +267,7 @@ impl Gateway {
             ip,
             via,
             version: head.version,
-            reply: Reply::new(answers, format, request_id.clone(), Arc::clone(policy)),
+            reply: Reply::new(answers, accept, request_id.clone(), Arc::clone(policy)),
             request_id,
             entry: Entry::free(started),
             stay: Stay::default(),

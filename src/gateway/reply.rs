@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::pipe::ClientBody;
 use super::policy::Policy;
-use super::refusal::{Format, Manner, Reason, Refusal};
+use super::refusal::{Accept, Manner, Reason, Refusal};
 
 /// Where the answer to one request goes; made beside the future that hyper awaits.
 pub type Answers = oneshot::Sender<Result<Response<ClientBody>, NoAnswer>>;
@@ -31,8 +31,8 @@ pub enum NoAnswer {
 pub(super) struct Reply {
     answers: Option<Answers>,
     given: Option<Given>,
-    /// How a refusal looks.
-    format: Format,
+    /// Decides how a refusal looks.
+    accept: Accept,
     request_id: HeaderValue,
     policy: Arc<Policy>,
 }
@@ -47,17 +47,17 @@ pub(super) struct Given {
 }
 
 impl Reply {
-    /// An answer for a client that takes refusals in `format`.
+    /// An answer for a client that sent `accept`.
     pub(super) fn new(
         answers: Answers,
-        format: Format,
+        accept: Accept,
         request_id: HeaderValue,
         policy: Arc<Policy>,
     ) -> Self {
         Self {
             answers: Some(answers),
             given: None,
-            format,
+            accept,
             request_id,
             policy,
         }
@@ -76,7 +76,8 @@ impl Reply {
             return;
         }
         let request_id = self.request_id.to_str().unwrap_or_default();
-        let response = refusal.into_response(self.format, request_id, &self.policy.refusals);
+        let format = self.accept.format();
+        let response = refusal.into_response(format, request_id, &self.policy.refusals);
         let response = response.map(|body| ClientBody::Whole(Some(body)));
         self.send(response, Some(reason));
     }

@@ -1,4 +1,6 @@
 //! Accepting, for ever: nothing that happens to one connection ends it.
+//!
+//! On Linux the system keeps little for a client that does not read; elsewhere as much as it likes.
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,7 +30,7 @@ pub async fn accept(
 ) {
     let door = Arc::new(door);
     let shortages = Seldom::default();
-    show_what_is_taken(&listener);
+    keep_little(&listener);
     loop {
         let (stream, peer) = tokio::select! {
             biased;
@@ -52,11 +54,14 @@ pub async fn accept(
     }
 }
 
-/// Of what a connection is given to send, the system takes no more beyond what is on its way. Otherwise it takes
-/// megabytes and asks for more when a third of them has gone: for minutes a slow client would seem to take nothing.
-/// Connections have this from their listener.
+/// Bounds what the system keeps unsent for each client of this listener: an accepted socket inherits it. What has been
+/// sent but not acknowledged, which speed depends on, is not bounded.
+///
+/// Otherwise it is megabytes for one that does not read, which no limit of ours counts; a few hundred such clients take
+/// all the memory that Linux has for TCP, and all others stall. And as it asks for more only when a third of them has
+/// gone, a slow client would seem to take nothing for minutes.
 #[cfg(any(target_os = "android", target_os = "linux"))]
-fn show_what_is_taken(listener: &TcpListener) {
+fn keep_little(listener: &TcpListener) {
     if let Err(error) = SockRef::from(listener).set_tcp_notsent_lowat(UNSENT) {
         tracing::warn!(%error, "slow clients may seem to take nothing: TCP_NOTSENT_LOWAT cannot be set");
     }
@@ -64,7 +69,7 @@ fn show_what_is_taken(listener: &TcpListener) {
 
 /// Other systems take less, or do not say.
 #[cfg(not(any(target_os = "android", target_os = "linux")))]
-fn show_what_is_taken(_: &TcpListener) {}
+fn keep_little(_: &TcpListener) {}
 
 async fn next(listener: &TcpListener, shortages: &Seldom) -> (TcpStream, SocketAddr) {
     loop {
@@ -100,3 +105,24 @@ fn is_one_connections(error: &io::Error) -> bool {
 const UNSENT: u32 = 32 << 10;
 /// Between two attempts when the system is out of something.
 const PAUSE: Duration = Duration::from_millis(100);
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_system_keeps_little_for_a_client_that_was_accepted() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let _before = TcpStream::connect(address).await.unwrap();
+        let (control, _) = listener.accept().await.unwrap();
+        keep_little(&listener);
+        let _client = TcpStream::connect(address).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let kept = |stream| SockRef::from(stream).tcp_notsent_lowat().unwrap();
+        assert_ne!(kept(&control), UNSENT, "by itself it keeps more");
+        assert_eq!(kept(&accepted), UNSENT);
+    }
+}

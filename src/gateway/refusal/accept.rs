@@ -3,7 +3,8 @@
 //! Guarantees: any `Accept` field, however malformed, gives an answer; what cannot be read counts as not said.
 //! Does not do: full content negotiation. There are two forms, and a client that accepts neither gets a problem.
 
-use http::header::{ACCEPT, HeaderMap};
+use http::header::{ACCEPT, HeaderMap, HeaderValue};
+use smallvec::SmallVec;
 
 /// How a refusal's body looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +14,11 @@ pub enum Format {
     /// `application/problem+json` (RFC 9457) for programs.
     Problem,
 }
+
+/// The `Accept` lines of a request as they came. Most requests are not refused: to read the lines of each would cost as
+/// much as its route and session together.
+#[derive(Clone, Debug, Default)]
+pub struct Accept(SmallVec<[HeaderValue; 1]>);
 
 /// How well one media type is liked: by the most specific range that covers it.
 #[derive(Default)]
@@ -34,17 +40,19 @@ enum Specificity {
     Exact,
 }
 
-impl Format {
-    /// What the client prefers by its `Accept` lines (RFC 9110 12.5.1): HTML when it names it (as `text/html` or
+impl Accept {
+    /// Those of a request with these headers.
+    pub fn of(headers: &HeaderMap) -> Self {
+        Self(headers.get_all(ACCEPT).iter().cloned().collect())
+    }
+
+    /// What the client prefers (RFC 9110 12.5.1): HTML when it names it (as `text/html` or
     /// `text/*`, not just as `*/*`, which every program sends) and likes it no less than JSON; else a problem.
-    pub fn accepted(headers: &HeaderMap) -> Self {
+    pub fn format(&self) -> Format {
         let mut html = Preference::default();
         let mut problem = Preference::default();
         let mut json = Preference::default();
-        let lines = headers
-            .get_all(ACCEPT)
-            .iter()
-            .filter_map(|line| line.to_str().ok());
+        let lines = self.0.iter().filter_map(|line| line.to_str().ok());
         for range in lines.flat_map(|line| split_unquoted(line, ',')) {
             let Some((range, weight)) = parse_range(range) else {
                 continue;
@@ -55,9 +63,9 @@ impl Format {
         }
         let named = html.specificity >= Specificity::Subtypes && html.weight > 0;
         if named && html.weight >= problem.weight.max(json.weight) {
-            Self::Html
+            Format::Html
         } else {
-            Self::Problem
+            Format::Problem
         }
     }
 }
@@ -131,17 +139,14 @@ fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn accepted(lines: &[&'static str]) -> Format {
-        Format::accepted(
-            &lines
-                .iter()
-                .map(|line| (ACCEPT, HeaderValue::from_static(line)))
-                .collect(),
-        )
+        let headers = lines
+            .iter()
+            .map(|line| (ACCEPT, HeaderValue::from_static(line)))
+            .collect();
+        Accept::of(&headers).format()
     }
 
     #[test]

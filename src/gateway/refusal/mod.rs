@@ -21,7 +21,7 @@ use serde::Serialize;
 mod accept;
 mod reason;
 
-pub use accept::Format;
+pub use accept::{Accept, Format};
 pub use reason::{Fault, Reason};
 
 /// One answer that Onelane gives instead of the application.
