@@ -79,8 +79,10 @@ impl Running {
         let said = String::from_utf8_lossy(&fs::read(&self.said)?).into_owned();
         let status = said.lines().rev().find_map(|line| {
             let (_, status) = line.split_once("Exit status:")?;
-            let words = status.split(|letter: char| letter == '\u{1b}' || letter == '\t');
-            words.map(str::trim).find(|word| !word.is_empty())
+            // In colour: after the last letter of its escape.
+            let start = status.find('m').map_or(0, |colour| colour + 1);
+            let words = status[start..].split('\u{1b}').next()?;
+            Some(words.trim())
         });
         Ok(Some(status.unwrap_or("nothing").to_owned()))
     }
