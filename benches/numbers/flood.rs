@@ -76,9 +76,9 @@ fn refusals(application: &Application, section: &mut Section) -> io::Result<()> 
     };
     let (mut forwarded, mut refused) = (client(AT_ONCE)?, client(LIMITED)?);
     refused.allow(Allowed::Either);
-    refused.run(REQUESTS as usize, Sessions::Own)?; // uses up what it may have
+    refused.run(REQUESTS, Sessions::Own)?; // uses up what it may have
     refused.allow(Allowed::Refused);
-    forwarded.run(REQUESTS as usize, Sessions::Own)?;
+    forwarded.run(REQUESTS, Sessions::Own)?;
     let (mut of_forwarded, mut of_refused) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         for (fleet, took) in [
@@ -86,11 +86,11 @@ fn refusals(application: &Application, section: &mut Section) -> io::Result<()> 
             (&mut refused, &mut of_refused),
         ] {
             let before = onelane.used()?;
-            fleet.run(REQUESTS as usize, Sessions::Own)?;
+            fleet.run(REQUESTS, Sessions::Own)?;
             took.push(onelane.used()? - before);
         }
     }
-    let each = |took: Vec<Duration>| Sample::new(took).median() / REQUESTS;
+    let each = |took: Vec<Duration>| Sample::new(took).median().div_f64(REQUESTS as f64);
     let (forwarded, refused) = (each(of_forwarded), each(of_refused));
     section.figure("processor time of a forwarded request", time(forwarded));
     section.figure("processor time of a refused request", time(refused));
@@ -109,7 +109,7 @@ const ROUNDS: u32 = 6;
 const TURN: Duration = Duration::from_secs(3);
 const RATIO: f64 = 1.2;
 /// Requests of one turn, of one connection.
-const REQUESTS: u32 = 10_000;
+const REQUESTS: usize = 10_000;
 const SHARE: f64 = 0.6;
 const CONFIG: &str = "\
 session: { preset: aspnet }

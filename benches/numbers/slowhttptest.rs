@@ -1,7 +1,7 @@
 //! slowhttptest as a process: the attacks that it knows, and what it says of them.
 //!
-//! It runs at the lowest priority: attackers have machines of their own, and this one's processors are what the proxy
-//! and its other clients are measured on. Guarantees: it is ended when its value is dropped.
+//! It runs at a low priority: attackers have machines of their own, and this one's processors are what the proxy and its
+//! other clients are measured on. Guarantees: it is ended when its value is dropped.
 
 use std::fs::{self, File};
 use std::io;
@@ -42,7 +42,7 @@ impl Attack {
             path => format!("http://{on}{path}"),
         };
         let started = Command::new("nice")
-            .args(["-n", "19", "slowhttptest"])
+            .args(["-n", "5", "slowhttptest"])
             .args(["-c", &CONNECTIONS.to_string(), "-r", "1000", "-l", "240"])
             .args(["-p", "10", "-u", &url])
             .args(self.arguments)
@@ -98,8 +98,6 @@ impl Drop for Running {
 
 /// Connections of an attack; it opens 1,000 a second.
 pub(crate) const CONNECTIONS: usize = 5_000;
-/// Says that all its connections were closed by the other end.
-pub(crate) const ALL_CLOSED: &str = "No open connections left";
 /// More than the kernel takes for a client that reads nothing.
 const PAGE_LENGTH: usize = 10_000_000;
 /// Heads that come slowly.

@@ -106,14 +106,12 @@ const UNSENT: u32 = 32 << 10;
 /// Between two attempts when the system is out of something.
 const PAUSE: Duration = Duration::from_millis(100);
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
-    use socket2::SockRef;
-
-    use super::*;
-
+    #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn the_system_keeps_little_for_a_client_that_was_accepted() {
+        use super::*;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let _before = TcpStream::connect(address).await.unwrap();
