@@ -158,7 +158,14 @@ impl Visit<'_> {
             let due = earlier(self.entry.deadline(), holds.then_some(patience));
             match self.alarm.wait(room.as_mut(), || due).await {
                 Woke::Done(_) => return Ok(()),
-                Woke::Left => self.left().map_err(|_| Delivered::Abandoned)?,
+                Woke::Left => {
+                    self.left().map_err(|_| Delivered::Abandoned)?;
+                    // A write as well, when no lane waits for its end: the rest of a response that its client has not
+                    // taken would be read for nobody, and cost much more than it cost the client to ask for it.
+                    if !self.entry.holds() {
+                        return Err(Delivered::Abandoned);
+                    }
+                }
                 Woke::Due => {}
             }
             self.ring_late()?;
