@@ -1,7 +1,8 @@
 //! From the response's headers to its end: the application at its pace, the client at its own, and the release.
 //!
 //! Guarantees: the permit ends when the application has finished, not when the client has received everything; a
-//! write is read to its end though its client has left; a cut response never looks whole.
+//! write is read to its end though its client has left, unless that client took nothing and no lane waits for the end;
+//! a cut response never looks whole.
 
 use std::pin::{Pin, pin};
 
