@@ -89,8 +89,8 @@ fn nginx_config(
     };
     let (files, cores) = (files.display(), cores());
     Ok(format!(
-        "daemon off; worker_processes {cores}; pid {files}/pid;
-events {{ worker_connections 4096; }}
+        "daemon off; worker_processes {cores}; worker_rlimit_nofile 32768; pid {files}/pid;
+events {{ worker_connections 16384; }}
 http {{
   access_log off; keepalive_requests 1000000000;
   client_body_temp_path {files}/body; proxy_temp_path {files}/proxy; fastcgi_temp_path {files}/fastcgi;

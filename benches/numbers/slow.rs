@@ -1,8 +1,9 @@
 //! Slow attacks: 5,000 connections of slowhttptest, in each of its modes, while others browse.
 //!
 //! All limits are the defaults, and Onelane starts with 1,024 open files. The others' latency is measured before the
-//! attack and for as long as its connections last. Guarantees: an attack counts as ended only when no connection but the
-//! others' is left, for two seconds; what slowhttptest itself says of it is shown.
+//! attack and for as long as its connections last, and then with the same attack, for as long, aimed at an nginx beside:
+//! what an attack costs the machine, and not Onelane's clients. Guarantees: an attack counts as ended only when no
+//! connection but the others' is left, for two seconds; what slowhttptest itself says of it is shown.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::application::Application;
 use crate::browsers::{Browsers, Seen, saturation};
+use crate::nginx::Nginx;
 use crate::proc::{self, Machine};
 use crate::process::{Onelane, until};
 use crate::report::{Sample, Section, count, megabytes, ratio, time};
@@ -99,6 +101,7 @@ fn one(application: &Application, attack: &Attack, section: &mut Section) -> io:
         watching.join().expect("the watch does not panic")
     })?;
     let busy = Machine::now()?.busy_since(before);
+    let lasted = started.elapsed();
     let mut words = None;
     let said = until("slowhttptest ends", || {
         words = running.ended()?;
@@ -107,14 +110,36 @@ fn one(application: &Application, attack: &Attack, section: &mut Section) -> io:
     let words = words.unwrap_or_else(|| format!("{said:?}"));
     section.figure(format!("{}: its own last words", attack.name), words);
     report(attack, &onelane, base, &most, section)?;
-    latencies(attack, without, with, section);
-    let share = most.tool.as_secs_f64() / started.elapsed().as_secs_f64();
+    let beside = beside(application, attack, &mut browsers, rate, lasted)?;
+    latencies(attack, [without, with], beside, section);
+    let share = most.tool.as_secs_f64() / lasted.as_secs_f64();
     section.note(format!(
         "{}: others at {rate:.0}/s; the machine was {busy} % busy, slowhttptest used {:.0} % of one core",
         attack.name,
         100.0 * share
     ));
     Ok(())
+}
+
+/// What the others see while the same attack goes on, for as `long`, against somebody else on this machine: its own part
+/// in what they saw. None without nginx.
+fn beside(
+    application: &Application,
+    attack: &Attack,
+    browsers: &mut Browsers,
+    rate: f64,
+    long: Duration,
+) -> io::Result<Option<Seen>> {
+    let Some(nginx) = Nginx::start(application.address(), None)? else {
+        return Ok(None);
+    };
+    let mut seen = Seen::default();
+    let _running = attack.start(nginx.address())?;
+    let started = Instant::now();
+    while started.elapsed() < long {
+        seen.add(browsers.browse(rate, TURN));
+    }
+    Ok(Some(seen))
 }
 
 /// Looks at Onelane until the attackers are gone, or should have been for long.
@@ -197,7 +222,12 @@ fn report(
     Ok(())
 }
 
-fn latencies(attack: &Attack, without: Seen, with: Seen, section: &mut Section) {
+fn latencies(
+    attack: &Attack,
+    [without, with]: [Seen; 2],
+    beside: Option<Seen>,
+    section: &mut Section,
+) {
     let name = attack.name;
     let errors = without.errors + without.refused + with.errors + with.refused;
     section.at_most(format!("{name}: errors of others"), errors, 0, count);
@@ -205,16 +235,38 @@ fn latencies(attack: &Attack, without: Seen, with: Seen, section: &mut Section) 
         return;
     }
     let (without, with) = (Sample::new(without.latencies), Sample::new(with.latencies));
-    for (when, sample) in [("before", &without), ("during", &with)] {
+    let beside = beside
+        .filter(|seen| !seen.latencies.is_empty())
+        .map(|seen| Sample::new(seen.latencies));
+    let samples = [
+        ("before", Some(&without)),
+        ("during", Some(&with)),
+        ("attack on nginx beside", beside.as_ref()),
+    ];
+    for (when, sample) in samples {
+        let Some(sample) = sample else { continue };
         section.figure(
             format!("{name}: {when}, median, p99"),
             format!("{}, {}", time(sample.median()), time(sample.p99())),
         );
     }
-    let medians = with.median().as_secs_f64() / without.median().as_secs_f64();
-    section.at_most(
+    let to = |base: &Sample| with.median().as_secs_f64() / base.median().as_secs_f64();
+    let Some(beside) = beside else {
+        section.at_most(
+            format!("{name}: ratio of the medians"),
+            to(&without),
+            RATIO,
+            ratio,
+        );
+        return;
+    };
+    section.figure(
         format!("{name}: ratio of the medians"),
-        medians,
+        ratio(to(&without)),
+    );
+    section.at_most(
+        format!("{name}: ratio to the attack on nginx beside"),
+        to(&beside),
         RATIO,
         ratio,
     );

@@ -12,6 +12,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use http::request::Parts;
+use smallvec::SmallVec;
 
 mod cookie;
 mod cookieless;
@@ -69,6 +70,8 @@ pub enum Found<'s> {
 pub struct Session<'s> {
     /// Which lane it has.
     pub key: SessionKey,
+    /// Its further lanes, if any (Sitecore's shared session); all or none are taken.
+    pub also: SmallVec<[SessionKey; 1]>,
     /// The cookie that carried the id; None when it came from the URL or a header. What [`without_cookie`] takes.
     pub cookie: Option<&'s Arc<CookieName>>,
 }
@@ -142,6 +145,7 @@ impl Sessions {
                     let key = self.key(&id, request);
                     return Found::Session(Session {
                         key,
+                        also: SmallVec::new(),
                         cookie: source.place.cookie(),
                     });
                 }

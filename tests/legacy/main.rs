@@ -1,0 +1,11 @@
+//! Real applications of the kinds that Onelane is for, behind it: what its claims are worth.
+//!
+//! Each application is installed from Debian's packages and not changed for Onelane's sake. Guarantees: a missing part
+//! fails the tests and names the command that installs it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+mod applications;
+mod http; // a small client with a cookie
+mod onelane; // Onelane as its users run it, in a process of its own
+mod process; // programs that are ended with their value

@@ -1,0 +1,133 @@
+//! A program of somebody else's, as a child process.
+//!
+//! Guarantees: it listens when its value is given out; it is ended when its value is dropped, and by the kernel when the
+//! thread that started it is gone; a program that is not installed is an error that says how to install it.
+
+use std::fs;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A running program; dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Process {
+    name: String,
+    child: Child,
+    said: fs::File,
+}
+
+/// A directory that is removed with its value.
+pub(crate) type Directory = tempfile::TempDir;
+
+impl Process {
+    /// Starts `program` (a name on the PATH or in `/usr/sbin`, of the Debian package `package`) with what `prepare` adds
+    /// to its command. It gets SIGTERM when the thread that calls this ends.
+    ///
+    /// # Errors
+    /// When it is not installed, with the command that installs it.
+    pub(crate) fn start(
+        program: &str,
+        package: &str,
+        prepare: impl FnOnce(&mut Command),
+    ) -> io::Result<Self> {
+        let path = find(program).ok_or_else(|| missing(program, package))?;
+        let said = tempfile::tempfile()?;
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "TERM", "--"]).arg(path);
+        prepare(&mut command);
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(said.try_clone()?)
+            .stderr(said.try_clone()?)
+            .spawn()?;
+        Ok(Self {
+            name: program.to_owned(),
+            child,
+            said,
+        })
+    }
+
+    /// Waits until it takes connections at `address`.
+    ///
+    /// # Errors
+    /// With all that it said, when it ends before, or takes longer than [`PATIENCE`].
+    pub(crate) fn listens(&mut self, address: SocketAddr) -> io::Result<()> {
+        self.until(|| TcpStream::connect(address).is_ok())
+    }
+
+    /// Waits until it takes connections at a Unix socket; errors as [`Process::listens`].
+    pub(crate) fn listens_at(&mut self, socket: &Path) -> io::Result<()> {
+        self.until(|| UnixStream::connect(socket).is_ok())
+    }
+
+    fn until(&mut self, ready: impl Fn() -> bool) -> io::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while !ready() {
+            let ended = self.child.try_wait()?;
+            if ended.is_some() || Instant::now() > deadline {
+                let (name, said) = (&self.name, self.said()?);
+                let how = ended.map_or("does not listen".to_owned(), |status| {
+                    format!("ended: {status}")
+                });
+                return Err(io::Error::other(format!("{name} {how}; it said:\n{said}")));
+            }
+            thread::park_timeout(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// All that it has written so far.
+    pub(crate) fn said(&mut self) -> io::Result<String> {
+        let mut said = Vec::new();
+        self.said.seek(SeekFrom::Start(0))?;
+        self.said.read_to_end(&mut said)?;
+        Ok(String::from_utf8_lossy(&said).into_owned())
+    }
+}
+
+impl Drop for Process {
+    /// SIGTERM, since a master that is killed leaves its workers behind; then whatever is needed.
+    fn drop(&mut self) {
+        let id = self.child.id().to_string();
+        drop(Command::new("kill").arg(&id).status());
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::park_timeout(Duration::from_millis(10));
+        }
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// An address that was free a moment ago.
+pub(crate) fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+/// An empty directory; short, since the paths of Unix sockets are.
+pub(crate) fn directory() -> io::Result<Directory> {
+    tempfile::Builder::new().prefix("onelane-").tempdir()
+}
+
+/// Where a program is, if it is installed; `/usr/sbin` is not on the PATH of ordinary users.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
+        .map(|directory| directory.join(program))
+        .find(|path| path.is_file())
+}
+
+/// The error for a program that is not installed.
+pub(crate) fn missing(program: &str, package: &str) -> io::Error {
+    io::Error::other(format!(
+        "{program} is not installed; install it with: apt-get install -y --no-install-recommends {package}"
+    ))
+}
+
+/// How long a program may take to start on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
