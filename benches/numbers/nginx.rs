@@ -92,7 +92,7 @@ fn nginx_config(
         "daemon off; worker_processes {cores}; worker_rlimit_nofile 32768; pid {files}/pid;
 events {{ worker_connections 16384; }}
 http {{
-  access_log off; keepalive_requests 1000000000;
+  access_log off; keepalive_requests 1000000000; large_client_header_buffers 4 64k;
   client_body_temp_path {files}/body; proxy_temp_path {files}/proxy; fastcgi_temp_path {files}/fastcgi;
   uwsgi_temp_path {files}/uwsgi; scgi_temp_path {files}/scgi;
   upstream application {{
