@@ -9,3 +9,12 @@ mod applications;
 mod http; // a small client with a cookie
 mod onelane; // Onelane as its users run it, in a process of its own
 mod process; // programs that are ended with their value
+
+/// The command line's program really starts in front of an application.
+#[test]
+fn onelane_starts_in_front_of_an_application() {
+    let nobody = process::free_address().unwrap();
+    let onelane = onelane::Onelane::start(nobody, "session: { preset: aspnet }\n").unwrap();
+    assert!(onelane.metric("onelane_build_info", "").unwrap() > 0.0);
+    assert!(onelane.config().is_file() && onelane.address() != onelane.admin());
+}

@@ -69,7 +69,7 @@ impl Process {
         while !ready() {
             let ended = self.child.try_wait()?;
             if ended.is_some() || Instant::now() > deadline {
-                let (name, said) = (&self.name, self.said()?);
+                let (said, name) = (self.said()?, &self.name);
                 let how = ended.map_or("does not listen".to_owned(), |status| {
                     format!("ended: {status}")
                 });
