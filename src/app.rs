@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 
 use crate::config::{self, Config, Http2, Startup};
+use crate::evidence::{Evidence, Report};
 use crate::gateway::record::{ACCESS_LABELS, AccessLog, LineFormat, Outcome};
 use crate::gateway::refusal::Reason;
 use crate::gateway::{DENY_LIST, Disk, Fault, Policy, Shared};
@@ -193,6 +194,7 @@ fn share(startup: &Startup, policy: Policy, draining: Draining) -> Shared {
         disk: Disk::new(std::env::temp_dir(), startup.spool_disk),
         draining,
         upstream: upstream::Shared::new(startup.upstream.clone()),
+        evidence: Arc::default(),
     }
 }
 
@@ -235,6 +237,7 @@ fn labels(policy: &Policy) -> Labels {
         upstream_errors: &Fault::LABELS,
         odd_cookies: &OddReason::LABELS,
         proxy_faults: &ProxyFault::LABELS,
+        reports: &Report::LABELS,
         routes: policy.routes.labels().map(ToString::to_string).collect(),
         throttle_rules: std::iter::once(DENY_LIST)
             .chain(policy.throttle.iter().map(|rule| &*rule.name))
@@ -328,10 +331,19 @@ fn sources(
             certificate_expiry: earliest_end(&certificates),
         }
     };
+    let (evidence, current) = (Arc::clone(&shared.evidence), Arc::clone(&shared.policy));
     admin::Sources {
         ready: Box::new(|| admin::Readiness::Ready),
+        evidence: Box::new(move || told(&evidence, &current.load())),
         metrics: Box::new(move || metrics.encode(gauges())),
     }
+}
+
+/// The evidence of this moment, as JSON.
+fn told(evidence: &Evidence, policy: &Policy) -> String {
+    let demoted: Vec<_> = policy.routes.demoted().collect();
+    let snapshot = evidence.snapshot(policy.asks(), policy.routes.observes(), &demoted);
+    serde_json::to_string(&snapshot).expect("numbers and text are JSON")
 }
 
 /// How a listener receives its clients.

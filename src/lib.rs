@@ -6,7 +6,7 @@
 //! - [`server`] the edge towards clients · [`admin`] the edge towards operators
 //! - [`config`] YAML to valid values
 //! - [`gateway`] one request from arrival to answer: the product on one screen
-//! - the stages: [`client`], [`throttle`], [`route`], [`session`], [`lane`], [`upstream`]
+//! - the stages: [`client`], [`throttle`], [`route`], [`session`], [`lane`], [`upstream`], [`evidence`]
 //! - [`metrics`], [`memory`], [`pace`], [`shutdown`], [`socket`], [`tls`]
 
 pub mod admin;
@@ -14,6 +14,7 @@ pub mod app;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod evidence;
 pub mod gateway;
 pub mod lane;
 pub mod memory;

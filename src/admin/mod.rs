@@ -1,4 +1,4 @@
-//! The edge towards operators: health and metrics over HTTP/1.1.
+//! The edge towards operators: health, metrics and evidence over HTTP/1.1.
 //!
 //! Guarantees: answers until the process ends, also while it drains; a bounded number of connections, each for one
 //! request and a bounded time; on a loopback address it answers only to names of this machine, so that a web page
@@ -31,6 +31,8 @@ use crate::shutdown::Draining;
 pub struct Sources {
     /// Whether clients can be served, apart from drain, which is known here.
     pub ready: Box<dyn Fn() -> Readiness + Send + Sync>,
+    /// The evidence of this moment, as JSON.
+    pub evidence: Box<dyn Fn() -> String + Send + Sync>,
     /// The metrics of this moment, as [`metrics::CONTENT_TYPE`].
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
 }
@@ -76,6 +78,7 @@ impl Edge {
         }
         let page: fn(&Self) -> Response<Full<Bytes>> = match request.uri().path() {
             "/" => |_| plain(StatusCode::OK, INDEX),
+            "/evidence" => Self::evidence,
             "/livez" => |_| plain(StatusCode::OK, "ok"),
             "/metrics" => Self::metrics,
             "/readyz" => Self::readiness,
@@ -99,6 +102,11 @@ impl Edge {
             Readiness::Ready => plain(StatusCode::OK, "ready"),
             Readiness::NotReady(why) => plain(StatusCode::SERVICE_UNAVAILABLE, why),
         }
+    }
+
+    fn evidence(&self) -> Response<Full<Bytes>> {
+        let json = Bytes::from((self.sources.evidence)());
+        answer(StatusCode::OK, "application/json", json)
     }
 
     fn metrics(&self) -> Response<Full<Bytes>> {
@@ -204,9 +212,10 @@ fn answer(status: StatusCode, content_type: &'static str, body: Bytes) -> Respon
 const INDEX: &str = "\
 onelane
 
-/livez    200 while the process runs
-/readyz   200 while clients are served, 503 while starting or draining
-/metrics  OpenMetrics";
+/livez     200 while the process runs
+/readyz    200 while clients are served, 503 while starting or draining
+/metrics   OpenMetrics
+/evidence  what requests did to their sessions, as JSON; onelane advise reads it";
 
 /// Connections at a time; more wait in the kernel's queue.
 const CONNECTIONS: usize = 64;

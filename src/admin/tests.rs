@@ -26,6 +26,7 @@ impl Admin {
         let asked = Arc::clone(&ready);
         let sources = Sources {
             ready: Box::new(move || *asked.lock().unwrap()),
+            evidence: Box::new(|| "{}".to_owned()),
             metrics: Box::new(|| "# EOF\n".to_owned()),
         };
         let task = tokio::spawn(serve(listener, Arc::new(sources), drain.listen()));
@@ -114,10 +115,19 @@ async fn metrics_are_openmetrics() {
 }
 
 #[tokio::test]
+async fn evidence_is_json() {
+    let admin = Admin::start().await;
+    let answer = admin.get("/evidence").await;
+    assert_eq!((status(&answer), body(&answer)), ("200", "{}"));
+    let content_type = "content-type: application/json\r\n";
+    assert!(answer.contains(content_type), "{answer}");
+}
+
+#[tokio::test]
 async fn the_root_lists_what_there_is() {
     let admin = Admin::start().await;
     let index = admin.get("/").await;
-    for path in ["/livez", "/readyz", "/metrics"] {
+    for path in ["/livez", "/readyz", "/metrics", "/evidence"] {
         assert!(body(&index).contains(path), "{index}");
     }
     assert_eq!(status(&admin.get("/other").await), "404");

@@ -14,6 +14,8 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{Config, Errors};
 
+mod advise;
+mod ask;
 mod check;
 pub mod demo;
 mod descriptors;
@@ -43,6 +45,8 @@ enum Command {
     },
     /// Say which route a request hits and why, its session's digest and its limits
     Explain(explain::Arguments),
+    /// Propose routes from what a running Onelane has seen: which paths may be read, and which reads wrote
+    Advise(advise::Arguments),
     /// Show what the session lock costs: a legacy application, straight and behind Onelane
     Demo(demo::Options),
     /// Ask a running Onelane whether it is ready; exits 0 when it is (for health checks)
@@ -72,6 +76,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run { config } => run::run(&config.path),
         Command::Check { file } => check::check(&file),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Advise(arguments) => advise::advise(&arguments),
         Command::Demo(options) => demo::run(options),
         Command::Health(arguments) => health::health(&arguments),
     }

@@ -64,6 +64,8 @@ const HOMES: &[(&str, &str)] = &[
     ("response_buffer", "limits"),
     ("buffer_memory", "limits"),
     ("spool_disk", "limits"),
+    ("on_read_wrote", "application"),
+    ("report", "application"),
     ("preset", "session"),
     ("cookie", "session"),
     ("scope", "session"),

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::client::{ForwardingHeader, ProxyProtocol};
-use crate::gateway::ServerTiming;
+use crate::gateway::{OnReadWrote, Reports, ServerTiming};
 use crate::lane::{OnFull, OnHoldLimit};
 use crate::route::{Access, Mode, OnClientGone, Reads, Release};
 
@@ -108,6 +108,11 @@ pub(super) const RESPONSE_BUFFER: usize = 256 << 10;
 pub(super) const BUFFER_MEMORY: usize = 512 << 20;
 /// 16 of the largest uploads at a time, and a part of the disk that any machine has.
 pub(super) const SPOOL_DISK: usize = 1 << 30;
+
+/// An application that has the secret has a companion, and is asked where a `read` could lose a write.
+pub(super) const REPORTS: Reports = Reports::On;
+/// A write of an out-of-process session that is taken for a read is lost; to be slower is not.
+pub(super) const ON_READ_WROTE: OnReadWrote = OnReadWrote::Write;
 
 /// Loopback: metrics and lanes are nobody else's business.
 pub(super) const ADMIN_LISTEN: &str = "127.0.0.1:9180";

@@ -12,9 +12,9 @@ use std::time::{Duration, SystemTime};
 use crate::client::ProxyProtocol;
 use crate::gateway::{HeadBounds, Policy, ServerTiming};
 use crate::tls;
-use crate::upstream as application;
 
 mod advice;
+mod application;
 mod certificates;
 mod client;
 mod defaults;
@@ -58,7 +58,7 @@ pub struct Startup {
     /// Where clients connect.
     pub listen: Vec<Listener>,
     /// The application.
-    pub upstream: application::Settings,
+    pub upstream: crate::upstream::Settings,
     /// The edge towards clients.
     pub edge: Edge,
     /// The edge towards operators.
@@ -270,6 +270,7 @@ fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
     let routes = routes::read(top, &terms, &session, startup.upstream.response_timeout);
     let client = client::read(top);
     listen::warn_of_strangers(top, &startup.listen, &client);
+    let application = application::read(top);
     let policy = Policy {
         throttle: throttle::read(top, &routes, max_waiting),
         routes,
@@ -284,7 +285,9 @@ fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
         },
         body_size: limits.body_size,
         body_pace: limits.body_pace,
-        application_secret: refusals::application_secret(top),
+        application_secret: application.secret,
+        reports: application.reports,
+        on_read_wrote: application.on_read_wrote,
         server_timing: match top.read("server_timing", Value::truth) {
             Some(true) => ServerTiming::Show,
             Some(false) => ServerTiming::Hide,

@@ -1,17 +1,16 @@
-//! `refusals:` and `application:`: what Onelane says to clients and to the application.
+//! `refusals:`: what Onelane says to clients instead of the application.
 //!
-//! Guarantees: a page was read, and a secret can be sent.
-//! Does not do: know what each refusal says by itself.
+//! Guarantees: a page was read. Does not do: know what each refusal says by itself.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 
 use super::file;
 use super::problem::nearest;
-use super::reader::{Keys, Refused, Section, Value};
+use super::reader::{Keys, Section, Value};
 use crate::gateway::refusal::{Reason, RefusalPage};
 
 /// `refusals`: `{<reason>: {status, page}}`; pages are relative to `folder`.
@@ -48,25 +47,6 @@ pub(super) fn pages(top: &Section<'_>, folder: &Path) -> HashMap<Reason, Refusal
         .collect()
 }
 
-/// `application.secret`.
-pub(super) fn application_secret(top: &Section<'_>) -> Option<HeaderValue> {
-    let section = top.read("application", |value| value.section(&APPLICATION))?;
-    section.read("secret", |secret| {
-        let text = secret.text()?;
-        if text.is_empty() {
-            return None;
-        }
-        let Ok(mut header) = HeaderValue::from_str(text) else {
-            return secret.refuse(
-                "this cannot be sent in a header",
-                "use letters, digits and punctuation of ASCII only",
-            );
-        };
-        header.set_sensitive(true);
-        Some(header)
-    })
-}
-
 fn status(value: &Value<'_>) -> Option<StatusCode> {
     let number = value.whole(400..=599)?;
     u16::try_from(number)
@@ -88,12 +68,4 @@ fn read_page(value: &Value<'_>, folder: &Path) -> Option<Arc<str>> {
 const REFUSAL: Keys = Keys {
     known: &["status", "page"],
     refused: &[],
-};
-
-const APPLICATION: Keys = Keys {
-    known: &["secret"],
-    refused: &[Refused::later(
-        "on_read_wrote",
-        "remove it; reads that write are not noticed yet",
-    )],
 };

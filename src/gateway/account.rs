@@ -10,6 +10,7 @@ use super::delivery::Delivered;
 use super::exchange::Ended;
 use super::record::{AccessLog, Outcome as Label, Record};
 use super::refusal::Reason;
+use super::report::Witnessed;
 use super::{Outcome, Visit};
 use crate::lane::Stay;
 use crate::metrics::Gone;
@@ -34,6 +35,8 @@ pub(super) struct Notes {
     gone: Option<Gone>,
     /// None when there is no log.
     asked: Option<Asked>,
+    /// For the evidence; None when it has no witness.
+    pub(super) witnessed: Option<Witnessed>,
 }
 
 /// Whether a request went on without a permit.
@@ -69,6 +72,7 @@ impl Notes {
             passed: Passed::No,
             gone: None,
             asked,
+            witnessed: None,
         }
     }
 }
@@ -97,13 +101,9 @@ impl Visit<'_> {
             metrics.waited(waited);
         }
         if self.entry.stay() == Stay::Nested {
-            let mut labels = self.policy.routes.labels();
-            metrics.nested(
-                labels
-                    .position(|label| label == self.route)
-                    .unwrap_or_default(),
-            );
+            metrics.nested(self.route_index());
         }
+        self.testify();
         if let Some(fault) = fault(outcome, label) {
             metrics.upstream_error(fault as usize);
         }

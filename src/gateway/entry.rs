@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::lane::{Observed, Overdue, Pass, Permit, Stay};
+use crate::lane::{Arrival, Observed, Overdue, Pass, Permit, Stay};
 
 /// How a request is in the application.
 #[derive(Debug)]
@@ -156,6 +156,14 @@ impl Entry {
     /// Whether the stay has ended, or never was.
     pub(super) fn is_free(&self) -> bool {
         matches!(self.place, Place::Free)
+    }
+
+    /// What an enforced lane would have done with it; None when nobody observes.
+    pub(super) fn arrival(&self) -> Option<Arrival> {
+        match &self.place {
+            Place::Shadow(observed) => Some(observed.arrival()),
+            Place::Free | Place::Held(_) | Place::Passed(_) => None,
+        }
     }
 
     /// How long the stay was, once it has ended.

@@ -21,6 +21,7 @@ mod protocol;
 pub mod record;
 pub mod refusal;
 mod reply;
+mod report;
 mod spool;
 mod steps;
 mod throttle;
@@ -41,7 +42,7 @@ pub use account::Fault;
 pub use alarm::Presence;
 pub use bound::Bound;
 pub use pipe::{ClientBody, Cut};
-pub use policy::{Buffers, HeadBounds, Policy, ServerTiming};
+pub use policy::{Buffers, HeadBounds, OnReadWrote, Policy, Reports, ServerTiming};
 pub use reply::{Answers, NoAnswer};
 pub use spool::Disk;
 pub use throttle::DENY_LIST;
@@ -63,6 +64,7 @@ use tunnel::Switch;
 use warnings::Warnings;
 
 use crate::client::{ClientIp, PeerAddr, Resolved, Scheme, Via};
+use crate::evidence::{Evidence, Recorder};
 use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics;
@@ -83,6 +85,7 @@ pub struct Gateway {
     draining: Draining,
     metrics: Arc<metrics::Core>,
     upstream: Upstream<RequestBody>,
+    evidence: Arc<Recorder>,
     log: AccessLog,
     warnings: Warnings,
 }
@@ -104,6 +107,8 @@ pub struct Shared {
     pub draining: Draining,
     /// The application.
     pub upstream: Arc<crate::upstream::Shared>,
+    /// What requests do to their sessions.
+    pub evidence: Arc<Evidence>,
 }
 
 /// A connection's other end, as long as one of its requests is under way.
@@ -128,6 +133,8 @@ struct Visit<'g> {
     policy: &'g Policy,
     terms: &'g Terms,
     route: &'g Label,
+    /// Its place in the table; None when no route decided.
+    place: Option<usize>,
     client: &'g Client,
     /// Who asks.
     ip: ClientIp,
@@ -194,6 +201,7 @@ impl Gateway {
             disk,
             draining,
             upstream,
+            evidence,
         } = shared;
         let spooler = Spooler::new(disk, Arc::clone(&metrics));
         Self {
@@ -205,6 +213,7 @@ impl Gateway {
             draining,
             metrics,
             upstream: Upstream::new(upstream),
+            evidence: evidence.recorder(),
             log,
             warnings: Warnings::default(),
         }
@@ -263,6 +272,7 @@ impl Gateway {
             policy,
             terms: decision.terms,
             route: decision.label,
+            place: decision.route,
             client,
             ip,
             via,
@@ -303,11 +313,13 @@ impl Visit<'_> {
 
         // upstream
         let switch = Switch::asked(&mut head);
+        self.witness(&head);
         self.tell(&mut head, switch.as_ref());
         headers::frame(&mut head.headers, &body);
         let upload = body.progress();
         let request = Request::from_parts(head, body);
         let (mut connection, response) = self.forward(request).await?;
+        self.hear(response.headers());
 
         // response, and the release
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {

@@ -35,10 +35,22 @@ pub struct Policy {
     pub body_pace: Pace,
     /// The secret that lets the application trust `X-Onelane-Access`.
     pub application_secret: Option<http::HeaderValue>,
+    /// Whether it is asked what each request did to its session; without a secret it is not.
+    pub reports: Reports,
+    /// What a `read` route does that changed a session.
+    pub on_read_wrote: OnReadWrote,
     /// Whether responses that waited carry `Server-Timing`.
     pub server_timing: ServerTiming,
     /// Status codes and pages that differ from the built-in ones.
     pub refusals: HashMap<Reason, RefusalPage>,
+}
+
+impl Policy {
+    /// Whether requests with a session, on enforced routes, are asked about.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.reports == Reports::On && self.application_secret.is_some()
+    }
 }
 
 /// Bounds of what a request's head may be.
@@ -61,6 +73,24 @@ pub struct Buffers {
     pub response: usize,
     /// How long the response buffer may stay full before the client sets the pace and the permit ends.
     pub slow_client: Duration,
+}
+
+/// Whether the application is asked, by `X-Onelane-Report`, what each request with a session did to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reports {
+    /// No.
+    Off,
+    /// Yes, when there is a secret.
+    On,
+}
+
+/// What becomes of a `read` route whose request changed its session, as the application says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnReadWrote {
+    /// A warning.
+    Warn,
+    /// It counts as `write` until the next reload, with a warning.
+    Write,
 }
 
 /// Whether `Server-Timing: onelane;dur=…` is set on responses that waited.

@@ -70,6 +70,7 @@ impl<'g> Visit<'g> {
             request_id: &self.request_id,
             access: (self.terms.mode == Mode::Enforce).then_some(self.terms.access),
             secret: self.policy.application_secret.as_ref(),
+            asked: self.asked(),
             upgrade: switch.map(|switch| &switch.protocol),
         };
         if !head.headers.contains_key(HOST) {

@@ -18,6 +18,8 @@ pub(super) struct Warnings {
     pub(super) odd_cookies: Seldom,
     /// Forwarding headers of peers that are no trusted proxies.
     pub(super) forwarded: Seldom,
+    /// Requests that were `read` and wrote.
+    pub(super) read_wrote: Seldom,
 }
 
 impl Seldom {

@@ -27,6 +27,8 @@ pub(super) enum Family {
     WouldWait,
     WouldRefuse,
     Nested,
+    Reports,
+    ReadWrote,
     ConnectionsEnded,
     SpoolErrors,
     Throttled,
@@ -63,6 +65,7 @@ pub(super) enum Label {
     Outcome,
     ProxyFault,
     Refusal,
+    Report,
     Route,
     ThrottleDecision,
     ThrottleRule,
@@ -91,6 +94,7 @@ impl Label {
             | Self::Refusal
             | Self::UpstreamError => "reason",
             Self::Outcome => "outcome",
+            Self::Report => "report",
             Self::Route => "route",
             Self::ThrottleDecision => "decision",
             Self::ThrottleRule => "rule",
@@ -123,7 +127,7 @@ pub(super) const HOLD_BOUNDS: [f64; 15] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
 ];
 
-pub(super) const FAMILIES: [Declared; 22] = [
+pub(super) const FAMILIES: [Declared; 24] = [
     counter(
         Family::Requests,
         "requests",
@@ -225,6 +229,18 @@ pub(super) const FAMILIES: [Declared; 22] = [
         "nested",
         "Observed requests that came and went while another of their session was inside, so that their route \
          takes no lock.",
+        &[Label::Route],
+    ),
+    counter(
+        Family::Reports,
+        "session_reports",
+        "Requests of which the application was asked whether they changed their session, by what it said.",
+        &[Label::Route, Label::Report],
+    ),
+    counter(
+        Family::ReadWrote,
+        "read_wrote",
+        "Requests that were read and changed their session, as the application says.",
         &[Label::Route],
     ),
     counter(

@@ -36,6 +36,8 @@ pub struct Labels {
     pub odd_cookies: &'static [&'static str],
     /// `reason` of `onelane_proxy_headers_refused_total`.
     pub proxy_faults: &'static [&'static str],
+    /// `report` of `onelane_session_reports_total`.
+    pub reports: &'static [&'static str],
     /// `route` of `onelane_nested_total`, in the order of the table; routes with one label share one series.
     pub routes: Vec<String>,
     /// `rule` of `onelane_throttle_decisions_total`; they are distinct.
@@ -240,6 +242,27 @@ impl Core {
         }
     }
 
+    /// The application was asked whether a request changed its session. Takes indices into [`Labels::routes`] and
+    /// [`Labels::reports`].
+    pub fn reported(&self, route: usize, report: usize) {
+        let reports = self.shape.labels.reports.len();
+        if let Some(series) = self
+            .shape
+            .route_series
+            .get(route)
+            .filter(|_| report < reports)
+        {
+            self.add(Family::Reports, series * reports + report, 1);
+        }
+    }
+
+    /// A request that was `read` changed its session. Takes an index into [`Labels::routes`].
+    pub fn read_wrote(&self, route: usize) {
+        if let Some(series) = self.shape.route_series.get(route) {
+            self.add(Family::ReadWrote, *series, 1);
+        }
+    }
+
     /// The temporary file of a request body could not be written or read.
     pub fn spool_error(&self) {
         self.add(Family::SpoolErrors, 0, 1);
@@ -338,6 +361,7 @@ impl Shape {
             Label::Outcome => self.labels.outcomes.to_vec(),
             Label::ProxyFault => self.labels.proxy_faults.to_vec(),
             Label::Refusal => self.labels.refusals.to_vec(),
+            Label::Report => self.labels.reports.to_vec(),
             Label::Route => self.routes.iter().map(String::as_str).collect(),
             Label::ThrottleDecision => ThrottleDecision::LABELS.to_vec(),
             Label::ThrottleRule => {

@@ -14,6 +14,7 @@ use crate::session::query;
 
 mod coverage;
 mod criteria;
+mod demotion;
 mod explain;
 mod pattern;
 pub mod preset;
@@ -22,9 +23,12 @@ mod terms;
 pub use crate::session::{PathCase, Unsafe};
 pub use coverage::{Never, NeverMatches};
 pub use criteria::{Criteria, ExtensionMiss, Extensions, HeaderMatch, Mismatch, QueryMatch};
+pub use demotion::Demoted;
 pub use explain::{Explanation, Outcome, Step};
 pub use pattern::{HostPattern, PathPattern, PatternError, ValuePattern};
 pub use terms::{Access, Mode, OnClientGone, Reads, Release, Terms};
+
+use demotion::Demotion;
 
 /// A route's label in metrics, logs and `explain`: its name, or what it matches. Cheap to clone.
 pub type Label = Arc<str>;
@@ -55,6 +59,8 @@ pub enum Origin {
 #[derive(Debug)]
 pub struct RouteTable {
     routes: Vec<Route>,
+    /// For each of `routes`, and then for the default.
+    demotions: Vec<Option<Demotion>>,
     case: PathCase,
     default: Arc<Terms>,
     default_label: Label,
@@ -94,8 +100,11 @@ impl RouteTable {
         let (operators, presets): (Vec<_>, Vec<_>) = routes
             .into_iter()
             .partition(|route| route.origin == Origin::Operator);
+        let routes: Vec<_> = operators.into_iter().chain(presets).collect();
+        let terms = routes.iter().map(|route| &route.terms).chain([&default]);
         Self {
-            routes: operators.into_iter().chain(presets).collect(),
+            demotions: terms.map(|terms| Demotion::of(terms)).collect(),
+            routes,
             case,
             write: Arc::new(Terms {
                 access: Access::Write,
@@ -138,6 +147,40 @@ impl RouteTable {
         self.routes.iter().map(|route| &route.label).chain(own)
     }
 
+    /// How paths are read, for matching.
+    #[must_use]
+    pub fn case(&self) -> PathCase {
+        self.case
+    }
+
+    /// Makes a `read` route count as `write` from now on; `route` is as in [`Decision::route`], None for the default.
+    pub fn demote(&self, route: Option<usize>) -> Demoted {
+        self.demotion(route)
+            .map_or(Demoted::Before, Demotion::demote)
+    }
+
+    /// The labels of the routes that were demoted.
+    pub fn demoted(&self) -> impl Iterator<Item = &Label> {
+        let mut demotions = self.demotions.iter();
+        self.labels().filter(move |_| {
+            let demotion = demotions.next().and_then(Option::as_ref);
+            demotion.is_some_and(|demotion| demotion.terms().is_some())
+        })
+    }
+
+    fn demotion(&self, route: Option<usize>) -> Option<&Demotion> {
+        let place = route.unwrap_or(self.routes.len());
+        self.demotions.get(place)?.as_ref()
+    }
+
+    /// Whether a route, or the default, is in observe mode.
+    #[must_use]
+    pub fn observes(&self) -> bool {
+        let mut terms = self.routes.iter().map(|route| &route.terms);
+        let observes = |terms: &Arc<Terms>| terms.mode == Mode::Observe;
+        observes(&self.default) || terms.any(observes)
+    }
+
     /// The normalized path, when the request is what it looks like.
     fn read<'r>(&self, request: &'r Parts) -> Result<Cow<'r, str>, Doubt> {
         let path = normalize(request.uri.path(), self.case)?;
@@ -153,8 +196,9 @@ impl RouteTable {
             Some(index) => (&self.routes[index].terms, &self.routes[index].label),
             None => (&self.default, &self.default_label),
         };
+        let demoted = self.demotion(route).and_then(Demotion::terms);
         Decision {
-            terms,
+            terms: demoted.unwrap_or(terms),
             label,
             route,
         }

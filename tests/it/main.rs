@@ -7,6 +7,7 @@ mod cli; // what an operator types, sees and gets as exit code
 mod disconnect; // who leaves while waiting is never served; who leaves inside keeps the lane until the end
 mod drain; // SIGTERM: holders and waiters finish, or are cut off at the deadline
 mod edge; // slow, greedy and silent clients, at the connection
+mod evidence; // what requests do to their sessions is asked, believed, counted, and advised upon
 mod faults; // what the application does wrong stays its own fault, and holds no lane
 mod forwarded; // whose word is taken for who the client is
 mod http; // what of HTTP goes through, what does not, and what is refused

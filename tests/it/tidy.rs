@@ -17,13 +17,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("session", &[]),
     ("lane", &["session"]),
     ("route", &["lane", "session"]),
+    ("evidence", &["route", "session"]),
     ("tls", &[]),
     ("upstream", &["socket", "tls"]),
     (
         "gateway",
         &[
             "client", "throttle", "session", "lane", "route", "upstream", "metrics", "memory",
-            "pace", "shutdown", "socket",
+            "pace", "shutdown", "socket", "evidence",
         ],
     ),
     (
@@ -43,10 +44,13 @@ const LAYERS: &[(&str, &[&str])] = &[
         "app",
         &[
             "server", "admin", "config", "gateway", "client", "throttle", "session", "lane",
-            "upstream", "tls", "metrics", "memory", "pace", "shutdown",
+            "upstream", "tls", "metrics", "memory", "pace", "shutdown", "evidence",
         ],
     ),
-    ("cli", &["app", "config", "route", "session", "lane"]),
+    (
+        "cli",
+        &["app", "config", "route", "session", "lane", "evidence"],
+    ),
 ];
 
 /// Where the tests of a file begin, if they are in it.

@@ -708,6 +708,7 @@ fn gateway_before(app: SocketAddr, metrics: &Metrics) -> Gateway {
         disk: gateway::Disk::new(std::env::temp_dir(), config.startup.spool_disk),
         draining: Drain::new().listen(),
         upstream: upstream::Shared::new(config.startup.upstream),
+        evidence: Arc::default(),
     };
     Gateway::new(shared, metrics.core(0), AccessLog::off())
 }

@@ -318,7 +318,6 @@ fn their_keys_are_refused_as_such() {
         "session: { preset: php, by_client_window: 2s }",
         "session: { keys: [{ cookie: a, lane: shared }] }",
         "queue: { admission: estimate }",
-        "application: { on_read_wrote: warn }",
         "admin: { token: abc }",
         "store: redis",
         "store: { redis: { url: x } }",

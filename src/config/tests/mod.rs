@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::{Method, Request, StatusCode};
 
 use super::*;
+use crate::gateway::OnReadWrote;
 use crate::gateway::refusal::Reason;
 use crate::lane::{OnFull, OnHoldLimit};
 use crate::route::{Access, Mode, OnClientGone, Reads, Release, Terms};

@@ -240,6 +240,37 @@ fn a_variable_of_digits_is_text_where_text_is_wanted() {
 }
 
 #[test]
+fn the_application_is_asked_unless_it_is_not_to_be() {
+    let policy = |text: &str| config(&format!("application: {{ {text} }}")).policy;
+    let usual = policy("secret: s");
+    assert!(usual.asks());
+    assert_eq!(usual.on_read_wrote, OnReadWrote::Write);
+    assert!(!policy("secret: s, report: false").asks());
+    assert!(!policy("report: true").asks(), "nobody could be believed");
+    let warned = policy("secret: s, on_read_wrote: warn").on_read_wrote;
+    assert_eq!(warned, OnReadWrote::Warn);
+    let mistake = suggestion("application: { on_read_wrote: wrte }");
+    assert!(mistake.contains("did you mean write"), "{mistake}");
+    assert!(suggestion("on_read_wrote: warn").contains("application: { on_read_wrote"));
+}
+
+#[test]
+fn what_needs_a_secret_and_has_none_is_warned_of() {
+    for idle in [
+        "on_read_wrote: warn",
+        "secret: s, report: false, on_read_wrote: warn",
+    ] {
+        let warnings = warnings(&format!("application: {{ {idle} }}"));
+        assert_eq!(warnings.len(), 1, "{idle}: {warnings:?}");
+        assert!(warnings[0].starts_with("application.on_read_wrote:"));
+    }
+    assert_eq!(
+        warnings("application: { secret: s, on_read_wrote: warn }").len(),
+        0
+    );
+}
+
+#[test]
 fn a_variable_cannot_add_keys() {
     let errors = with("mode: ${INJECTED}").unwrap_err();
     assert_eq!(errors.len(), 1);

@@ -14,6 +14,7 @@ use http::header::{
 use smallvec::SmallVec;
 
 use super::forwarding::{self, FORWARDING};
+use super::report::Asked;
 use crate::client::{ClientIp, Scheme, Via};
 use crate::route::Access;
 
@@ -29,6 +30,8 @@ pub(super) struct Told<'a> {
     /// None in observe mode, which changes nothing.
     pub(super) access: Option<Access>,
     pub(super) secret: Option<&'a HeaderValue>,
+    /// Whether it is asked what the request does to its session; only with a secret.
+    pub(super) asked: Asked,
     /// The protocol to change to, when the client asked for one.
     pub(super) upgrade: Option<&'a HeaderValue>,
 }
@@ -46,6 +49,9 @@ pub(super) fn to_application(headers: &mut HeaderMap, told: &Told<'_>) {
         headers.insert(X_ONELANE_ACCESS, HeaderValue::from_static(access.label()));
         if let Some(secret) = told.secret {
             headers.insert(X_ONELANE_SECRET, secret.clone());
+            if told.asked == Asked::Wrote {
+                headers.insert(X_ONELANE_REPORT, HeaderValue::from_static("wrote"));
+            }
         }
     }
     if let Some(upgrade) = told.upgrade {
@@ -71,6 +77,7 @@ pub(super) fn to_client(
     for name in &HOP_BY_HOP {
         headers.remove(name);
     }
+    headers.remove(X_ONELANE_WROTE);
     headers.insert(X_REQUEST_ID, request_id.clone());
     if let Some(waited) = waited {
         let timing = format!("onelane;dur={}", waited.as_millis());
@@ -158,7 +165,10 @@ fn remove_underscore_twins(headers: &mut HeaderMap) {
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const X_ONELANE_ACCESS: HeaderName = HeaderName::from_static("x-onelane-access");
+const X_ONELANE_REPORT: HeaderName = HeaderName::from_static("x-onelane-report");
 const X_ONELANE_SECRET: HeaderName = HeaderName::from_static("x-onelane-secret");
+/// What the application says of a request that it was asked about; for Onelane alone.
+pub(super) const X_ONELANE_WROTE: HeaderName = HeaderName::from_static("x-onelane-wrote");
 /// The id of a request, in requests, responses, refusals and logs alike.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -176,14 +186,15 @@ static HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// Fields that only Onelane, or the server itself, may set.
-static NEVER_FROM_CLIENTS: [HeaderName; 8] = [
+static NEVER_FROM_CLIENTS: [HeaderName; 9] = [
     EXPECT, // answered here: hyper sends 100 when the body is first read
     HeaderName::from_static("aspfiltersessionid"), // ASP.NET would take it for the cookieless session id
     HeaderName::from_static("http2-settings"),
     X_ONELANE_ACCESS,
+    X_ONELANE_REPORT,
     X_ONELANE_SECRET,
     HeaderName::from_static("x-onelane-ticket"),
-    HeaderName::from_static("x-onelane-wrote"),
+    X_ONELANE_WROTE,
     X_REQUEST_ID,
 ];
 

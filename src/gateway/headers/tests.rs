@@ -19,6 +19,7 @@ fn forwarded_by(via: Via, fields: &[(&str, &str)]) -> HeaderMap {
         request_id: &id,
         access: Some(Access::Write),
         secret: None,
+        asked: Asked::Nothing,
         upgrade: None,
     };
     to_application(&mut headers, &told);

@@ -302,3 +302,35 @@ fn a_narrower_earlier_route_covers_nothing() {
     assert_eq!(pair(&any, &one).never_matching().len(), 1);
     assert_eq!(pair(&one, &any).never_matching().len(), 0);
 }
+
+#[test]
+fn a_read_route_that_is_demoted_writes_and_no_other_does() {
+    let table = table(vec![
+        route("one", path("/a"), Access::Read),
+        route("two", path("/b"), Access::Read),
+        route("three", path("/c"), Access::None),
+    ]);
+    let access = |target| table.decide(&get(target)).terms.access;
+    assert_eq!(access("/a"), Access::Read);
+    assert_eq!(table.demote(Some(0)), Demoted::Now);
+    assert_eq!(table.demote(Some(0)), Demoted::Before);
+    assert_eq!((access("/a"), access("/b")), (Access::Write, Access::Read));
+    assert_eq!(table.demote(Some(2)), Demoted::Before, "it is no read");
+    assert_eq!(access("/c"), Access::None);
+    let labels: Vec<_> = table.demoted().map(|label| &**label).collect();
+    assert_eq!(labels, ["one"]);
+}
+
+#[test]
+fn the_default_can_be_demoted_as_well() {
+    let table = RouteTable::new(
+        vec![route("one", path("/a"), Access::Read)],
+        Arc::new(terms(Access::Read)),
+        PathCase::Sensitive,
+    );
+    assert_eq!(table.demote(None), Demoted::Now);
+    assert_eq!(table.decide(&get("/x")).terms.access, Access::Write);
+    assert_eq!(table.decide(&get("/a")).terms.access, Access::Read);
+    let labels: Vec<_> = table.demoted().map(|label| &**label).collect();
+    assert_eq!(labels, ["default"]);
+}

@@ -116,6 +116,11 @@ impl Proxy {
         ask(self.admin, path)
     }
 
+    /// Where operators connect.
+    pub(crate) fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
     #[track_caller]
     pub(crate) fn metrics(&self) -> Metrics {
         Metrics::read(&self.admin("/metrics").text())
