@@ -13,6 +13,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 
 use crate::config::Config;
+use crate::gateway::{OnReadWrote, Policy};
 use crate::lane::{Limits, OnFull, OnHoldLimit};
 use crate::route::{
     Access, Explanation, Mode, OnClientGone, Origin, Outcome, Reads, Release, Terms,
@@ -88,6 +89,9 @@ fn report(config: &Config, request: &Parts, file: &Path) -> String {
     let terms = &explanation.decision.terms;
     line(&mut text, "decided by", explanation.decision.label);
     line(&mut text, "access", &access(terms));
+    if terms.access == Access::Read && may_be_demoted(config, terms) {
+        line(&mut text, "", UNLESS_IT_WROTE);
+    }
     line(&mut text, "session", &session(config, request));
     match (terms.access, terms.reads) {
         (Access::None, _) | (Access::Read, Reads::Overtake) => {
@@ -143,6 +147,12 @@ fn routes(text: &mut String, explanation: &Explanation<'_>) {
             "* no route matched: default_access",
         );
     }
+}
+
+/// Whether the running Onelane takes a `read` for a write, once one has written.
+fn may_be_demoted(config: &Config, terms: &Terms) -> bool {
+    let Policy { on_read_wrote, .. } = &config.policy;
+    config.policy.asks() && *on_read_wrote == OnReadWrote::Write && terms.mode == Mode::Enforce
 }
 
 fn access(terms: &Terms) -> String {
@@ -267,6 +277,10 @@ fn line(text: &mut String, title: &str, what: &str) {
 fn time(duration: Duration) -> humantime::FormattedDuration {
     humantime::format_duration(duration)
 }
+
+/// What only the running Onelane knows.
+const UNLESS_IT_WROTE: &str = "unless one of this route's requests has written since the start: \
+    then it is a write; onelane advise knows";
 
 /// A method, also in small letters: on the wire those would be another method, which nobody asks about.
 fn method(text: &str) -> Result<Method, String> {

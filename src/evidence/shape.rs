@@ -109,7 +109,7 @@ mod tests {
             ("/facade/deadbeef", "/facade/deadbeef"),
             ("/web2/v1/page12", "/web2/v1/page12"),
             ("/verify/abcdefghijklm4opqrstuvwx", "/verify/*"),
-            ("/user/jane@example.com", "/user/*"),
+            ("/user/jane@example.com", "/user/*.com"),
             ("/glob/*/[a]/{b}", "/glob/*/*/*"),
             ("/a/${HOME}", "/a/*"),
             ("/a%20b/-", "/*/*"),

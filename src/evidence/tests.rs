@@ -1,6 +1,9 @@
 //! What several cores have seen, told as one.
 
+use proptest::prelude::*;
+
 use super::*;
+use crate::config::Config;
 
 fn seen<'a>(route: &'a Label, path: &'a str, report: Option<Report>) -> Observation<'a> {
     Observation {
@@ -68,6 +71,25 @@ fn what_no_route_could_name_is_counted_by_its_route_alone() {
     let snapshot = evidence.snapshot(true, false, &[]);
     assert_eq!(snapshot.paths, []);
     assert_eq!(snapshot.routes[0].counts.requests, 2);
+}
+
+proptest! {
+    /// A route for the shape of a path is a route for the path, and needs no escapes.
+    #[test]
+    fn a_path_matches_its_shape(raw in "(/[a-z0-9A-Z%._;*$?{}\\[\\]()@ \u{e9}-]{0,20}){1,9}") {
+        for (preset, case) in [("aspnet", PathCase::Insensitive), ("java", PathCase::Sensitive)] {
+            let raw = raw.replace(['?', ' ', '{', '}', '[', ']', '\u{e9}'], "%41");
+            let Some(shape) = shape(&raw, case) else { continue };
+            let plain = |c: char| c.is_alphanumeric() || "/-_.*".contains(c);
+            prop_assert!(shape.chars().all(plain), "{shape}");
+            let text = format!(
+                "session: {{ preset: {preset} }}\nroutes: [{{ name: shape, path: \"{shape}\", access: read }}]"
+            );
+            let policy = Config::parse(&text, &|_| None).unwrap().policy;
+            let (head, ()) = http::Request::get(&*raw).body(()).unwrap().into_parts();
+            prop_assert_eq!(&**policy.routes.decide(&head).label, "shape", "{} {}", raw, shape);
+        }
+    }
 }
 
 #[test]

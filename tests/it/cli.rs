@@ -353,9 +353,56 @@ fn health_follows_readiness() {
     assert!(text(&output.stderr).contains("not ready: HTTP/1.1 404"));
 }
 
+#[test]
+fn explain_says_that_it_cannot_know_whether_a_read_has_written() {
+    let explain = |application: &str| {
+        let file = File::new(&format!(
+            "session: {{ preset: php }}\nroutes: [{{ path: /a, access: read }}]\n{application}\n"
+        ));
+        text(&onelane(&["explain", "GET", "/a", "-c", file.as_str()]).stdout)
+    };
+    let doubt = "unless one of this route's requests has written";
+    assert!(explain("application: { secret: s }").contains(doubt));
+    assert!(!explain("").contains(doubt));
+    assert!(!explain("application: { secret: s, on_read_wrote: warn }").contains(doubt));
+}
+
 #[cfg(unix)]
 mod signals {
     use super::*;
+    use crate::support::{Client, Request, Step, Upstream};
+
+    #[test]
+    fn reads_that_write_are_warned_of_once_a_minute_with_route_and_shape_and_no_id() {
+        let app = Upstream::start();
+        let wrote = "HTTP/1.1 200 OK\r\nX-Onelane-Wrote: 1\r\nContent-Length: 0\r\n\r\n";
+        app.on_each("*", |_| vec![Step::Send(wrote.into())]);
+        let file = File::new(&format!(
+            "listen: 127.0.0.1:0\nadmin: off\nupstream: http://{}\nsession: {{ keys: [{{ cookie: sid }}] }}\n\
+             application: {{ secret: s, on_read_wrote: warn }}\nroutes: [{{ name: carts, path: \"/cart/**\", access: read }}]\n",
+            app.address()
+        ));
+        let running = Running::start(&file);
+        let mut client = Client::connect(running.address("listening for clients"));
+        for _ in 0..3 {
+            let request = Request::get("/cart/4711?card=12345").session("the-id");
+            assert_eq!(client.call(&request).status, 200);
+        }
+        running.signal("TERM");
+        let log: Vec<String> = running.lines.iter().collect();
+        let said: Vec<_> = log
+            .iter()
+            .filter(|line| line.contains("has changed its session"))
+            .collect();
+        assert_eq!(said.len(), 1, "{log:?}");
+        for part in ["route=carts", "method=\"GET\"", "path=\"/cart/*\""] {
+            assert!(said[0].contains(part), "{part}: {said:?}");
+        }
+        assert!(
+            !log.iter()
+                .any(|line| line.contains("4711") || line.contains("the-id"))
+        );
+    }
 
     /// An application that takes a request and never answers.
     struct Silent(TcpListener);

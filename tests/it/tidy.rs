@@ -49,7 +49,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "cli",
-        &["app", "config", "route", "session", "lane", "evidence"],
+        &[
+            "app", "config", "gateway", "route", "session", "lane", "evidence",
+        ],
     ),
 ];
 
