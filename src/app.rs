@@ -16,7 +16,6 @@ use tokio::time::timeout;
 use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 
 use crate::config::{self, Config, Http2, Startup};
-use crate::evidence::{Evidence, Report};
 use crate::gateway::record::{ACCESS_LABELS, AccessLog, LineFormat, Outcome};
 use crate::gateway::refusal::Reason;
 use crate::gateway::{DENY_LIST, Disk, Fault, Policy, Shared};
@@ -237,7 +236,7 @@ fn labels(policy: &Policy) -> Labels {
         upstream_errors: &Fault::LABELS,
         odd_cookies: &OddReason::LABELS,
         proxy_faults: &ProxyFault::LABELS,
-        reports: &Report::LABELS,
+        reports: &crate::evidence::Report::LABELS,
         routes: policy.routes.labels().map(ToString::to_string).collect(),
         throttle_rules: std::iter::once(DENY_LIST)
             .chain(policy.throttle.iter().map(|rule| &*rule.name))
@@ -315,35 +314,25 @@ fn sources(
     cores: Vec<Handle>,
     certificates: Vec<Certificates>,
 ) -> admin::Sources {
-    let (lanes, budget) = (Arc::clone(&shared.lanes), Arc::clone(&shared.budget));
-    let disk = Arc::clone(&shared.disk);
-    let policy = Arc::clone(&shared.policy);
+    let (shared, told) = (shared.clone(), shared.clone());
     let gauges = move || {
-        let counts = lanes.counts();
+        let counts = shared.lanes.counts();
         Gauges {
             lanes: counts.lanes,
             holders: usize::try_from(counts.holding).unwrap_or(usize::MAX),
             waiters: counts.waiting,
             connections: cores.iter().map(Handle::connections).sum(),
-            buffer_memory: budget.used(),
-            spool: disk.used(),
-            throttle_clients: policy.load().throttle.clients(),
+            buffer_memory: shared.budget.used(),
+            spool: shared.disk.used(),
+            throttle_clients: shared.policy.load().throttle.clients(),
             certificate_expiry: earliest_end(&certificates),
         }
     };
-    let (evidence, current) = (Arc::clone(&shared.evidence), Arc::clone(&shared.policy));
     admin::Sources {
         ready: Box::new(|| admin::Readiness::Ready),
-        evidence: Box::new(move || told(&evidence, &current.load())),
+        evidence: Box::new(move || told.policy.load().evidence(&told.evidence)),
         metrics: Box::new(move || metrics.encode(gauges())),
     }
-}
-
-/// The evidence of this moment, as JSON.
-fn told(evidence: &Evidence, policy: &Policy) -> String {
-    let demoted: Vec<_> = policy.routes.demoted().collect();
-    let snapshot = evidence.snapshot(policy.asks(), policy.routes.observes(), &demoted);
-    serde_json::to_string(&snapshot).expect("numbers and text are JSON")
 }
 
 /// How a listener receives its clients.

@@ -13,7 +13,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 
 use crate::config::Config;
-use crate::gateway::{OnReadWrote, Policy};
+use crate::gateway::OnReadWrote;
 use crate::lane::{Limits, OnFull, OnHoldLimit};
 use crate::route::{
     Access, Explanation, Mode, OnClientGone, Origin, Outcome, Reads, Release, Terms,
@@ -151,8 +151,10 @@ fn routes(text: &mut String, explanation: &Explanation<'_>) {
 
 /// Whether the running Onelane takes a `read` for a write, once one has written.
 fn may_be_demoted(config: &Config, terms: &Terms) -> bool {
-    let Policy { on_read_wrote, .. } = &config.policy;
-    config.policy.asks() && *on_read_wrote == OnReadWrote::Write && terms.mode == Mode::Enforce
+    let application = &config.policy.application;
+    application.is_asked()
+        && application.on_read_wrote == OnReadWrote::Write
+        && terms.mode == Mode::Enforce
 }
 
 fn access(terms: &Terms) -> String {

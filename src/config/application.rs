@@ -7,15 +7,7 @@ use http::HeaderValue;
 
 use super::defaults;
 use super::reader::{Keys, Section, Value};
-use crate::gateway::{OnReadWrote, Reports};
-
-/// What `application:` says.
-#[derive(Debug)]
-pub(super) struct Application {
-    pub(super) secret: Option<HeaderValue>,
-    pub(super) reports: Reports,
-    pub(super) on_read_wrote: OnReadWrote,
-}
+use crate::gateway::{Application, OnReadWrote, Reports};
 
 /// `application`: `{secret, report, on_read_wrote}`.
 pub(super) fn read(top: &Section<'_>) -> Application {
@@ -36,8 +28,7 @@ pub(super) fn read(top: &Section<'_>) -> Application {
     application.on_read_wrote = section
         .read("on_read_wrote", |value| value.choice(ON_READ_WROTE))
         .unwrap_or(defaults::ON_READ_WROTE);
-    let heard = application.reports == Reports::On && application.secret.is_some();
-    if let (Some(idle), false) = (section.get("on_read_wrote"), heard)
+    if let (Some(idle), false) = (section.get("on_read_wrote"), application.is_asked())
         && application.on_read_wrote != defaults::ON_READ_WROTE
     {
         idle.warn(

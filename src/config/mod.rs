@@ -270,7 +270,6 @@ fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
     let routes = routes::read(top, &terms, &session, startup.upstream.response_timeout);
     let client = client::read(top);
     listen::warn_of_strangers(top, &startup.listen, &client);
-    let application = application::read(top);
     let policy = Policy {
         throttle: throttle::read(top, &routes, max_waiting),
         routes,
@@ -285,9 +284,7 @@ fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
         },
         body_size: limits.body_size,
         body_pace: limits.body_pace,
-        application_secret: application.secret,
-        reports: application.reports,
-        on_read_wrote: application.on_read_wrote,
+        application: application::read(top),
         server_timing: match top.read("server_timing", Value::truth) {
             Some(true) => ServerTiming::Show,
             Some(false) => ServerTiming::Hide,

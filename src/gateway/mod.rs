@@ -42,7 +42,7 @@ pub use account::Fault;
 pub use alarm::Presence;
 pub use bound::Bound;
 pub use pipe::{ClientBody, Cut};
-pub use policy::{Buffers, HeadBounds, OnReadWrote, Policy, Reports, ServerTiming};
+pub use policy::{Application, Buffers, HeadBounds, OnReadWrote, Policy, Reports, ServerTiming};
 pub use reply::{Answers, NoAnswer};
 pub use spool::Disk;
 pub use throttle::DENY_LIST;

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use http::HeaderValue;
+
 use crate::client;
+use crate::evidence::Evidence;
 use crate::gateway::refusal::{Reason, RefusalPage};
 use crate::pace::Pace;
 use crate::route::RouteTable;
@@ -33,23 +36,41 @@ pub struct Policy {
     pub body_size: Option<u64>,
     /// How fast a request body has to come.
     pub body_pace: Pace,
-    /// The secret that lets the application trust `X-Onelane-Access`.
-    pub application_secret: Option<http::HeaderValue>,
-    /// Whether it is asked what each request did to its session; without a secret it is not.
-    pub reports: Reports,
-    /// What a `read` route does that changed a session.
-    pub on_read_wrote: OnReadWrote,
+    /// What is said to the application, and asked of it.
+    pub application: Application,
     /// Whether responses that waited carry `Server-Timing`.
     pub server_timing: ServerTiming,
     /// Status codes and pages that differ from the built-in ones.
     pub refusals: HashMap<Reason, RefusalPage>,
 }
 
-impl Policy {
-    /// Whether requests with a session, on enforced routes, are asked about.
+/// What is said to the application, and asked of it (`application:` in the configuration).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// The secret that lets it trust `X-Onelane-Access`.
+    pub secret: Option<HeaderValue>,
+    /// Whether it is asked what each request did to its session; without a secret it is not.
+    pub reports: Reports,
+    /// What becomes of a `read` route whose request changed its session.
+    pub on_read_wrote: OnReadWrote,
+}
+
+impl Application {
+    /// Whether it is asked about requests with a session, on enforced routes.
     #[must_use]
-    pub fn asks(&self) -> bool {
-        self.reports == Reports::On && self.application_secret.is_some()
+    pub fn is_asked(&self) -> bool {
+        self.reports == Reports::On && self.secret.is_some()
+    }
+}
+
+impl Policy {
+    /// The evidence of this moment under this policy, as JSON.
+    #[must_use]
+    pub fn evidence(&self, evidence: &Evidence) -> String {
+        let demoted: Vec<_> = self.routes.demoted().collect();
+        let (asks, observes) = (self.application.is_asked(), self.routes.observes());
+        let snapshot = evidence.snapshot(asks, observes, &demoted);
+        serde_json::to_string(&snapshot).expect("numbers and text are JSON")
     }
 }
 

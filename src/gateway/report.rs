@@ -42,11 +42,12 @@ impl Visit<'_> {
     /// Keeps what the evidence needs of a request that is about to be sent, if somebody will see what it does.
     pub(super) fn witness(&mut self, head: &request::Parts) {
         let enforced = self.terms.mode == Mode::Enforce;
-        let asked = if enforced && self.policy.asks() && self.notes.session.is_some() {
-            Asked::Wrote
-        } else {
-            Asked::Nothing
-        };
+        let asked =
+            if enforced && self.policy.application.is_asked() && self.notes.session.is_some() {
+                Asked::Wrote
+            } else {
+                Asked::Nothing
+            };
         let arrival = self.entry.arrival();
         if asked == Asked::Wrote || arrival.is_some() {
             self.notes.witnessed = Some(Witnessed {
@@ -119,7 +120,7 @@ impl Visit<'_> {
 
     /// A `read` wrote: what it wrote may be lost, and the next requests of its route must not be taken for reads.
     fn read_wrote(&self) {
-        let demoted = match self.policy.on_read_wrote {
+        let demoted = match self.policy.application.on_read_wrote {
             OnReadWrote::Warn => Demoted::Before,
             OnReadWrote::Write => self.policy.routes.demote(self.place),
         };
@@ -127,7 +128,7 @@ impl Visit<'_> {
         if demoted == Demoted::Before && !self.gateway.warnings.read_wrote.may(now()) {
             return;
         }
-        let consequence = match self.policy.on_read_wrote {
+        let consequence = match self.policy.application.on_read_wrote {
             OnReadWrote::Warn => "its writes may be lost: write access: write for it",
             OnReadWrote::Write => {
                 "it counts as write until the next start: write access: write for it"

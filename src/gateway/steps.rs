@@ -69,7 +69,7 @@ impl<'g> Visit<'g> {
             scheme: self.client.scheme,
             request_id: &self.request_id,
             access: (self.terms.mode == Mode::Enforce).then_some(self.terms.access),
-            secret: self.policy.application_secret.as_ref(),
+            secret: self.policy.application.secret.as_ref(),
             asked: self.asked(),
             upgrade: switch.map(|switch| &switch.protocol),
         };

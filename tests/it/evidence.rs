@@ -298,7 +298,8 @@ fn advise_proposes_what_was_reported_often_enough_and_never_wrote() {
         "- { path: \"/list\", methods: [GET], access: read }\n",
         "- { path: \"/orders/*\", methods: [GET], access: read }\n",
         "# 20 reports, none wrote",
-        "# WROTE 1 times in 1 reports, 1 times as a read or none, by route \"/write/**\"\n",
+        "# WROTE: 1 of 1 reports, 1 of them as read or none, by route \"/write/**\"\n",
+        "# Route \"/write/**\" is no write, and wrote (requests: 1): it counts as write until the next start.",
     ] {
         assert!(printed.contains(expected), "{expected}: {printed}");
     }

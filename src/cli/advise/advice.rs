@@ -1,6 +1,6 @@
 //! From evidence to routes: what may be `read`, what takes no lock, what wrote although it was no write.
 //!
-//! Guarantees: pure; a path is proposed for `read` only after enough reports of which none wrote, for `none` only after
+//! Guarantees: pure; a path is proposed for `read` only after enough reports of which none wrote and few said nothing, for `none` only after
 //! enough overlaps and where no companion reports; a route with `*` is proposed only together with exceptions for the
 //! known paths that it would also match and that are not as harmless, or not at all; routes for a single path come first.
 //! Does not do: print; trust the evidence to be text that may be printed.
@@ -8,7 +8,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::evidence::{Counts, PathEvidence, Snapshot, overlap};
+use crate::evidence::{Counts, PathEvidence, RouteEvidence, Snapshot, overlap};
 use crate::route::Access;
 
 /// How much evidence is enough.
@@ -35,7 +35,9 @@ pub(super) struct Advice {
     /// What is not proposed although there is enough evidence: it would also match the other page.
     pub(super) withheld: Vec<(Name, Name)>,
     /// What has reports, none of which wrote, and not enough of them.
-    pub(super) growing: Vec<(Name, u64)>,
+    pub(super) growing: Vec<(Name, Counts)>,
+    /// The routes that are `read` or `none`, and wrote.
+    pub(super) wrong: Vec<RouteEvidence>,
 }
 
 /// A route to paste.
@@ -130,6 +132,7 @@ impl Advice {
             routes: Vec::new(),
             withheld: Vec::new(),
             growing: Vec::new(),
+            wrong: wrong(snapshot),
         };
         let mut by_cost: Vec<_> = pages.iter().collect();
         by_cost.sort_by_key(|(_, page)| Reverse(page.counts.cost()));
@@ -163,7 +166,7 @@ impl Advice {
             (Verdict::Reads, Access::Write) => (Access::Read, Why::NeverWrote),
             (Verdict::Lockless, Access::Write | Access::Read) => (Access::None, Why::Overlapped),
             (Verdict::Serial, Access::Write) if wrote == 0 && unchanged > 0 => {
-                self.growing.push((name.clone(), unchanged));
+                self.growing.push((name.clone(), page.counts));
                 return;
             }
             _ => return,
@@ -285,6 +288,11 @@ fn pages(paths: &[PathEvidence]) -> BTreeMap<Name, Page> {
     pages
 }
 
+fn wrong(snapshot: &Snapshot) -> Vec<RouteEvidence> {
+    let wrong = |route: &&RouteEvidence| route.counts.undeclared > 0;
+    snapshot.routes.iter().filter(wrong).cloned().collect()
+}
+
 /// Requests that are to change something overlap only where nothing is locked.
 fn locking(pages: &BTreeMap<Name, Page>) -> Locking {
     let mut unsafe_ones = Counts::default();
@@ -302,7 +310,8 @@ fn locking(pages: &BTreeMap<Name, Page>) -> Locking {
 
 fn verdict(counts: &Counts, locking: Locking, enough: Enough) -> Verdict {
     let reports = counts.wrote + counts.unchanged;
-    if counts.wrote == 0 && counts.unchanged >= enough.reports {
+    let known = counts.silent.saturating_mul(MOSTLY) <= counts.unchanged;
+    if counts.wrote == 0 && counts.unchanged >= enough.reports && known {
         Verdict::Reads
     } else if reports == 0
         && locking == Locking::Locks
@@ -317,6 +326,9 @@ fn verdict(counts: &Counts, locking: Locking, enough: Enough) -> Verdict {
 
 /// Overlaps of requests that are to change something, from which on the application is taken to lock nothing.
 const TELLING: u64 = 20;
+
+/// A page says nothing once in so many reports at most: one that answers early now and then may write just then.
+const MOSTLY: u64 = 10;
 
 /// A route that needs more exceptions is none.
 const EXCEPTIONS: usize = 5;

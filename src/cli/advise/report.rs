@@ -49,17 +49,35 @@ impl Display for Advice {
 
 impl Advice {
     fn comments(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for route in &self.wrong {
+            let consequence = if route.demoted {
+                "it counts as write until the next start"
+            } else {
+                "what it writes may be lost"
+            };
+            writeln!(
+                f,
+                "# Route {} is no write, and wrote (requests: {}): {consequence}.",
+                quoted(&route.route),
+                route.counts.undeclared
+            )?;
+        }
         for (page, other) in &self.withheld {
             writeln!(
                 f,
                 "# Not proposed: {page}. It would also match {other}, which may write."
             )?;
         }
-        for (page, unchanged) in self.growing.iter().take(SHOWN) {
+        for (page, counts) in self.growing.iter().take(SHOWN) {
+            let (reports, wanted) = (counts.unchanged, self.enough.reports);
+            let missing = if reports < wanted {
+                format!("{} more are wanted", wanted - reports)
+            } else {
+                format!("but of {} requests it was not said", counts.silent)
+            };
             writeln!(
                 f,
-                "# Not enough yet: {page} has {unchanged} reports, none wrote; {} more are wanted.",
-                self.enough.reports.saturating_sub(*unchanged)
+                "# Not enough yet: {page} has {reports} reports, none wrote; {missing}."
             )?;
         }
         if self.growing.len() > SHOWN {
@@ -119,7 +137,7 @@ fn reason(route: &Proposal) -> String {
     let labels = labels.join(", ");
     match &route.why {
         Why::Wrote => format!(
-            "WROTE {wrote} times in {} reports, {undeclared} times as a read or none, by route {labels}",
+            "WROTE: {wrote} of {} reports, {undeclared} of them as read or none, by route {labels}",
             wrote + unchanged
         ),
         Why::Except(pattern) => format!(
@@ -127,7 +145,9 @@ fn reason(route: &Proposal) -> String {
             route.access.label()
         ),
         Why::NeverWrote if silent > 0 => {
-            format!("{unchanged} reports, none wrote; {silent} times it was not said; {spent}")
+            format!(
+                "{unchanged} reports, none wrote; of {silent} requests it was not said; {spent}"
+            )
         }
         Why::NeverWrote => format!("{unchanged} reports, none wrote; {spent}"),
         Why::Overlapped => {

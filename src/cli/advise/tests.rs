@@ -84,6 +84,36 @@ fn read_is_proposed_from_the_200th_report_on_if_none_wrote() {
 }
 
 #[test]
+fn a_page_that_often_says_nothing_is_not_proposed() {
+    for (silent, proposed) in [(20, 1), (21, 0)] {
+        let counts = Counts {
+            silent,
+            ..reports(200, 0)
+        };
+        let evidence = snapshot(vec![path("GET", "/a", "write", counts)]);
+        let (printed, routes) = advised(&evidence);
+        assert_eq!(routes.len(), proposed, "{printed}");
+        let said = printed.contains("but of 21 requests it was not said");
+        assert_eq!(said, proposed == 0, "{printed}");
+    }
+}
+
+#[test]
+fn routes_that_are_no_write_and_wrote_are_named() {
+    for (demoted, expected) in [
+        (true, "it counts as write until the next start"),
+        (false, "what it writes may be lost"),
+    ] {
+        let mut evidence = snapshot(Vec::new());
+        evidence.routes[0].demoted = demoted;
+        evidence.routes[0].counts.undeclared = 4;
+        let (printed, _) = advised(&evidence);
+        let line = format!("# Route \"default\" is no write, and wrote (requests: 4): {expected}.");
+        assert!(printed.contains(&line), "{printed}");
+    }
+}
+
+#[test]
 fn what_is_read_already_is_not_proposed_again() {
     let evidence = snapshot(vec![
         path("GET", "/a", "read", reports(500, 0)),
@@ -121,10 +151,7 @@ fn a_read_that_wrote_is_a_write_before_everything_else() {
     let first = r#"{ path: "/reports/save", methods: [GET], access: write }"#;
     assert_eq!(routes[0], first, "{printed}");
     assert_eq!(routes.len(), 2);
-    assert!(
-        printed.contains("WROTE 3 times in 400 reports"),
-        "{printed}"
-    );
+    assert!(printed.contains("WROTE: 3 of 400 reports"), "{printed}");
 }
 
 #[test]

@@ -229,24 +229,32 @@ fn a_variable_is_a_value_of_any_type() {
 #[test]
 fn a_variable_of_digits_is_text_where_text_is_wanted() {
     let config = with("application: { secret: \"${DIGITS}\" }").unwrap();
-    assert_eq!(config.policy.application_secret.unwrap(), "0123");
+    assert_eq!(config.policy.application.secret.unwrap(), "0123");
     assert_eq!(
         with("application: { secret: \"${NONE:-}\" }")
             .unwrap()
             .policy
-            .application_secret,
+            .application
+            .secret,
         None
     );
 }
 
 #[test]
 fn the_application_is_asked_unless_it_is_not_to_be() {
-    let policy = |text: &str| config(&format!("application: {{ {text} }}")).policy;
+    let policy = |text: &str| {
+        config(&format!("application: {{ {text} }}"))
+            .policy
+            .application
+    };
     let usual = policy("secret: s");
-    assert!(usual.asks());
+    assert!(usual.is_asked());
     assert_eq!(usual.on_read_wrote, OnReadWrote::Write);
-    assert!(!policy("secret: s, report: false").asks());
-    assert!(!policy("report: true").asks(), "nobody could be believed");
+    assert!(!policy("secret: s, report: false").is_asked());
+    assert!(
+        !policy("report: true").is_asked(),
+        "nobody could be believed"
+    );
     let warned = policy("secret: s, on_read_wrote: warn").on_read_wrote;
     assert_eq!(warned, OnReadWrote::Warn);
     let mistake = suggestion("application: { on_read_wrote: wrte }");
