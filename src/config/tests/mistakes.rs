@@ -311,12 +311,8 @@ fn their_keys_are_refused_as_such() {
     for text in [
         "upstreams: []",
         "affinity: { cookie: A }",
-        "session: { preset: sitecore }",
-        "session: { preset: laravel }",
-        "session: { preset: classic-asp }",
         "session: { preset: php, without_session: by_client }",
         "session: { preset: php, by_client_window: 2s }",
-        "session: { keys: [{ cookie: a, lane: shared }] }",
         "queue: { admission: estimate }",
         "application: { on_read_wrote: warn }",
         "admin: { token: abc }",

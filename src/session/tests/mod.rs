@@ -67,6 +67,7 @@ fn preset(preset: Preset) -> Sessions {
 fn source(place: Place) -> Source {
     Source {
         label: Arc::from("test"),
+        lane: LaneName::default(),
         place,
         transforms: Vec::new(),
         pattern: IdPattern::Any,
