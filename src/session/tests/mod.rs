@@ -5,7 +5,9 @@
 
 mod cookies;
 mod keys;
+mod lanes;
 mod paths;
+mod presets;
 mod removing;
 mod urls;
 
