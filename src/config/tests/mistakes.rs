@@ -275,6 +275,53 @@ fn patterns_that_cannot_be_used_are_refused() {
 }
 
 #[test]
+fn lanes_and_cookies_that_a_session_cannot_have_are_refused() {
+    for (text, expected) in [
+        ("session: { preset: rails }", "names its own cookie"),
+        (
+            "session: { preset: aspnet, shared: true }",
+            "only Sitecore is known",
+        ),
+        (
+            "session: { keys: [{ cookie: a }], shared: false }",
+            "only Sitecore is known",
+        ),
+        (
+            "session: { keys: [{ cookie: a, lane: shared }] }",
+            "no key has the lane session",
+        ),
+        (
+            "session: { keys: [{ cookie: a }, { cookie: b, lane: b }, { cookie: c, lane: c }, { cookie: d, lane: d }, { cookie: e, lane: e }] }",
+            "5 lanes",
+        ),
+        (
+            "session: { keys: [{ cookie: a }, { cookie: b, lane: 'a b' }] }",
+            "not a lane's name",
+        ),
+    ] {
+        let error = error(text);
+        assert!(error.problem.contains(expected), "{text}: {error}");
+        assert!(error.suggestion.is_some(), "{text}");
+    }
+}
+
+#[test]
+fn a_misspelt_preset_has_a_suggestion() {
+    for (text, meant) in [
+        ("sitecor", "sitecore"),
+        ("classicasp", "classic-asp"),
+        ("wocommerce", "woocommerce"),
+        ("asp.net", "aspnet"),
+    ] {
+        let suggestion = suggestion(&format!("session: {{ preset: {text} }}"));
+        assert!(
+            suggestion.starts_with(&format!("did you mean {meant}?")),
+            "{suggestion}"
+        );
+    }
+}
+
+#[test]
 fn secrets_are_never_shown() {
     for text in [
         "application: { secret: \"hunter2\\n\" }",
@@ -311,12 +358,8 @@ fn their_keys_are_refused_as_such() {
     for text in [
         "upstreams: []",
         "affinity: { cookie: A }",
-        "session: { preset: sitecore }",
-        "session: { preset: laravel }",
-        "session: { preset: classic-asp }",
         "session: { preset: php, without_session: by_client }",
         "session: { preset: php, by_client_window: 2s }",
-        "session: { keys: [{ cookie: a, lane: shared }] }",
         "queue: { admission: estimate }",
         "admin: { token: abc }",
         "store: redis",
