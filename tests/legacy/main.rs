@@ -6,8 +6,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod applications;
+mod django;
 mod http; // a small client with a cookie
+mod load; // many requests of one session at once
+mod node;
 mod onelane; // Onelane as its users run it, in a process of its own
+mod php;
 mod process; // programs that are ended with their value
 
 /// The command line's program really starts in front of an application.
