@@ -12,6 +12,7 @@ mod load; // many requests of one session at once
 mod node;
 mod onelane; // Onelane as its users run it, in a process of its own
 mod php;
+mod php_companion;
 mod process; // programs that are ended with their value
 
 /// The command line's program really starts in front of an application.

@@ -19,6 +19,9 @@ function add(): void
 }
 
 $case = $_GET['case'];
+if ($case === 'environment') {
+    exit(json_encode($_SERVER + $_ENV));
+}
 if ($case === 'own-store') {
     session_set_save_handler(new OwnStore());
 }
