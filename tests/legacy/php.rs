@@ -8,6 +8,7 @@ use std::thread;
 use crate::applications::php::{Options, Sessions, start};
 use crate::applications::{Application, Page};
 use crate::load::{Outcome, at_once, counter, increments, onelane};
+use crate::onelane::Onelane;
 
 const ALL_KEPT: Outcome = Outcome {
     lost: 0,
@@ -77,6 +78,23 @@ fn done_before_somebody_else(application: &Application, address: SocketAddr) -> 
         other.get(&application.page(Page::Write, 0)).unwrap();
         done.load(Ordering::SeqCst)
     })
+}
+
+#[test]
+fn pages_that_go_on_after_their_response_lose_nothing_with_a_grace_and_without_it_they_do() {
+    let application = start(Sessions::Redis, Options::default()).unwrap();
+    let stored = |release: &str| {
+        let yaml = application.yaml.to_owned() + release;
+        let onelane = Onelane::start(application.address, &yaml).unwrap();
+        let mut user = application.user(onelane.address()).unwrap();
+        let page = "/cases.php?case=finished";
+        at_once(&user, onelane.address(), page, 20).unwrap();
+        // A write, which waits for the last of them; a read would not.
+        let last = user.get(&application.page(Page::Write, 0)).unwrap();
+        last.body.parse::<usize>().unwrap()
+    };
+    assert_eq!(stored("release: { after: body, grace: 150ms }\n"), 22);
+    assert!(stored("") <= 12);
 }
 
 /// PHP keeps the old session for requests that are under way with the old id, so both are counted.

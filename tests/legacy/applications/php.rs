@@ -176,7 +176,7 @@ php_value[session.save_path] = unix://{at}/redis.sock
         let prepend = prepend.display();
         write!(
             pool,
-            "php_value[auto_prepend_file] = {prepend}\nenv[ONELANE_APP_SECRET] = {secret}\n"
+            "php_admin_value[auto_prepend_file] = {prepend}\nenv[ONELANE_APP_SECRET] = {secret}\n"
         )
         .map_err(io::Error::other)?;
     }

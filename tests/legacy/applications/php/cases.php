@@ -68,6 +68,13 @@ switch ($case) {
         flush();
         add();
         break;
+    case 'finished': // the response has ended, the page goes on
+        $counter = $_SESSION['counter'] ?? 0;
+        echo 'finished';
+        fastcgi_finish_request();
+        usleep(20000);
+        $_SESSION['counter'] = $counter + 1;
+        exit;
     case 'destroyed':
         session_destroy();
         break;
