@@ -5,7 +5,9 @@
 
 mod cookies;
 mod keys;
+mod lanes;
 mod paths;
+mod presets;
 mod removing;
 mod urls;
 
@@ -67,6 +69,7 @@ fn preset(preset: Preset) -> Sessions {
 fn source(place: Place) -> Source {
     Source {
         label: Arc::from("test"),
+        lane: LaneName::default(),
         place,
         transforms: Vec::new(),
         pattern: IdPattern::Any,
