@@ -64,7 +64,7 @@ fn spell(page: Page) -> &'static str {
 /// Debian's own, which sees Debian's packages, whatever else is on the PATH.
 const PYTHON: &str = "/usr/bin/python3";
 
-const YAML: &str = "session: { keys: [{ cookie: sessionid, pattern: '[a-z0-9]{32}' }] }
+const YAML: &str = "session: { preset: django }
 routes:
 - { path: /read, access: read }
 - { path: /none, access: none }

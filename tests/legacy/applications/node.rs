@@ -81,12 +81,7 @@ fn spell(page: Page) -> &'static str {
     }
 }
 
-/// `s%3A<id>.<signature>`; the id alone is the session.
-const YAML: &str = "session:
-  keys:
-  - cookie: connect.sid
-    transform: [percent_decode, { strip_prefix: 's:' }, { cut_before: '.' }]
-    pattern: '[A-Za-z0-9_-]{32}'
+const YAML: &str = "session: { preset: express }
 routes:
 - { path: /read, access: read }
 - { path: /none, access: none }
