@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::applications::php::{Options, Sessions, start};
 use crate::applications::{Application, Page};
@@ -106,17 +107,36 @@ fn a_login_during_a_burst_loses_nothing() {
     application.reset().unwrap();
     let mut before = application.user(address).unwrap();
     let mut after = before.clone();
-    let write = application.page(Page::Write, 20);
+    let write = application.page(Page::Write, 30);
+    let slow = application.page(Page::Write, 500);
+    let until = |metric: &str, count: f64| {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while onelane.metric(metric, "").unwrap() < count {
+            assert!(Instant::now() < deadline, "{metric} {count}");
+            thread::park_timeout(Duration::from_millis(1));
+        }
+    };
     let kept = thread::scope(|scope| {
-        let burst = scope.spawn(|| at_once(&before, address, &write, 10).unwrap());
-        let kept = after.get(&application.page(Page::Login, 20)).unwrap().body;
-        assert_ne!(before.cookies(), after.cookies(), "another id");
-        at_once(&after, address, &write, 10).unwrap();
-        burst.join().unwrap();
-        kept.parse::<usize>().unwrap()
+        let first = scope.spawn(|| before.clone().get(&slow).unwrap());
+        until("onelane_holders", 1.0);
+        let burst = || at_once(&before, address, &write, 5).unwrap();
+        let earlier = scope.spawn(burst);
+        until("onelane_waiters", 5.0);
+        let login = scope.spawn(|| {
+            let kept = after.get(&application.page(Page::Login, 0)).unwrap().body;
+            assert_ne!(before.cookies(), after.cookies(), "another id");
+            at_once(&after, address, &write, 10).unwrap();
+            kept.parse::<usize>().unwrap()
+        });
+        until("onelane_waiters", 6.0);
+        let later = scope.spawn(burst); // with the old id, behind the login
+        for browsers in [earlier, later] {
+            browsers.join().unwrap();
+        }
+        assert_eq!(first.join().unwrap().status, 200);
+        login.join().unwrap()
     });
-    let (old, new) = (&mut before, &mut after);
-    let old = counter(&application, old).unwrap();
-    let new = counter(&application, new).unwrap();
-    assert_eq!((old, new - kept), (11, 10));
+    let old = counter(&application, &mut before).unwrap();
+    let new = counter(&application, &mut after).unwrap();
+    assert_eq!((old, new - kept), (12, 10));
 }
