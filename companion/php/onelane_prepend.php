@@ -17,7 +17,7 @@
  * headers cannot be added later. flush() after ob_flush() works as before.
  *
  * `X-Onelane-Access: none` changes nothing: a page that opens its session all the same gets it.
- * Written for PHP 7.1 and later.
+ * Written for PHP 7.1 and later; tried on 8.2.
  */
 
 namespace Onelane;
