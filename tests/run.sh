@@ -9,14 +9,23 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 step() { printf '\n== %s\n' "$*"; }
 
 # What each program is needed for: curl and gcc for Rust itself, nginx and python3 as real applications, nginx and haproxy
-# as those that malformed requests are compared with.
+# as those that malformed requests are compared with; node, npm and Redis as real applications.
 declare -A package=([curl]=curl [gcc]=gcc [haproxy]=haproxy [nginx]=nginx-light [python3]=python3)
+package+=([node]=nodejs [npm]=npm [redis-server]=redis-server)
+# What is no program, or one with a version in its name: PHP and Django, as real applications.
+declare -A package_of_file=(
+  [/usr/sbin/php-fpm*]=php-fpm [/usr/lib/php/*/redis.so]=php-redis [/usr/lib/php/*/apcu.so]=php-apcu
+  [/usr/lib/python3/dist-packages/django]=python3-django [/usr/lib/python3/dist-packages/gunicorn]=python3-gunicorn
+)
 
 install_missing() {
-  local missing=() program
+  local missing=() program file
   PATH="$PATH:/usr/sbin:/usr/local/sbin" # where nginx is, and ordinary users do not look
   for program in "${!package[@]}"; do
     command -v "$program" >/dev/null || missing+=("${package[$program]}")
+  done
+  for file in "${!package_of_file[@]}"; do
+    compgen -G "$file" >/dev/null || missing+=("${package_of_file[$file]}")
   done
   ((${#missing[@]})) || return 0
   if [[ $(id -u) -ne 0 ]]; then

@@ -3,12 +3,19 @@
 //! Each application is installed from Debian's packages and not changed for Onelane's sake. Guarantees: a missing part
 //! fails the tests and names the command that installs it.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod applications;
+mod django;
 mod http; // a small client with a cookie
+mod load; // many requests of one session at once
+mod node;
 mod onelane; // Onelane as its users run it, in a process of its own
+mod pages;
+mod php;
+mod php_companion;
 mod process; // programs that are ended with their value
+mod stacks;
 
 /// The command line's program really starts in front of an application.
 #[test]

@@ -14,6 +14,10 @@
 //!
 //! Guarantees: an application serves when its value is given out, and ends when that is dropped.
 
+pub(crate) mod django;
+pub(crate) mod node;
+pub(crate) mod php;
+
 use std::io;
 use std::net::SocketAddr;
 
@@ -54,6 +58,7 @@ pub(crate) struct Application {
     /// The paths of its pages.
     pub(crate) spell: fn(Page) -> &'static str,
     /// What has to live as long as it: processes, directories.
+    #[expect(dead_code, reason = "kept only to be dropped")]
     pub(crate) parts: Vec<Part>,
 }
 
