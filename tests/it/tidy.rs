@@ -46,7 +46,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "upstream", "tls", "metrics", "memory", "pace", "shutdown",
         ],
     ),
-    ("cli", &["app", "config", "route", "session", "lane"]),
+    (
+        "cli",
+        &["app", "config", "route", "session", "lane", "upstream"],
+    ),
 ];
 
 /// Where the tests of a file begin, if they are in it.

@@ -309,8 +309,6 @@ fn a_long_value_is_shortened_to_a_line() {
 #[test]
 fn their_keys_are_refused_as_such() {
     for text in [
-        "upstreams: []",
-        "affinity: { cookie: A }",
         "session: { preset: sitecore }",
         "session: { preset: laravel }",
         "session: { preset: classic-asp }",

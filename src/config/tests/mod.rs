@@ -19,6 +19,7 @@ mod files;
 mod mistakes;
 mod terms;
 mod throttle;
+mod upstreams;
 mod values;
 
 fn no_environment(_: &str) -> Option<String> {
