@@ -4,7 +4,7 @@
 //! for caches, and cannot pull a client to another node while its session is being made elsewhere.
 //! Does not do: choose; `upstream` does.
 
-use http::header::SET_COOKIE;
+use http::header::{CACHE_CONTROL, SET_COOKIE};
 use http::{HeaderMap, Response};
 
 use super::Visit;
@@ -19,6 +19,9 @@ impl Visit<'_> {
     /// What a request says about its node, and how its client reached us; from the header as the application gets it, in
     /// which a trusted proxy's word is left.
     pub(super) fn wish(&self, headers: &HeaderMap) -> (Wish, Crossing) {
+        if !self.gateway.upstream.is_several() {
+            return (Wish::default(), Crossing::Clear);
+        }
         let session = self.notes.session.as_ref().map(SessionKey::digest);
         let wish = self.gateway.upstream.wish(headers, session);
         let crossing = match headers.get(X_FORWARDED_PROTO) {
@@ -38,6 +41,9 @@ impl Visit<'_> {
         response: &mut Response<B>,
     ) {
         let (upstream, warnings) = (&self.gateway.upstream, &self.gateway.warnings);
+        if !upstream.is_several() {
+            return;
+        }
         let headers = response.headers_mut();
         if !upstream.learn(connection, headers) && warnings.affinity_values.may(now()) {
             tracing::warn!(
@@ -55,10 +61,22 @@ impl Visit<'_> {
                 );
             }
         }
-        if (self.terms.access != Access::None || headers.contains_key(SET_COOKIE))
+        let may_make_session = self.terms.access != Access::None && !is_for_all(headers);
+        if (may_make_session || headers.contains_key(SET_COOKIE))
             && let Some(cookie) = upstream.set_cookie(connection, wish, crossing)
         {
             headers.append(SET_COOKIE, cookie);
         }
     }
+}
+
+/// Whether a response is meant for caches that many clients share: they would hand its cookies to all of them.
+fn is_for_all(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(CACHE_CONTROL).iter();
+    let mut directives = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    directives.any(|directive| {
+        let name = directive.split(|byte| *byte == b'=').next();
+        let name = name.unwrap_or_default().trim_ascii();
+        name.eq_ignore_ascii_case(b"public") || name.eq_ignore_ascii_case(b"s-maxage")
+    })
 }

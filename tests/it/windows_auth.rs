@@ -707,7 +707,7 @@ fn gateway_before(app: SocketAddr, metrics: &Metrics) -> Gateway {
         budget: Budget::new(config.startup.buffer_memory),
         disk: gateway::Disk::new(std::env::temp_dir(), config.startup.spool_disk),
         draining: Drain::new().listen(),
-        upstream: upstream::Nodes::new(config.startup.upstream, std::time::Instant::now()),
+        upstream: upstream::Nodes::new(config.startup.upstream, Instant::now()),
     };
     Gateway::new(shared, metrics.core(0), AccessLog::off())
 }
