@@ -140,7 +140,7 @@ pub(super) fn values<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<It
 pub(super) fn set_value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
     let lines = headers.get_all(SET_COOKIE).iter();
     let pairs = lines.filter_map(|line| line.as_bytes().split(|byte| *byte == b';').next());
-    pairs.filter_map(|pair| value_of(pair, name)).last()
+    pairs.filter_map(|pair| value_of(pair, name)).next_back()
 }
 
 fn value_of<'p>(pair: &'p [u8], name: &str) -> Option<&'p [u8]> {
@@ -160,13 +160,13 @@ const MOST_VALUES: usize = 256;
 mod tests {
     use super::*;
 
-    fn headers(name: http::HeaderName, lines: &[&str]) -> HeaderMap {
+    fn headers(name: &http::HeaderName, lines: &[&str]) -> HeaderMap {
         let line = |line: &&str| (name.clone(), line.parse().unwrap());
         lines.iter().map(line).collect()
     }
 
     fn found(lines: &[&str]) -> Vec<String> {
-        values(&headers(COOKIE, lines), "node")
+        values(&headers(&COOKIE, lines), "node")
             .map(|value| String::from_utf8_lossy(value).into_owned())
             .collect()
     }
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn of_what_a_response_sets_the_last_counts() {
         let set = |lines: &[&str]| {
-            let headers = headers(SET_COOKIE, lines);
+            let headers = headers(&SET_COOKIE, lines);
             set_value(&headers, "node").map(|value| String::from_utf8_lossy(value).into_owned())
         };
         assert_eq!(set(&["node=x; Path=/"]).as_deref(), Some("x"));

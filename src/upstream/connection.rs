@@ -158,7 +158,7 @@ where
     }
 
     /// Says which node it leads to.
-    pub(super) fn to_node(mut self, node: usize) -> Self {
+    pub(super) fn leading_to(mut self, node: usize) -> Self {
         self.node = node;
         self
     }

@@ -52,6 +52,11 @@ where
         Self { nodes, connections }
     }
 
+    /// Whether there is a choice at all.
+    pub fn is_several(&self) -> bool {
+        self.connections.len() > 1
+    }
+
     /// The settings of the node that a connection leads to.
     pub fn settings(&self, connection: &Connection<B>) -> &Settings {
         self.connections[connection.node()].settings()
@@ -93,7 +98,7 @@ where
 
     /// A client's own connection is in use again, and counts at its node.
     pub fn resume(&self, connection: &mut Connection<B>) {
-        if self.connections.len() > 1 {
+        if self.is_several() {
             let node = &self.nodes[connection.node()];
             connection.occupy(Some(InFlight::at(node)));
         }
@@ -176,7 +181,7 @@ where
     /// cookie cannot be one that names nodes, since it has too many values.
     #[must_use]
     pub fn learn(&self, connection: &Connection<B>, headers: &HeaderMap) -> bool {
-        self.connections.len() == 1 || self.nodes.learn(connection.node(), headers) == Lesson::Taken
+        self.nodes.learn(connection.node(), headers) == Lesson::Taken
     }
 
     /// As [`Upstream::give_back`], to the node of the connection.

@@ -167,7 +167,7 @@ where
     async fn attempt(&self, deadline: Instant) -> Result<Connection<B>, ConnectError> {
         self.make_room();
         let connection = connect::attempt(&self.shared, deadline).await?;
-        Ok(connection.to_node(self.node))
+        Ok(connection.leading_to(self.node))
     }
 
     /// Closes the idle connections if they have all the places: none of them would do.

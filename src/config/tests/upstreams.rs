@@ -28,6 +28,16 @@ fn nodes_have_names_and_the_keys_of_upstream() {
 }
 
 #[test]
+fn farm_yaml_is_a_farm() {
+    let text = include_str!("../../../config/farm.yaml");
+    let config = Config::parse(text, &|_| Some("secret".to_owned())).unwrap();
+    assert_eq!(config.warnings, []);
+    assert_eq!(config.startup.upstream.names(), ["web1", "web2"]);
+    let checked = |node: &crate::upstream::NodeSettings| node.health.is_some();
+    assert!(config.startup.upstream.nodes.iter().all(checked));
+}
+
+#[test]
 fn the_one_upstream_is_a_farm_of_one_without_a_name() {
     let farm = farm("upstream: http://app:81");
     assert_eq!(farm.nodes.len(), 1);
@@ -84,6 +94,15 @@ fn checks_are_a_path_or_more() {
     );
 }
 
+/// The only error is at `at`, says `problem`, and what to do.
+#[track_caller]
+fn refused(text: &str, at: &str, problem: &str) {
+    let error = error(text);
+    assert_eq!(error.at, at, "{text}");
+    assert!(error.problem.contains(problem), "{text}: {error}");
+    assert!(error.suggestion.is_some(), "{text}");
+}
+
 #[test]
 fn what_contradicts_itself_is_refused() {
     let node = |rest: &str| format!("upstreams: [{{ name: a, url: 'http://app:1' }}, {rest}]");
@@ -135,6 +154,14 @@ fn what_contradicts_itself_is_refused() {
             "upstreams[1].name",
             "not a name",
         ),
+    ] {
+        refused(&text, at, problem);
+    }
+}
+
+#[test]
+fn what_is_no_farm_is_refused() {
+    for (text, at, problem) in [
         ("upstreams: []".to_owned(), "upstreams", "an empty list"),
         (
             "upstreams: http://app:1".to_owned(),
@@ -163,10 +190,7 @@ fn what_contradicts_itself_is_refused() {
             "no such key",
         ),
     ] {
-        let error = error(&text);
-        assert_eq!(error.at, at, "{text}");
-        assert!(error.problem.contains(problem), "{text}: {error}");
-        assert!(error.suggestion.is_some(), "{text}");
+        refused(&text, at, problem);
     }
 }
 

@@ -133,6 +133,14 @@ fn a_response_that_makes_no_session_sets_no_cookie() {
     let routes = "routes: [{ path: '/static/**', access: none }]";
     let farm = Farm::start(2, "", routes);
     assert_eq!(given(&farm.call(&Request::get("/static/a.css"))), None);
+    for cached in ["public, max-age=60", "max-age=1, S-MaxAge=60"] {
+        let head = format!("HTTP/1.1 200 OK\r\nCache-Control: {cached}\r\n");
+        let answer = head + "Content-Length: 0\r\n\r\n";
+        for node in &farm.nodes {
+            node.on("/page", [Step::ReadBody, Step::Send(answer.clone().into())]);
+        }
+        assert_eq!(given(&farm.call(&Request::get("/page"))), None, "{cached}");
+    }
     let login = "HTTP/1.1 200 OK\r\nSet-Cookie: sid=new\r\nContent-Length: 0\r\n\r\n";
     for node in &farm.nodes {
         node.on("/static/login", [Step::ReadBody, Step::Send(login.into())]);

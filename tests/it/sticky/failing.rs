@@ -1,7 +1,7 @@
 //! Nodes that are gone: who moves, who does not, and who comes back.
 
 use super::*;
-use crate::support::{OnAccept, Reserved};
+use crate::support::{DEADLINE, OnAccept, Reserved};
 
 /// Two nodes, of which the first refuses connections until it is started.
 fn half_up(keys: &str) -> (Reserved, Upstream, Proxy) {
@@ -75,6 +75,35 @@ fn a_node_that_refused_is_passed_over_for_a_time() {
         let response = proxy.call(&of_session(&sid, Some(&cookie)));
         assert_eq!(response.text(), then, "{fail_timeout}");
     }
+}
+
+#[test]
+fn a_node_that_swallows_connections_is_left_after_a_moment() {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket
+        .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .unwrap();
+    socket.listen(0).unwrap();
+    let silent = socket.local_addr().unwrap().as_socket().unwrap();
+    let _queue = std::net::TcpStream::connect(silent).unwrap(); // nobody accepts it, and no more fit
+    let cookie = Farm::start(2, "", "").cookie_of(0);
+    let up = Upstream::start();
+    answers_its_name(&up, 1);
+    let proxy = Proxy::start(&configuration(&[silent, up.address()], "", ""));
+    let started = std::time::Instant::now();
+    let moved = proxy.call(&of_session("a", Some(&cookie)));
+    assert_eq!((moved.status, moved.text()), (200, "n1".to_owned()));
+    assert!(
+        started.elapsed() < DEADLINE,
+        "it did not wait for connect_timeout"
+    );
+    let metrics = proxy.metrics();
+    let healthy = |name| metrics.labelled("onelane_upstream_healthy", "upstream", name);
+    assert_eq!(
+        (healthy("n0"), healthy("n1")),
+        (0, 1),
+        "the next need not wait"
+    );
 }
 
 #[test]

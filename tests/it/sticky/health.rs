@@ -109,8 +109,8 @@ fn when_all_are_ill_each_session_is_at_its_own_and_readiness_says_so() {
         answers(&farm, number, 503);
         farm.until_healthy(number, false);
     }
-    for number in 0..2 {
-        let response = farm.call(&of_session("a", Some(&cookies[number])));
+    for (number, cookie) in cookies.iter().enumerate() {
+        let response = farm.call(&of_session("a", Some(cookie)));
         assert_eq!((response.status, response.text()), (200, name(number)));
     }
     assert_eq!(farm.lost(), 0);
