@@ -130,7 +130,7 @@ where
     ) -> Result<Connection<B>, ConnectError> {
         let time = self.connections[chosen.node].settings().connect_timeout;
         let deadline = now() + time;
-        let mut pause = PAUSE_MIN;
+        let (mut pause, mut tried) = (PAUSE_MIN, 0);
         loop {
             let node = chosen.node;
             let failure = match self.connections[node].attempt(deadline).await {
@@ -144,8 +144,10 @@ where
                 Err(failure) => failure,
             };
             self.nodes.failed(node, now(), &failure);
+            tried += 1;
             chosen = self.choose(wish, now());
-            if self.nodes.standing(chosen.node, now()) == Standing::Down {
+            let none_is_up = self.nodes.standing(chosen.node, now()) == Standing::Down;
+            if none_is_up || tried >= self.connections.len() {
                 if now() + pause >= deadline {
                     return Err(failure);
                 }

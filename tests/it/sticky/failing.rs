@@ -126,7 +126,7 @@ fn a_request_that_may_have_been_sent_goes_nowhere_else() {
     let response = farm.call(&of_session("a", Some(&cookie)));
     assert_eq!(response.status, 502);
     assert_eq!(farm.arrived(), [before[0] + 1, before[1]]);
-    farm.nodes[0].on_accept(OnAccept::Reset);
+    farm.nodes[0].on_accept(OnAccept::Close);
     farm.nodes[0].close_connections();
     let response = farm.call(&of_session("a", Some(&cookie)));
     assert_eq!(
