@@ -147,7 +147,7 @@ where
             tried += 1;
             chosen = self.choose(wish, now());
             let none_is_up = self.nodes.standing(chosen.node, now()) == Standing::Down;
-            if none_is_up || tried >= self.connections.len() {
+            if none_is_up || tried % self.connections.len() == 0 {
                 if now() + pause >= deadline {
                     return Err(failure);
                 }
