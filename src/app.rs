@@ -7,7 +7,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -124,18 +124,19 @@ impl Running {
             .transpose()?;
         let drain = Drain::new();
         let count = thread::available_parallelism().map_or(1, usize::from);
-        let metrics = Arc::new(Metrics::new(count, labels(&policy)));
+        let metrics = Arc::new(Metrics::new(count, labels(&startup, &policy)));
         let shared = share(&startup, policy, drain.listen());
         let (writer, log) = tracing_appender::non_blocking(io::stdout());
         let (cores, mut threads) = start_cores(&startup, &shared, &metrics, count, &writer)?;
         let certificates = certificates(&startup);
         let watch = watch(&certificates, metrics.core(0))?;
         let sources = sources(metrics, &shared, cores.clone(), certificates);
+        let nodes = Arc::clone(&shared.upstream);
         threads.push(start_edge(
             &startup,
             listeners,
             cores,
-            sources,
+            (sources, nodes),
             drain.listen(),
         )?);
         let (lanes, drain_timeout) = (shared.lanes, startup.drain_timeout);
@@ -192,7 +193,7 @@ fn share(startup: &Startup, policy: Policy, draining: Draining) -> Shared {
         budget: Budget::new(startup.buffer_memory),
         disk: Disk::new(std::env::temp_dir(), startup.spool_disk),
         draining,
-        upstream: upstream::Shared::new(startup.upstream.clone()),
+        upstream: upstream::Nodes::new(startup.upstream.clone(), Instant::now()),
         evidence: Arc::default(),
     }
 }
@@ -220,20 +221,14 @@ fn watch(certificates: &[Certificates], metrics: Arc<metrics::Core>) -> io::Resu
     Watch::start(certificates.to_vec(), pace, clock, count).map(Some)
 }
 
-/// When the first of the certificates ends, in seconds of Unix time.
-fn earliest_end(certificates: &[Certificates]) -> Option<u64> {
-    let ends = certificates.iter().map(Certificates::earliest_end);
-    let end = ends.min()?.duration_since(SystemTime::UNIX_EPOCH);
-    Some(end.map_or(0, |since| since.as_secs()))
-}
-
 /// The labels that the metrics, which know none of our types, are given.
-fn labels(policy: &Policy) -> Labels {
+fn labels(startup: &Startup, policy: &Policy) -> Labels {
     Labels {
         access: &ACCESS_LABELS,
         outcomes: &Outcome::LABELS,
         refusals: &Reason::LABELS,
         upstream_errors: &Fault::LABELS,
+        upstreams: startup.upstream.names(),
         odd_cookies: &OddReason::LABELS,
         proxy_faults: &ProxyFault::LABELS,
         reports: &crate::evidence::Report::LABELS,
@@ -314,7 +309,7 @@ fn sources(
     cores: Vec<Handle>,
     certificates: Vec<Certificates>,
 ) -> admin::Sources {
-    let (shared, told) = (shared.clone(), shared.clone());
+    let (shared, told, nodes) = (shared.clone(), shared.clone(), Arc::clone(&shared.upstream));
     let gauges = move || {
         let counts = shared.lanes.counts();
         Gauges {
@@ -325,11 +320,17 @@ fn sources(
             buffer_memory: shared.budget.used(),
             spool: shared.disk.used(),
             throttle_clients: shared.policy.load().throttle.clients(),
-            certificate_expiry: earliest_end(&certificates),
+            upstreams_healthy: shared.upstream.healthy(Instant::now()),
+            certificate_expiry: tls::earliest_end(&certificates),
         }
     };
     admin::Sources {
-        ready: Box::new(|| admin::Readiness::Ready),
+        ready: Box::new(move || {
+            if nodes.all_ill() {
+                return admin::Readiness::NotReady("the health checks of all upstreams fail");
+            }
+            admin::Readiness::Ready
+        }),
         evidence: Box::new(move || told.policy.load().evidence(&told.evidence)),
         metrics: Box::new(move || metrics.encode(gauges())),
     }
@@ -350,12 +351,12 @@ fn door(listener: &config::Listener) -> io::Result<server::Door> {
     })
 }
 
-/// Starts the thread of the acceptors and of the admin listener.
+/// Starts the thread of the acceptors, of the admin listener and of the health checks.
 fn start_edge(
     startup: &Startup,
     listeners: Listeners,
     cores: Vec<Handle>,
-    sources: admin::Sources,
+    (sources, nodes): (admin::Sources, Arc<upstream::Nodes>),
     draining: Draining,
 ) -> io::Result<JoinHandle<()>> {
     let limits = limits(startup);
@@ -384,7 +385,9 @@ fn start_edge(
                         admin::serve(listener, Arc::new(sources), draining.clone()).await;
                     }
                 };
-                futures_util::future::join(futures_util::future::join_all(data), admin).await;
+                let checks = upstream::check(&nodes, draining.closed());
+                futures_util::future::join3(futures_util::future::join_all(data), admin, checks)
+                    .await;
                 draining.closed().await;
             });
         })

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::HOST;
 use http::request::Parts;
@@ -18,7 +18,8 @@ use crate::lane::{Limits, OnFull, OnHoldLimit};
 use crate::route::{
     Access, Explanation, Mode, OnClientGone, Origin, Outcome, Reads, Release, Terms,
 };
-use crate::session::{Found, OddReason, mask_path};
+use crate::session::{Found, OddReason, SessionKey, mask_path};
+use crate::upstream::{Decided, Nodes};
 
 /// What `explain` takes.
 #[derive(Debug, clap::Args)]
@@ -103,6 +104,7 @@ fn report(config: &Config, request: &Parts, file: &Path) -> String {
         }
         (Access::Read | Access::Write, _) => limits(&mut text, terms),
     }
+    upstream(&mut text, config, request);
     if terms.mode == Mode::Observe {
         line(
             &mut text,
@@ -121,6 +123,27 @@ fn report(config: &Config, request: &Parts, file: &Path) -> String {
         );
     }
     text
+}
+
+/// Which node it would go to, if there are several.
+fn upstream(text: &mut String, config: &Config, request: &Parts) {
+    let nodes = Nodes::new(config.startup.upstream.clone(), Instant::now());
+    let session = match config.policy.sessions.find(request) {
+        Found::Session(session) => Some(session.key),
+        Found::Odd(_) | Found::None => None,
+    };
+    let digest = session.as_ref().map(SessionKey::digest);
+    let what = match nodes.explain(&nodes.wish(&request.headers, digest)) {
+        Decided::ByNothing => return,
+        Decided::ByCookie(name) => {
+            format!("{name}, by its affinity cookie; another while that is down")
+        }
+        Decided::BySession(name) => format!(
+            "{name}, by its session, since no affinity cookie names one (known only where session.secret is set)"
+        ),
+        Decided::ByLoad => "the one with the fewest requests".to_owned(),
+    };
+    line(text, "upstream", &what);
 }
 
 fn routes(text: &mut String, explanation: &Explanation<'_>) {

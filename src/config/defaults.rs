@@ -28,6 +28,19 @@ pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Below the 5 s that Node.js keeps idle connections, the shortest of the usual servers: reuse must not meet a close.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(4);
 
+/// Onelane's own, so that it meets no other balancer's.
+pub(super) const AFFINITY_COOKIE: &str = "onelane_node";
+/// nginx's `fail_timeout`: a node that is gone costs a request of its own each ten seconds, and not each request.
+pub(super) const FAIL_TIMEOUT: Duration = Duration::from_secs(10);
+/// nginx Plus's: with `unhealthy_after`, a node is left after about fifteen seconds, which a recycle does not take.
+pub(super) const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
+/// A health page that takes longer is not well, and it ends before the next check.
+pub(super) const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
+/// HAProxy's `fall`: to leave a node loses its sessions.
+pub(super) const UNHEALTHY_AFTER: u32 = 3;
+/// HAProxy's `rise`.
+pub(super) const HEALTHY_AFTER: u32 = 2;
+
 /// Lanes are what Onelane is for.
 pub(super) const MODE: Mode = Mode::Enforce;
 /// What is unknown is serialized: it may only be slower, never wrong.
@@ -147,5 +160,13 @@ pub(super) const FASTEST_MIN_RATE: usize = 1 << 20;
 pub(super) const MOST_STREAMS: usize = 10_000;
 /// The largest buffer of one request.
 pub(super) const LARGEST_BUFFER: usize = 1 << 30;
+/// The most nodes: each request may look at each of them, and each is a label in metrics.
+pub(super) const MOST_UPSTREAMS: usize = 64;
+/// The longest name of a node, or of its cookie.
+pub(super) const LONGEST_NAME: usize = 64;
+/// More often, and checks are a load of their own.
+pub(super) const SHORTEST_HEALTH_INTERVAL: Duration = Duration::from_millis(20);
+/// More checks in a row than this never end.
+pub(super) const MOST_CHECKS: usize = 1_000;
 /// The most routes: a request may be held against each of them, and each is a label in metrics.
 pub(super) const MOST_ROUTES: usize = 1_000;

@@ -31,6 +31,7 @@ mod session;
 mod terms;
 mod throttle;
 mod upstream;
+mod upstreams;
 mod values;
 mod yaml;
 
@@ -57,8 +58,8 @@ pub struct Config {
 pub struct Startup {
     /// Where clients connect.
     pub listen: Vec<Listener>,
-    /// The application.
-    pub upstream: crate::upstream::Settings,
+    /// The application: one node, or several.
+    pub upstream: crate::upstream::FarmSettings,
     /// The edge towards clients.
     pub edge: Edge,
     /// The edge towards operators.
@@ -246,7 +247,7 @@ fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
     let addresses: Vec<_> = listen.iter().map(|listener| listener.address).collect();
     let limits = limits::read(top);
     let startup = Startup {
-        upstream: upstream::read(top, &addresses, beside.folder),
+        upstream: upstreams::read(top, &addresses, beside.folder),
         edge: limits.edge,
         admin: listen::operators(top, &addresses),
         log: log(top),
@@ -260,14 +261,14 @@ fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
     let session = session::read(top);
     let terms = terms::of_top(top, session.preset);
     let max_waiting = terms::max_waiting(top);
-    if let Some(at) = timeout_said(top) {
+    if let Some(at) = upstreams::timeout_said(top) {
         routes::warn_of_timeout(
             &at,
-            startup.upstream.response_timeout,
+            startup.upstream.response_timeout(),
             terms.limits.hold_limit,
         );
     }
-    let routes = routes::read(top, &terms, &session, startup.upstream.response_timeout);
+    let routes = routes::read(top, &terms, &session, startup.upstream.response_timeout());
     let client = client::read(top);
     listen::warn_of_strangers(top, &startup.listen, &client);
     let policy = Policy {
@@ -293,14 +294,6 @@ fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
         refusals: refusals::pages(top, beside.folder),
     };
     (startup, policy)
-}
-
-/// Which of the two keys was written that decide whether the client or the lane gives up first.
-fn timeout_said<'a>(top: &Section<'a>) -> Option<Value<'a>> {
-    let response_timeout = top
-        .get("upstream")
-        .and_then(|upstream| upstream.key("response_timeout"));
-    response_timeout.or_else(|| top.get("queue").and_then(|queue| queue.key("hold_limit")))
 }
 
 fn log(top: &Section<'_>) -> Log {
@@ -343,6 +336,8 @@ const TOP: Keys = Keys {
     known: &[
         "listen",
         "upstream",
+        "upstreams",
+        "affinity",
         "mode",
         "session",
         "routes",
@@ -365,11 +360,6 @@ const TOP: Keys = Keys {
         "drain_timeout",
     ],
     refused: &[
-        Refused::later(
-            "upstreams",
-            "write upstream: with the URL of one application",
-        ),
-        Refused::later("affinity", "remove it; there is one upstream"),
         Refused::later("telemetry", "remove it; the admin listener has /metrics"),
         Refused::later(
             "opentelemetry",

@@ -16,25 +16,38 @@ use crate::upstream::{Settings, Target};
 
 /// `upstream`: a URL, or `{url, …}`. `listen` is where clients connect; paths are relative to `folder`.
 pub(super) fn read(top: &Section<'_>, listen: &[SocketAddr], folder: &Path) -> Settings {
+    let settings = default();
+    let Some(value) = top.get("upstream") else {
+        return settings;
+    };
+    if !value.is_section() {
+        return Settings {
+            target: target(&value, listen, None, folder).unwrap_or(settings.target),
+            ..settings
+        };
+    }
+    match value.section(&UPSTREAM) {
+        Some(section) => connection(&section, listen, folder),
+        None => settings,
+    }
+}
+
+/// What is not said.
+fn default() -> Settings {
     let default = parse(defaults::UPSTREAM).expect("the default is a URL");
-    let mut settings = Settings {
+    Settings {
         target: default.in_clear_text().expect("the default is http://"),
         connect_timeout: defaults::CONNECT_TIMEOUT,
         response_timeout: defaults::RESPONSE_TIMEOUT,
         body_timeout: defaults::BODY_TIMEOUT,
         keep_alive: defaults::KEEP_ALIVE,
         max_connections: None,
-    };
-    let Some(value) = top.get("upstream") else {
-        return settings;
-    };
-    if !value.is_section() {
-        settings.target = target(&value, listen, None, folder).unwrap_or(settings.target);
-        return settings;
     }
-    let Some(section) = value.section(&UPSTREAM) else {
-        return settings;
-    };
+}
+
+/// How the application, or one node of it, is spoken to: the keys that `upstream` has.
+pub(super) fn connection(section: &Section<'_>, listen: &[SocketAddr], folder: &Path) -> Settings {
+    let mut settings = default();
     let tls = section.get("tls");
     let opened = tls
         .as_ref()

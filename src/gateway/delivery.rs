@@ -134,7 +134,7 @@ impl Visit<'_> {
         connection: &mut Connection<RequestBody>,
         body: &mut Incoming,
     ) -> Result<Option<Result<Bytes, hyper::Error>>, Delivered> {
-        let late = now() + self.gateway.upstream.settings().body_timeout;
+        let late = now() + self.gateway.upstream.settings(connection).body_timeout;
         let mut next = pin!(next(connection, body));
         loop {
             let due = earlier(self.entry.deadline(), Some(late));

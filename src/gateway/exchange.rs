@@ -12,6 +12,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use super::alarm::{Woke, earlier, now};
+use super::bound::Turn;
 use super::entry::Ring;
 use super::progress::{Progress, WaitsFor};
 use super::protocol::Broken;
@@ -20,7 +21,7 @@ use super::upload::{BodyFault, RequestBody};
 use super::{Gateway, Visit};
 use crate::metrics::{Exception, Gone};
 use crate::route::{Access, OnClientGone};
-use crate::upstream::{ConnectError, Connection, Reuse, Sent};
+use crate::upstream::{ConnectError, Connection, Reuse, Sent, Settings, Wish};
 
 /// Why there is no response to deliver.
 #[derive(Debug)]
@@ -63,18 +64,22 @@ impl Visit<'_> {
         mut request: Request<RequestBody>,
     ) -> Result<(Connection<RequestBody>, Response<Incoming>), Ended> {
         self.claim(request.headers()).await?;
+        let (wish, crossing) = self.wish(request.headers());
         let progress = request.body().progress();
         let mut reuse = match self.terms.access {
             Access::Write => Reuse::Fresh,
             Access::Read | Access::None => Reuse::Any,
         };
         loop {
-            let mut connection = self.connection(reuse).await?;
+            let mut connection = self.connection(reuse, &wish).await?;
             self.notes.sent.get_or_insert_with(now);
             progress.begin();
             let ended = match self.head(&mut connection, request, &progress).await {
-                Ok(Sent::Answered(response)) => match self.bind(&response) {
-                    Ok(()) => return Ok((connection, response)),
+                Ok(Sent::Answered(mut response)) => match self.bind(&response) {
+                    Ok(()) => {
+                        self.stay(&connection, &wish, crossing, &mut response);
+                        return Ok((connection, response));
+                    }
                     Err(ended) => ended,
                 },
                 Ok(Sent::Unsent(back)) => {
@@ -93,21 +98,39 @@ impl Visit<'_> {
         }
     }
 
-    async fn connection(&mut self, reuse: Reuse) -> Result<Connection<RequestBody>, Ended> {
+    /// A connection to the client's own node, or to the one that `wish` leads to.
+    async fn connection(
+        &mut self,
+        reuse: Reuse,
+        wish: &Wish,
+    ) -> Result<Connection<RequestBody>, Ended> {
         let Gateway {
             upstream, metrics, ..
         } = self.gateway;
-        let kept = match &self.own {
-            Some(turn) => turn.take(),
-            None => upstream.reuse(reuse, now()),
-        };
-        if let Some(connection) = kept {
+        if let Some(mut own) = self.own.as_ref().and_then(Turn::take) {
+            upstream.resume(&mut own);
             metrics.upstream_reused();
-            return Ok(connection);
+            metrics.upstream_request(own.node());
+            return Ok(own);
         }
-        match self.before_sending(pin!(upstream.connect())).await? {
+        let mut chosen = upstream.choose(wish, now());
+        if self.own.is_none() {
+            match upstream.reuse(chosen, reuse, now()) {
+                Ok(connection) => {
+                    metrics.upstream_reused();
+                    metrics.upstream_request(connection.node());
+                    return Ok(connection);
+                }
+                Err(again) => chosen = again,
+            }
+        }
+        match self
+            .before_sending(pin!(upstream.connect(chosen, wish)))
+            .await?
+        {
             Ok(connection) => {
                 metrics.upstream_opened();
+                metrics.upstream_request(connection.node());
                 if self.own.is_some() {
                     metrics.upstream_bound();
                 }
@@ -146,10 +169,11 @@ impl Visit<'_> {
         request: Request<RequestBody>,
         progress: &Progress,
     ) -> Result<Sent<RequestBody>, Ended> {
+        let settings = self.gateway.upstream.settings(connection);
         let mut sent = pin!(connection.send(request));
         loop {
             let lane = self.entry.deadline();
-            let patience = (!self.reply.is_given()).then(|| self.patience(progress));
+            let patience = (!self.reply.is_given()).then(|| patience(settings, progress));
             let due = || earlier(lane, patience.as_ref().map(Patience::deadline));
             match self.alarm.wait(sent.as_mut(), due).await {
                 Woke::Done(sent) => return Ok(sent),
@@ -253,7 +277,7 @@ impl Visit<'_> {
         if progress.is_empty() {
             return;
         }
-        let patience = self.patience(progress);
+        let patience = patience(self.gateway.upstream.settings(connection), progress);
         // What hyper has taken of a body is sent once the connection is ready for another request.
         let mut sent = pin!(std::future::poll_fn(|cx| {
             connection.drive(cx);
@@ -303,15 +327,6 @@ impl Visit<'_> {
         }
         self.entry.end(now());
     }
-
-    fn patience<'p>(&self, progress: &'p Progress) -> Patience<'p> {
-        let settings = self.gateway.upstream.settings();
-        Patience {
-            progress,
-            body: settings.body_timeout,
-            response: settings.response_timeout,
-        }
-    }
 }
 
 impl From<BodyFault> for Ended {
@@ -325,6 +340,14 @@ impl From<BodyFault> for Ended {
             BodyFault::Slow => Reason::RequestTimeout.into(),
             BodyFault::TooLarge => Reason::BodyTooLarge.into(),
         }
+    }
+}
+
+fn patience<'p>(settings: &Settings, progress: &'p Progress) -> Patience<'p> {
+    Patience {
+        progress,
+        body: settings.body_timeout,
+        response: settings.response_timeout,
     }
 }
 

@@ -65,7 +65,7 @@ fn is_host(value: &[u8]) -> bool {
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Fields that say for whom a request is forwarded; from trusted proxies alone.
 pub(super) static FORWARDING: [HeaderName; 5] = [

@@ -4,6 +4,7 @@
 //! once; one policy snapshot decides a whole request. Does not do: sockets, listeners, HTTP parsing, configuration.
 
 mod account;
+mod affinity;
 mod ahead;
 mod alarm;
 mod bound;
@@ -73,7 +74,7 @@ use crate::session::CookieName;
 use crate::shutdown::{Draining, InFlight};
 use crate::socket::Socket;
 use crate::throttle::{Stay, Waiters};
-use crate::upstream::Upstream;
+use crate::upstream::{Farm, Nodes};
 
 /// One core's gateway; the parts that are shared between cores are behind `Arc`.
 pub struct Gateway {
@@ -84,7 +85,7 @@ pub struct Gateway {
     spooler: Rc<Spooler>,
     draining: Draining,
     metrics: Arc<metrics::Core>,
-    upstream: Upstream<RequestBody>,
+    upstream: Farm<RequestBody>,
     evidence: Arc<Recorder>,
     log: AccessLog,
     warnings: Warnings,
@@ -106,7 +107,7 @@ pub struct Shared {
     /// Whether the process is ending.
     pub draining: Draining,
     /// The application.
-    pub upstream: Arc<crate::upstream::Shared>,
+    pub upstream: Arc<Nodes>,
     /// What requests do to their sessions.
     pub evidence: Arc<Evidence>,
 }
@@ -212,7 +213,7 @@ impl Gateway {
             spooler,
             draining,
             metrics,
-            upstream: Upstream::new(upstream),
+            upstream: Farm::new(upstream),
             evidence: evidence.recorder(),
             log,
             warnings: Warnings::default(),

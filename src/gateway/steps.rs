@@ -74,8 +74,7 @@ impl<'g> Visit<'g> {
             upgrade: switch.map(|switch| &switch.protocol),
         };
         if !head.headers.contains_key(HOST) {
-            head.headers
-                .insert(HOST, self.gateway.upstream.settings().target.host());
+            head.headers.insert(HOST, self.gateway.upstream.host());
         }
         headers::to_application(&mut head.headers, &told);
         head.version = http::Version::HTTP_11;

@@ -16,6 +16,10 @@ pub struct Seldom {
 pub(super) struct Warnings {
     /// Session cookies that do not match their pattern.
     pub(super) odd_cookies: Seldom,
+    /// Requests whose node was not to be had.
+    pub(super) affinity_lost: Seldom,
+    /// Affinity cookies that name users, and no nodes.
+    pub(super) affinity_values: Seldom,
     /// Forwarding headers of peers that are no trusted proxies.
     pub(super) forwarded: Seldom,
     /// Requests that were `read` and wrote.

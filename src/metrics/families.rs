@@ -18,6 +18,8 @@ pub(super) enum Family {
     UpstreamReused,
     UpstreamBound,
     UpstreamErrors,
+    UpstreamRequests,
+    AffinityLost,
     OddCookies,
     ForwardedUntrusted,
     ProxyHeaders,
@@ -69,6 +71,7 @@ pub(super) enum Label {
     Route,
     ThrottleDecision,
     ThrottleRule,
+    Upstream,
     UpstreamError,
 }
 
@@ -98,6 +101,7 @@ impl Label {
             Self::Route => "route",
             Self::ThrottleDecision => "decision",
             Self::ThrottleRule => "rule",
+            Self::Upstream => UPSTREAM,
         }
     }
 }
@@ -127,7 +131,10 @@ pub(super) const HOLD_BOUNDS: [f64; 15] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
 ];
 
-pub(super) const FAMILIES: [Declared; 24] = [
+/// The label of what is said of one node.
+pub(super) const UPSTREAM: &str = "upstream";
+
+pub(super) const FAMILIES: [Declared; 26] = [
     counter(
         Family::Requests,
         "requests",
@@ -175,6 +182,18 @@ pub(super) const FAMILIES: [Declared; 24] = [
         "upstream_errors",
         "Exchanges with the application that failed, by reason, whatever the client was answered.",
         &[Label::UpstreamError],
+    ),
+    counter(
+        Family::UpstreamRequests,
+        "upstream_requests",
+        "Requests that went to each node of the application; none with one upstream.",
+        &[Label::Upstream],
+    ),
+    counter(
+        Family::AffinityLost,
+        "affinity_lost",
+        "Requests whose affinity cookie names a node that was not to be had, so that they went to another.",
+        &[],
     ),
     counter(
         Family::OddCookies,

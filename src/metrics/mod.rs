@@ -32,6 +32,8 @@ pub struct Labels {
     pub refusals: &'static [&'static str],
     /// `reason` of `onelane_upstream_errors_total`.
     pub upstream_errors: &'static [&'static str],
+    /// `upstream` of `onelane_upstream_requests_total` and `onelane_upstream_healthy`; they are distinct. None with one.
+    pub upstreams: Vec<String>,
     /// `reason` of `onelane_session_cookies_odd_total`.
     pub odd_cookies: &'static [&'static str],
     /// `reason` of `onelane_proxy_headers_refused_total`.
@@ -59,7 +61,7 @@ pub struct Core {
 }
 
 /// What is known only at the moment of the scrape.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gauges {
     /// Lanes that exist.
     pub lanes: usize,
@@ -75,6 +77,8 @@ pub struct Gauges {
     pub spool: usize,
     /// Client networks in the throttle.
     pub throttle_clients: usize,
+    /// Whether each of [`Labels::upstreams`] may be given requests.
+    pub upstreams_healthy: Vec<bool>,
     /// When the first of the certificates ends, in seconds of Unix time; None without certificates.
     pub certificate_expiry: Option<u64>,
 }
@@ -187,6 +191,19 @@ impl Core {
     /// An exchange with the application failed. Takes an index into [`Labels::upstream_errors`].
     pub fn upstream_error(&self, reason: usize) {
         self.add(Family::UpstreamErrors, reason, 1);
+    }
+
+    /// A request went to a node of the application. Takes an index into [`Labels::upstreams`]; nothing is counted when
+    /// that is empty.
+    pub fn upstream_request(&self, upstream: usize) {
+        if upstream < self.shape.labels.upstreams.len() {
+            self.add(Family::UpstreamRequests, upstream, 1);
+        }
+    }
+
+    /// A request did not get the node that its affinity cookie names.
+    pub fn affinity_lost(&self) {
+        self.add(Family::AffinityLost, 0, 1);
     }
 
     /// A session cookie was not what the application issues. Takes an index into [`Labels::odd_cookies`].
@@ -367,6 +384,10 @@ impl Shape {
             Label::ThrottleRule => {
                 let rules = self.labels.throttle_rules.iter();
                 rules.map(String::as_str).collect()
+            }
+            Label::Upstream => {
+                let upstreams = self.labels.upstreams.iter();
+                upstreams.map(String::as_str).collect()
             }
             Label::UpstreamError => self.labels.upstream_errors.to_vec(),
         }

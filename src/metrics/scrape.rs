@@ -8,7 +8,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-use super::families::{FAMILIES, GAUGES, Kind, Label};
+use super::families::{FAMILIES, GAUGES, Kind, Label, UPSTREAM};
 use super::{Gauges, Shape};
 
 /// One scrape.
@@ -45,6 +45,12 @@ impl Collector for Scrape {
                 .encode_descriptor(gauge.name, gauge.help, gauge.unit.as_ref(), kind)?
                 .encode_gauge(&(gauge.read)(&self.gauges))?;
         }
+        self.upstreams_healthy(encoder.encode_descriptor(
+            "upstream_healthy",
+            "Whether a node of the application may be given requests: 1 or 0; absent with one upstream.",
+            None,
+            MetricType::Gauge,
+        )?)?;
         let expiry = encoder.encode_descriptor(
             "certificate_expiry",
             "When the first of the certificates ends, as Unix time; absent without certificates.",
@@ -61,6 +67,17 @@ impl Collector for Scrape {
 }
 
 impl Scrape {
+    fn upstreams_healthy(&self, mut metric: MetricEncoder<'_>) -> fmt::Result {
+        let names = &self.shape.labels.upstreams;
+        for (name, healthy) in names.iter().zip(&self.gauges.upstreams_healthy) {
+            let set = [(UPSTREAM, name.as_str())];
+            metric
+                .encode_family(&set)?
+                .encode_gauge(&i64::from(*healthy))?;
+        }
+        Ok(())
+    }
+
     fn counter(
         &self,
         mut metric: MetricEncoder<'_>,

@@ -10,6 +10,7 @@ fn metrics(cores: usize) -> Metrics {
         outcomes: &["forwarded", "refused"],
         refusals: &["queue_full", "draining"],
         upstream_errors: &["reset"],
+        upstreams: vec!["east".to_owned(), "west".to_owned()],
         odd_cookies: &["length"],
         reports: &["silent", "wrote"],
         proxy_faults: &["malformed", "untrusted"],
@@ -50,6 +51,8 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_upstream_connections_reused counter",
             "onelane_upstream_connections_bound counter",
             "onelane_upstream_errors counter",
+            "onelane_upstream_requests counter",
+            "onelane_affinity_lost counter",
             "onelane_session_cookies_odd counter",
             "onelane_forwarded_untrusted counter",
             "onelane_proxy_headers_refused counter",
@@ -73,6 +76,7 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_buffer_memory_bytes gauge",
             "onelane_spool_bytes gauge",
             "onelane_throttle_clients gauge",
+            "onelane_upstream_healthy gauge",
             "onelane_certificate_expiry_seconds gauge",
             "onelane_build info",
         ]
@@ -138,6 +142,11 @@ fn each_recording_counts_its_own_series_and_no_other() {
         |core| core.upstream_error(0),
         r#"onelane_upstream_errors_total{reason="reset"}"#,
     );
+    assert_counts(
+        |core| core.upstream_request(1),
+        r#"onelane_upstream_requests_total{upstream="west"}"#,
+    );
+    assert_counts(Core::affinity_lost, "onelane_affinity_lost_total");
     assert_counts(
         |core| core.odd_cookie(0),
         r#"onelane_session_cookies_odd_total{reason="length"}"#,
@@ -298,9 +307,17 @@ fn gauges_are_those_of_the_scrape() {
         buffer_memory: 5,
         spool: 6,
         throttle_clients: 7,
+        upstreams_healthy: vec![true, false],
         certificate_expiry: Some(8),
     };
     let text = metrics(1).encode(gauges);
+    let healthy = |name| {
+        value(
+            &text,
+            &format!("onelane_upstream_healthy{{upstream=\"{name}\"}}"),
+        )
+    };
+    assert_eq!((healthy("east"), healthy("west")), (1.0, 0.0));
     assert_eq!(value(&text, "onelane_lanes"), 1.0);
     assert_eq!(value(&text, "onelane_holders"), 2.0);
     assert_eq!(value(&text, "onelane_waiters"), 3.0);
@@ -347,6 +364,7 @@ fn replaced_certificates_are_counted_by_result() {
 fn empty_lists_of_labels_are_families_without_series() {
     let metrics = Metrics::new(0, Labels::default());
     metrics.core(5).request(0, 0);
+    metrics.core(5).upstream_request(0);
     metrics.core(5).would_wait();
     let text = metrics.encode(Gauges::default());
     assert!(!text.contains("onelane_requests_total"), "{text}");

@@ -96,6 +96,12 @@ pub struct Odd<'s> {
 struct Secret([u8; 32]);
 
 impl SessionKey {
+    /// The digest: means nothing without the secret, and is the same in each process that has it.
+    #[must_use]
+    pub fn digest(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// A key without a session behind it.
     #[cfg(test)]
     pub(crate) fn for_test(n: u64) -> Self {

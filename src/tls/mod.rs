@@ -11,6 +11,7 @@ mod verifier;
 mod watch;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::crypto::CryptoProvider;
 
@@ -18,6 +19,13 @@ pub use acceptor::{Acceptor, Alpn, Certificates, Offer};
 pub use certificate::{Certificate, CertificateError, Files, Problem, Validity};
 pub use connector::{Connector, ConnectorError, HandshakeError, Trust};
 pub use watch::{Pace, Reload, Watch};
+
+/// When the first of the certificates of all listeners ends, in seconds of Unix time; None without certificates.
+pub fn earliest_end(certificates: &[Certificates]) -> Option<u64> {
+    let ends = certificates.iter().map(Certificates::earliest_end);
+    let end = ends.min()?.duration_since(SystemTime::UNIX_EPOCH);
+    Some(end.map_or(0, |since| since.as_secs()))
+}
 
 /// The cryptography, given to each configuration: nothing depends on what another library installed.
 fn provider() -> Arc<CryptoProvider> {

@@ -77,6 +77,55 @@ where
     }
 }
 
+/// As [`connect`], but for a farm, where another node may take the place of this one: a node at which nobody listens is
+/// given up at once, any other failure is tried again for a moment, and `deadline` is for the place of `max_connections`.
+pub(super) async fn attempt<B>(
+    shared: &Shared,
+    deadline: std::time::Instant,
+) -> Result<Connection<B>, ConnectError>
+where
+    B: Body + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let deadline = Instant::from_std(deadline);
+    let slot = slot(shared.slots.as_ref(), deadline).await?;
+    let latest = deadline.min(Instant::now() + GLITCH);
+    let mut pause = PAUSE_MIN;
+    loop {
+        let failure = match timeout_at(latest, dial(&shared.settings.target)).await {
+            Err(_) => return Err(ConnectError::TimedOut),
+            Ok(Ok(wire)) => {
+                return Connection::start(wire, slot)
+                    .await
+                    .map_err(|error| ConnectError::Unreachable(io::Error::other(error)));
+            }
+            Ok(Err(Failure::Passing(failure))) => failure,
+            Ok(Err(Failure::Lasting(failure))) => {
+                shared.complaint.say(Instant::now(), &failure);
+                return Err(ConnectError::Unreachable(io::Error::other(failure)));
+            }
+        };
+        let nobody_listens = matches!(
+            failure.kind(),
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound
+        );
+        if nobody_listens || Instant::now() + pause >= latest {
+            return Err(ConnectError::Unreachable(failure));
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// One connection, tried once and counted nowhere: for a check.
+pub(super) async fn once(target: &Target) -> io::Result<Wire> {
+    dial(target).await.map_err(|failure| match failure {
+        Failure::Passing(error) => error,
+        Failure::Lasting(error) => io::Error::other(error),
+    })
+}
+
 async fn slot(
     slots: Option<&Slots>,
     deadline: Instant,
@@ -178,9 +227,12 @@ impl Complaint {
 /// a few thousand such clients all the memory that Linux has for TCP; then all others stall. Over a network of a
 /// millisecond it is still 60 MB a second for each response.
 const UNREAD: usize = 64 * 1024;
+/// How long a failure may be a glitch, and not the end of a node with all its sessions: a lost SYN is sent again after a
+/// second.
+const GLITCH: Duration = Duration::from_millis(1500);
 /// The first pause between two attempts.
-const PAUSE_MIN: Duration = Duration::from_millis(25);
+pub(super) const PAUSE_MIN: Duration = Duration::from_millis(25);
 /// Between two lines in the log about the same.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 /// The longest pause between two attempts.
-const PAUSE_MAX: Duration = Duration::from_secs(1);
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(1);

@@ -18,6 +18,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::nodes::InFlight;
 use super::wire::{Hearing, Wire};
 use crate::socket::{Idle, Socket};
 
@@ -31,6 +32,10 @@ pub struct Connection<B> {
     socket: Arc<Socket>,
     used: Used,
     idle_since: Instant,
+    /// The node it leads to.
+    node: usize,
+    /// Its exchange, as the node's load; None while it is idle, and with one node.
+    in_flight: Option<InFlight>,
     /// One of `max_connections`; given back when the connection is dropped.
     _slot: Option<OwnedSemaphorePermit>,
 }
@@ -79,6 +84,8 @@ where
             socket,
             used: Used::Never,
             idle_since: Instant::now(),
+            node: 0,
+            in_flight: None,
             _slot: slot,
         })
     }
@@ -145,10 +152,27 @@ where
         self.driver.is_some() && self.sender.is_ready() && self.socket.idle() == Idle::Quiet
     }
 
+    /// The node it leads to, as an index.
+    pub fn node(&self) -> usize {
+        self.node
+    }
+
+    /// Says which node it leads to.
+    pub(super) fn leading_to(mut self, node: usize) -> Self {
+        self.node = node;
+        self
+    }
+
+    /// Begins an exchange that counts at its node.
+    pub(super) fn occupy(&mut self, in_flight: Option<InFlight>) {
+        self.in_flight = in_flight;
+    }
+
     /// Ends an exchange; whether the connection may be used again.
     pub fn settle(&mut self, now: Instant) -> bool {
         poll_driver(&mut self.driver, &mut Context::from_waker(Waker::noop()));
         self.idle_since = now;
+        self.in_flight = None;
         self.driver.is_some() && self.sender.is_ready()
     }
 

@@ -1,11 +1,16 @@
-//! The application: its connections, one set per core, and one exchange on each at a time.
+//! The application: its nodes, their connections, one set per core, and one exchange on each at a time.
 //!
-//! Guarantees: a connection is used by one exchange at a time and reused only when it is certainly idle and open; a
-//! request is sent again only when it certainly was not sent; connections are bounded. Does not do: know lanes or
-//! clients; read bodies (the gateway does, at the client's pace).
+//! Guarantees: a request goes to the node that has its session while that is up; a connection is used by one exchange at a
+//! time and reused only when it is certainly idle and open; a request is sent again only when it certainly was not sent;
+//! connections are bounded. Does not do: know lanes or clients; read bodies (the gateway does, at the client's pace).
 
+mod affinity;
+mod choice;
 mod connect;
 mod connection;
+mod farm;
+mod health;
+mod nodes;
 mod settings;
 mod wire;
 
@@ -18,13 +23,18 @@ use std::time::{Duration, Instant};
 use http_body::Body;
 use tokio::sync::Semaphore;
 
+pub use affinity::{Affinity, Crossing, Tag};
+pub use choice::{Standing, Wish};
 pub use connect::ConnectError;
 pub use connection::{Connection, Sent};
-pub use settings::{Settings, Target};
+pub use farm::{Farm, Stay};
+pub use health::{Health, check};
+pub use nodes::{Chosen, Decided, Node, Nodes};
+pub use settings::{FarmSettings, NodeSettings, Settings, Target};
 
-/// What all cores share of the application's connections: their number.
+/// What all cores share of the connections to one node: their number.
 #[derive(Debug)]
-pub struct Shared {
+struct Shared {
     settings: Settings,
     slots: Option<Slots>,
     complaint: connect::Complaint,
@@ -38,9 +48,11 @@ struct Slots {
     wanted: AtomicUsize,
 }
 
-/// One core's connections to the application.
-pub struct Upstream<B> {
+/// One core's connections to one node.
+struct Upstream<B> {
     shared: Arc<Shared>,
+    /// Which node that is.
+    node: usize,
     /// The last used is the first reused, so that the others may end by their age.
     idle: RefCell<Vec<Idle<B>>>,
 }
@@ -64,7 +76,7 @@ pub enum Reuse {
 
 impl Shared {
     /// Prepares for `settings`; connects nowhere.
-    pub fn new(settings: Settings) -> Arc<Self> {
+    fn new(settings: Settings) -> Arc<Self> {
         let slots = settings.max_connections.map(|max| Slots {
             free: Arc::new(Semaphore::new(max)),
             wanted: AtomicUsize::new(0),
@@ -96,20 +108,21 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     /// This core's connections; none yet.
-    pub fn new(shared: Arc<Shared>) -> Self {
+    fn new(shared: Arc<Shared>, node: usize) -> Self {
         Self {
             shared,
+            node,
             idle: RefCell::default(),
         }
     }
 
     /// The settings.
-    pub fn settings(&self) -> &Settings {
+    fn settings(&self) -> &Settings {
         &self.shared.settings
     }
 
     /// An idle connection that is open, the last used first.
-    pub fn reuse(&self, reuse: Reuse, now: Instant) -> Option<Connection<B>> {
+    fn reuse(&self, reuse: Reuse, now: Instant) -> Option<Connection<B>> {
         let mut idle = self.idle.borrow_mut();
         while let Some(candidate) = idle.pop() {
             let since = candidate.connection.idle_since();
@@ -139,22 +152,35 @@ where
     ///
     /// # Errors
     /// [`ConnectError`], when the time is up, or at once when TLS was refused.
-    pub async fn connect(&self) -> Result<Connection<B>, ConnectError> {
-        if self.shared.is_full() {
-            self.idle.borrow_mut().clear(); // none of them would do, and each has a place
-        }
+    async fn connect(&self) -> Result<Connection<B>, ConnectError> {
+        self.make_room();
         connect::connect(&self.shared).await
+    }
+
+    /// As [`Upstream::connect`], but gives up soon, since another node may take its place; `deadline` is for a place of
+    /// `max_connections`.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    async fn attempt(&self, deadline: Instant) -> Result<Connection<B>, ConnectError> {
+        self.make_room();
+        let connection = connect::attempt(&self.shared, deadline).await?;
+        Ok(connection.leading_to(self.node))
+    }
+
+    /// Closes the idle connections if they have all the places: none of them would do.
+    fn make_room(&self) {
+        if self.shared.is_full() {
+            self.idle.borrow_mut().clear();
+        }
     }
 
     /// Gives back a connection whose exchange has ended; kept only if it may be used again.
     ///
     /// `promised` is the application's `Keep-Alive: timeout`, if it sent one.
-    pub fn give_back(
-        &self,
-        mut connection: Connection<B>,
-        promised: Option<Duration>,
-        now: Instant,
-    ) {
+    fn give_back(&self, mut connection: Connection<B>, promised: Option<Duration>, now: Instant) {
         let keep = match promised {
             // A second less, since the application's clock starts earlier than ours.
             Some(timeout) => self
@@ -174,7 +200,7 @@ where
     }
 
     /// Closes the idle connections whose time is over, or all when their places are wanted; to be called now and then.
-    pub fn sweep(&self, now: Instant) {
+    fn sweep(&self, now: Instant) {
         let wanted = self.shared.is_wanted();
         self.idle
             .borrow_mut()

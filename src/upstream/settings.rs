@@ -1,10 +1,13 @@
-//! Where the application is, and how long it may take; valid by construction.
+//! Where the application and its nodes are, and how long they may take; valid by construction.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
 
+use super::affinity::{Affinity, Tag};
+use super::health::Health;
 use crate::tls::Connector;
 
 /// Where the application listens.
@@ -45,6 +48,49 @@ pub struct Settings {
     pub keep_alive: Duration,
     /// Connections to the application at a time, over all cores.
     pub max_connections: Option<usize>,
+}
+
+/// The nodes of the application (`upstream:` or `upstreams:`), and how a session finds its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FarmSettings {
+    /// At least one; their names, tags and targets differ.
+    pub nodes: Vec<NodeSettings>,
+    /// Means nothing when there is one node.
+    pub affinity: Affinity,
+}
+
+/// One node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSettings {
+    /// Its name in logs and metrics; None for the one of `upstream:`.
+    pub name: Option<Arc<str>>,
+    /// Its name in cookies.
+    pub tag: Tag,
+    /// How it is spoken to.
+    pub connection: Settings,
+    /// How it is asked whether it is well; None for not at all.
+    pub health: Option<Health>,
+    /// How long it is passed over when a connection to it could not be made.
+    pub fail_timeout: Duration,
+}
+
+impl FarmSettings {
+    /// The shortest time that a node may take for an answer.
+    #[must_use]
+    pub fn response_timeout(&self) -> Duration {
+        let times = self
+            .nodes
+            .iter()
+            .map(|node| node.connection.response_timeout);
+        times.min().unwrap_or_default()
+    }
+
+    /// The names of the nodes that have one, in their order.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let names = self.nodes.iter().filter_map(|node| node.name.as_deref());
+        names.map(str::to_owned).collect()
+    }
 }
 
 impl Target {

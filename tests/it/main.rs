@@ -20,6 +20,7 @@ mod real; // nginx and Python's server behind Onelane, under a browser-like load
 mod recorder; // the scripted application's own checks find what they are there to find
 mod sessions; // which requests are one session, as each stack has it
 mod soak; // the long random run
+mod sticky; // a session stays at the node that has it, and leaves it only when that is gone
 mod strict; // nothing doubtful is forwarded, and docs/malformed.md is true
 mod support;
 mod throttle; // one client gets what the rules say, and others do not notice

@@ -50,7 +50,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "app", "config", "gateway", "route", "session", "lane", "evidence",
+            "app", "config", "gateway", "route", "session", "lane", "upstream", "evidence",
         ],
     ),
 ];

@@ -707,7 +707,7 @@ fn gateway_before(app: SocketAddr, metrics: &Metrics) -> Gateway {
         budget: Budget::new(config.startup.buffer_memory),
         disk: gateway::Disk::new(std::env::temp_dir(), config.startup.spool_disk),
         draining: Drain::new().listen(),
-        upstream: upstream::Shared::new(config.startup.upstream),
+        upstream: upstream::Nodes::new(config.startup.upstream, Instant::now()),
         evidence: Arc::default(),
     };
     Gateway::new(shared, metrics.core(0), AccessLog::off())

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::client::ProxyProtocol;
 use crate::tls::certificates::{Authority, Pair};
-use crate::upstream::{Settings, Target};
+use crate::upstream::{FarmSettings, Target};
 
 /// A folder with an authority in it.
 fn authority() -> (TempDir, Authority) {
@@ -151,8 +151,8 @@ fn the_time_is_the_readers() {
     assert_eq!(config.warnings, []);
 }
 
-fn target(settings: Settings) -> Target {
-    settings.target
+fn target(mut farm: FarmSettings) -> Target {
+    farm.nodes.remove(0).connection.target
 }
 
 #[test]

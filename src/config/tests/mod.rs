@@ -21,6 +21,7 @@ mod mistakes;
 mod stacks;
 mod terms;
 mod throttle;
+mod upstreams;
 mod values;
 
 fn no_environment(_: &str) -> Option<String> {

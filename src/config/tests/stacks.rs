@@ -55,7 +55,7 @@ fn assert_limits(config: &Config, hold: u64, on_hold_limit: OnHoldLimit) {
     let terms = terms(config, "POST", "/");
     assert_eq!(terms.limits.hold_limit, Duration::from_secs(hold));
     assert_eq!(terms.limits.on_hold_limit, on_hold_limit);
-    assert!(config.startup.upstream.response_timeout > terms.limits.hold_limit);
+    assert!(config.startup.upstream.response_timeout() > terms.limits.hold_limit);
 }
 
 #[test]

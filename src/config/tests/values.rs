@@ -77,13 +77,19 @@ fn none_is_no_limit_where_there_is_one() {
     );
     assert_eq!(config.policy.body_size, None);
     assert_eq!(config.startup.edge.connections_per_client, None);
-    assert_eq!(config.startup.upstream.max_connections, None);
+    assert_eq!(
+        config.startup.upstream.nodes[0].connection.max_connections,
+        None
+    );
     let config = super::config(
         "limits: { body_size: 1MB, connections_per_client: 9 }\nupstream: { max_connections: 7 }",
     );
     assert_eq!(config.policy.body_size, Some(1_000_000));
     assert_eq!(config.startup.edge.connections_per_client, Some(9));
-    assert_eq!(config.startup.upstream.max_connections, Some(7));
+    assert_eq!(
+        config.startup.upstream.nodes[0].connection.max_connections,
+        Some(7)
+    );
 }
 
 #[test]
@@ -181,7 +187,7 @@ fn the_short_form_of_upstream_is_its_url() {
     let long = config(
         "upstream: { connect_timeout: 1s, response_timeout: 200s, body_timeout: 3s, keep_alive: 4ms }",
     );
-    let settings = long.startup.upstream;
+    let settings = &long.startup.upstream.nodes[0].connection;
     assert_eq!(settings.connect_timeout, Duration::from_secs(1));
     assert_eq!(settings.response_timeout, Duration::from_secs(200));
     assert_eq!(settings.body_timeout, Duration::from_secs(3));

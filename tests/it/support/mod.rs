@@ -25,7 +25,7 @@ pub(crate) use relay::Relay;
 pub(crate) use tls_client::TlsClient;
 pub(crate) use transport::Hello;
 pub(crate) use upstream::{
-    Arrived, OnAccept, Seen, Step, Upstream, answer, chunked, held, in_halves,
+    Arrived, OnAccept, Reserved, Seen, Step, Upstream, answer, chunked, held, in_halves,
 };
 pub(crate) use wire::{Framing, Head, Wire};
 

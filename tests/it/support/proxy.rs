@@ -248,7 +248,7 @@ impl Metrics {
             let (sample, labels) = sample.split_once('{').unwrap_or((sample, ""));
             sample == name && labels.contains(label)
         });
-        let sum: f64 = matching.map(|(_, value)| value).sum();
+        let sum = matching.fold(0.0, |sum, (_, value)| sum + value); // the sum of none would be -0
         format!("{sum:.0}")
             .parse()
             .expect("a count is not negative")

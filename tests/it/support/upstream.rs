@@ -165,10 +165,16 @@ impl Upstream {
 
     /// A free port that refuses connections for now.
     pub(crate) fn reserve() -> Reserved {
+        Self::reserve_again(([127, 0, 0, 1], 0).into())
+    }
+
+    /// The place of an application that has ended; refuses connections for now.
+    pub(crate) fn reserve_again(address: SocketAddr) -> Reserved {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket
-            .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
-            .unwrap();
+        // Connections of its last life may linger; a free port is nobody else's, so it is not asked for this way.
+        socket.set_reuse_address(address.port() != 0).unwrap();
+        socket.bind(&address.into()).unwrap();
+        socket.set_reuse_address(true).unwrap();
         let address = socket.local_addr().unwrap().as_socket().unwrap();
         Reserved { socket, address }
     }
