@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod applications;
+mod aspnet;
 mod http; // a small client with a cookie
 mod onelane; // Onelane as its users run it, in a process of its own
 mod process; // programs that are ended with their value

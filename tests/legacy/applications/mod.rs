@@ -14,6 +14,8 @@
 //!
 //! Guarantees: an application serves when its value is given out, and ends when that is dropped.
 
+pub(crate) mod aspnet;
+
 use std::io;
 use std::net::SocketAddr;
 
