@@ -7,6 +7,7 @@
 
 mod applications;
 mod aspnet;
+mod aspnet_companion;
 mod http; // a small client with a cookie
 mod onelane; // Onelane as its users run it, in a process of its own
 mod process; // programs that are ended with their value

@@ -22,6 +22,8 @@ use crate::route::Access;
 pub(super) struct Told<'a> {
     /// The other end of the connection.
     pub(super) peer: ClientIp,
+    /// Who asks, through whatever proxies.
+    pub(super) client: ClientIp,
     /// Whether what it says of others is believed.
     pub(super) via: Via,
     pub(super) scheme: Scheme,
@@ -46,6 +48,11 @@ pub(super) fn to_application(headers: &mut HeaderMap, told: &Told<'_>) {
         headers.insert(X_ONELANE_ACCESS, HeaderValue::from_static(access.label()));
         if let Some(secret) = told.secret {
             headers.insert(X_ONELANE_SECRET, secret.clone());
+            let client = HeaderValue::try_from(told.client.to_string());
+            headers.insert(
+                X_ONELANE_CLIENT,
+                client.expect("an address is visible ASCII"),
+            );
         }
     }
     if let Some(upgrade) = told.upgrade {
@@ -158,6 +165,8 @@ fn remove_underscore_twins(headers: &mut HeaderMap) {
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const X_ONELANE_ACCESS: HeaderName = HeaderName::from_static("x-onelane-access");
+/// The client's address, for an application that cannot know which proxies are trusted; only with the secret.
+const X_ONELANE_CLIENT: HeaderName = HeaderName::from_static("x-onelane-client");
 const X_ONELANE_SECRET: HeaderName = HeaderName::from_static("x-onelane-secret");
 /// The id of a request, in requests, responses, refusals and logs alike.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -176,11 +185,12 @@ static HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// Fields that only Onelane, or the server itself, may set.
-static NEVER_FROM_CLIENTS: [HeaderName; 8] = [
+static NEVER_FROM_CLIENTS: [HeaderName; 9] = [
     EXPECT, // answered here: hyper sends 100 when the body is first read
     HeaderName::from_static("aspfiltersessionid"), // ASP.NET would take it for the cookieless session id
     HeaderName::from_static("http2-settings"),
     X_ONELANE_ACCESS,
+    X_ONELANE_CLIENT,
     X_ONELANE_SECRET,
     HeaderName::from_static("x-onelane-ticket"),
     HeaderName::from_static("x-onelane-wrote"),

@@ -14,6 +14,7 @@ fn forwarded_by(via: Via, fields: &[(&str, &str)]) -> HeaderMap {
     let id = HeaderValue::from_static("id-1");
     let told = Told {
         peer: PeerAddr::new(SocketAddr::from(([192, 0, 2, 1], 5))).client(),
+        client: PeerAddr::new(SocketAddr::from(([192, 0, 2, 1], 5))).client(),
         via,
         scheme: Scheme::Http,
         request_id: &id,
@@ -100,6 +101,8 @@ fn forged_fields_and_their_underscore_twins_are_replaced() {
         ("x-onelane-access", "none"),
         ("x_onelane_secret", "guess"),
         ("x-onelane-secret", "guess"),
+        ("x-onelane-client", "127.0.0.1"),
+        ("x_onelane_client", "127.0.0.1"),
         ("aspfiltersessionid", "a"),
         ("x_own_name", "kept"),
         ("content_length", "9"),
@@ -118,6 +121,8 @@ fn forged_fields_and_their_underscore_twins_are_replaced() {
         "x-forwarded_for",
         "x_onelane_secret",
         "x-onelane-secret",
+        "x-onelane-client",
+        "x_onelane_client",
         "aspfiltersessionid",
         "content_length",
         "transfer_encoding",

@@ -85,6 +85,15 @@ pub(crate) fn start(sessions: Sessions, options: &Options) -> io::Result<Applica
 /// JSON, what the browser measured of them; its title is `done` then.
 pub(crate) const BROWSER_PAGE: &str = "/page.aspx";
 
+/// Onelane's module in front of all others, and what its tests need besides. `clear` takes Mono's own away, of which only
+/// the session's is needed.
+const COMPANION_MODULES: &str = "<clear />
+      <add name=\"Onelane\" type=\"Onelane.AspNet.OnelaneModule, Onelane.AspNet\" />
+      <add name=\"Choosing\" type=\"Legacy.ChoosingModule, Legacy\" />
+      <add name=\"Behavior\" type=\"Legacy.SessionBehaviorModule, Legacy\" />
+      <add name=\"Witness\" type=\"Legacy.WitnessModule, Legacy\" />
+      <add name=\"Session\" type=\"System.Web.SessionState.SessionStateModule\" />";
+
 /// Mono's ids have 24 hexadecimal digits, in capitals; those of .NET, which the preset expects, have other letters.
 const YAML: &str = "session:
   keys:
@@ -209,7 +218,7 @@ fn lay_out(root: &Path, sessions: Sessions, options: &Options, port: &str) -> io
             &bin.join("Onelane.AspNet.dll"),
             &[source("companion/aspnet/OnelaneModule.cs")],
         )?;
-        modules = "<add name=\"Onelane\" type=\"Onelane.AspNet.OnelaneModule, Onelane.AspNet\" />";
+        modules = COMPANION_MODULES;
         if let Some(secret) = secret {
             settings += &format!("<add key=\"onelane:secret\" value=\"{secret}\" />");
         }
@@ -225,7 +234,7 @@ fn lay_out(root: &Path, sessions: Sessions, options: &Options, port: &str) -> io
         );
     fs::write(&config, filled)?;
     let code = source("tests/legacy/applications/aspnet/code");
-    let sources: Vec<PathBuf> = ["Pages.cs", "Store.cs", "Redis.cs"]
+    let sources: Vec<PathBuf> = ["Pages.cs", "Store.cs", "Redis.cs", "Companion.cs"]
         .iter()
         .map(|name| code.join(name))
         .collect();
@@ -242,7 +251,11 @@ fn compile(assembly: &Path, sources: &[PathBuf]) -> io::Result<()> {
     let compiler = find("mcs").ok_or_else(|| missing("mcs", "mono-mcs"))?;
     let output = Command::new(compiler)
         .args(["-langversion:5", "-warnaserror+", "-target:library"])
-        .args(["-r:System.Web.dll", "-r:System.Configuration.dll"])
+        .args([
+            "-r:System.Core.dll",
+            "-r:System.Web.dll",
+            "-r:System.Configuration.dll",
+        ])
         .arg(format!("-out:{}", assembly.display()))
         .args(sources)
         .output()?;
