@@ -53,7 +53,8 @@ fn waiters(onelane: &Onelane) -> usize {
 fn numbers(answers: &[Answer]) -> Vec<usize> {
     let number = |answer: &Answer| {
         assert_eq!(answer.status, 200, "{}", answer.body);
-        answer.body.trim().parse().unwrap()
+        let number = answer.body.trim().parse();
+        number.unwrap_or_else(|_| panic!("no number: {}", answer.body))
     };
     answers.iter().map(number).collect()
 }
@@ -219,13 +220,14 @@ fn send(user: &Client, address: SocketAddr, path: &str) -> TcpStream {
 fn every_kind_of_store_is_served() {
     for sessions in [Sessions::StateServer, Sessions::Redis] {
         let application = site(sessions);
+        let name = application.name;
         let onelane = in_front_of(&application);
         let user = application.user(onelane.address()).unwrap();
         application.reset().unwrap();
         let writes = vec![application.page(Page::Write, 5); 10];
         let mut order = numbers(&at_once(&user, onelane.address(), &writes));
         order.sort_unstable();
-        assert_eq!(order, (2..12).collect::<Vec<_>>(), "{sessions:?}");
+        assert_eq!(order, (2..12).collect::<Vec<_>>(), "{name}");
         let stats = application.stats().unwrap();
         let gets = if sessions == Sessions::Redis { 10 } else { 0 };
         assert_eq!(
@@ -235,9 +237,18 @@ fn every_kind_of_store_is_served() {
                 gets,
                 exclusive: gets
             },
-            "{sessions:?}"
+            "{name}"
         );
     }
+}
+
+#[test]
+fn a_browser_gets_a_page_that_asks_for_others() {
+    let application = site(Sessions::InProc);
+    let page = Client::new(application.address)
+        .get(aspnet::BROWSER_PAGE)
+        .unwrap();
+    assert!(page.status == 200 && page.body.contains("write.aspx"));
 }
 
 #[test]

@@ -133,6 +133,41 @@ fn forged_fields_and_their_underscore_twins_are_replaced() {
 }
 
 #[test]
+fn the_client_behind_a_proxy_is_named_together_with_the_secret() {
+    let address = |last| PeerAddr::new(SocketAddr::from(([192, 0, 2, last], 5))).client();
+    let (id, secret) = (
+        HeaderValue::from_static("id-1"),
+        HeaderValue::from_static("s"),
+    );
+    for (access, secret, expected) in [
+        (Some(Access::Read), Some(&secret), Some("192.0.2.9")),
+        (Some(Access::Read), None, None),
+        (None, Some(&secret), None), // observe mode changes nothing
+    ] {
+        let mut headers = map(&[
+            ("x-forwarded-for", "192.0.2.9"),
+            ("x-onelane-client", "::1"),
+        ]);
+        let told = Told {
+            peer: address(1),
+            client: address(9),
+            via: Via::Proxied,
+            scheme: Scheme::Http,
+            request_id: &id,
+            access,
+            secret,
+            upgrade: None,
+        };
+        to_application(&mut headers, &told);
+        assert_eq!(headers["x-forwarded-for"], "192.0.2.9, 192.0.2.1");
+        let named = headers
+            .get("x-onelane-client")
+            .map(|name| name.to_str().unwrap());
+        assert_eq!(named, expected);
+    }
+}
+
+#[test]
 fn what_a_trusted_proxy_forwards_cannot_be_nominated_away_or_have_a_twin() {
     let headers = forwarded_by(
         Via::Proxied,

@@ -56,6 +56,7 @@ pub(crate) struct Application {
     /// The paths of its pages.
     pub(crate) spell: fn(Page) -> &'static str,
     /// What has to live as long as it: processes, directories.
+    #[expect(dead_code, reason = "kept only to be dropped")]
     pub(crate) parts: Vec<Part>,
 }
 
