@@ -91,24 +91,25 @@ fn a_route_takes_from_a_page_what_it_says_and_gives_it_nothing() {
     let routes = "  - { header: { x-route: read }, access: read }\n  - { header: { x-route: none }, access: none }\n";
     let onelane = in_front_of(&application, SECRET, routes);
     let user = application.user(onelane.address()).unwrap();
-    // What the application itself chose, as MVC does, before the module is asked.
-    for (route, chosen, expected) in [
-        ("write", "", "write"),
-        ("read", "", "read"),
-        ("none", "", "none"),
-        ("read", "Required", "read"),
-        ("none", "Required", "none"),
-        ("write", "ReadOnly", "read"),
-        ("none", "ReadOnly", "none"),
-        ("read", "Disabled", "none"),
-        ("write", "Disabled", "none"),
+    // A WebForms page that is marked as nothing, and what MVC's controllers chose before the module is asked.
+    for (route, page, expected) in [
+        ("write", "show.aspx", "write"),
+        ("read", "show.aspx", "read"),
+        ("none", "show.aspx", "none"),
+        ("write", "mvc/Unmarked", "write"),
+        ("read", "mvc/Unmarked", "read"),
+        ("none", "mvc/Unmarked", "none"),
+        ("write", "mvc/Writing", "write"),
+        ("read", "mvc/Writing", "read"),
+        ("none", "mvc/Writing", "none"),
+        ("write", "mvc/Reading", "read"),
+        ("none", "mvc/Reading", "none"),
+        ("write", "mvc/Sessionless", "none"),
+        ("read", "mvc/Sessionless", "none"),
     ] {
         let mut user = user.again(onelane.address()).header("x-route", route);
-        let session = session_of(&mut user, &format!("/show.aspx?choose={chosen}"));
-        assert_eq!(
-            session, expected,
-            "{route}, and the application chose {chosen:?}"
-        );
+        let session = session_of(&mut user, &format!("/{page}"));
+        assert_eq!(session, expected, "{page} on a route of {route}");
     }
 }
 

@@ -89,7 +89,7 @@ pub(crate) const BROWSER_PAGE: &str = "/page.aspx";
 /// the session's is needed.
 const COMPANION_MODULES: &str = "<clear />
       <add name=\"Onelane\" type=\"Onelane.AspNet.OnelaneModule, Onelane.AspNet\" />
-      <add name=\"Choosing\" type=\"Legacy.ChoosingModule, Legacy\" />
+      <add name=\"Routing\" type=\"System.Web.Routing.UrlRoutingModule\" />
       <add name=\"Behavior\" type=\"Legacy.SessionBehaviorModule, Legacy\" />
       <add name=\"Witness\" type=\"Legacy.WitnessModule, Legacy\" />
       <add name=\"Session\" type=\"System.Web.SessionState.SessionStateModule\" />";
@@ -222,34 +222,39 @@ fn lay_out(root: &Path, sessions: Sessions, options: &Options, port: &str) -> io
             fs::copy(&path, root.join(name))?;
         }
     }
+    let code = ["Pages.cs", "Store.cs", "Redis.cs", "Companion.cs"];
+    compile(&bin, "Legacy", &code.map(code_file), &[])?;
     let mut settings = format!("<add key=\"redis\" value=\"{port}\" />");
     let mut modules = "";
     if let Companion::Installed { secret } = &options.companion {
-        compile(
-            &bin.join("Onelane.AspNet.dll"),
-            &[source("companion/aspnet/OnelaneModule.cs")],
-        )?;
+        install_companion(root, &bin)?;
         modules = COMPANION_MODULES;
         if let Some(secret) = secret {
             settings += &format!("<add key=\"onelane:secret\" value=\"{secret}\" />");
         }
     }
     let config = root.join("web.config");
+    let timeout = options.execution_timeout.as_secs().to_string();
     let filled = fs::read_to_string(&config)?
         .replace("{settings}", &settings)
         .replace("{modules}", modules)
         .replace("{session_state}", &session_state(sessions, port))
-        .replace(
-            "{execution_timeout}",
-            &options.execution_timeout.as_secs().to_string(),
-        );
-    fs::write(&config, filled)?;
-    let code = source("tests/legacy/applications/aspnet/code");
-    let sources: Vec<PathBuf> = ["Pages.cs", "Store.cs", "Redis.cs", "Companion.cs"]
-        .iter()
-        .map(|name| code.join(name))
-        .collect();
-    compile(&bin.join("Legacy.dll"), &sources)
+        .replace("{execution_timeout}", &timeout);
+    fs::write(&config, filled)
+}
+
+/// Onelane's module, and pages of MVC that it is tried on.
+fn install_companion(root: &Path, bin: &Path) -> io::Result<()> {
+    if !Path::new("/usr/lib/mono/4.5/System.Web.Mvc.dll").is_file() {
+        return Err(missing("System.Web.Mvc", "libmono-system-web-mvc3.0-cil"));
+    }
+    let module = source("companion/aspnet/OnelaneModule.cs");
+    compile(bin, "Onelane.AspNet", &[module], &[])?;
+    let show = bin.join("Legacy.dll").display().to_string();
+    let mvc = ["System.Web.Mvc.dll", "System.Web.Routing.dll", &show];
+    compile(bin, "Mvc", &[code_file("Mvc.cs")], &mvc)?;
+    let application = "<%@ Application Language=\"C#\" Inherits=\"Legacy.MvcSite\" %>";
+    fs::write(root.join("Global.asax"), application)
 }
 
 /// A file or folder of this project.
@@ -257,17 +262,23 @@ fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
+fn code_file(name: &str) -> PathBuf {
+    source("tests/legacy/applications/aspnet/code").join(name)
+}
+
 /// Compiles as the compiler of .NET Framework 4.5 would: C# 5.
-fn compile(assembly: &Path, sources: &[PathBuf]) -> io::Result<()> {
+fn compile(bin: &Path, name: &str, sources: &[PathBuf], with: &[&str]) -> io::Result<()> {
     let compiler = find("mcs").ok_or_else(|| missing("mcs", "mono-mcs"))?;
+    let framework = [
+        "System.Core.dll",
+        "System.Web.dll",
+        "System.Configuration.dll",
+    ];
+    let references = framework.iter().chain(with);
     let output = Command::new(compiler)
         .args(["-langversion:5", "-warnaserror+", "-target:library"])
-        .args([
-            "-r:System.Core.dll",
-            "-r:System.Web.dll",
-            "-r:System.Configuration.dll",
-        ])
-        .arg(format!("-out:{}", assembly.display()))
+        .args(references.map(|assembly| format!("-r:{assembly}")))
+        .arg(format!("-out:{}/{name}.dll", bin.display()))
         .args(sources)
         .output()?;
     if output.status.success() {

@@ -66,23 +66,6 @@ namespace Legacy
         class ReadOnly : Disabled, IRequiresSessionState, IReadOnlySessionState { }
     }
 
-    /// Chooses the session as MVC does for a controller that is marked, at the same event: `?choose=Required`.
-    public class ChoosingModule : IHttpModule
-    {
-        public void Init(HttpApplication application)
-        {
-            application.PostResolveRequestCache += (sender, e) =>
-            {
-                HttpContext context = ((HttpApplication)sender).Context;
-                SessionStateBehavior behavior;
-                if (Enum.TryParse(context.Request.QueryString["choose"], out behavior))
-                    context.SetSessionStateBehavior(behavior);
-            };
-        }
-
-        public void Dispose() { }
-    }
-
     /// Stands behind Onelane's module, as an application's own modules do, and keeps what they would see.
     public class WitnessModule : IHttpModule
     {
