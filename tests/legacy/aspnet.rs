@@ -12,6 +12,7 @@ use crate::applications::aspnet::{self, Options, Sessions};
 use crate::applications::{Application, Page, Stats};
 use crate::http::{Answer, Client};
 use crate::onelane::Onelane;
+use crate::process::Process;
 
 /// An application without the companion.
 fn site(sessions: Sessions) -> Application {
@@ -243,12 +244,35 @@ fn every_kind_of_store_is_served() {
 }
 
 #[test]
-fn a_browser_gets_a_page_that_asks_for_others() {
-    let application = site(Sessions::InProc);
-    let page = Client::new(application.address)
-        .get(aspnet::BROWSER_PAGE)
-        .unwrap();
-    assert!(page.status == 200 && page.body.contains("write.aspx"));
+fn a_browser_says_what_it_has_measured() {
+    let application = site(Sessions::Counting);
+    let url = format!(
+        "http://{}{}?ms=1",
+        application.address,
+        aspnet::BROWSER_PAGE
+    );
+    let profile = crate::process::directory().unwrap();
+    let _browser = Process::start("chromium", "chromium", |command| {
+        command.args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--remote-debugging-port=0",
+        ]);
+        command
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg(url);
+    })
+    .unwrap();
+    let mut asking = Client::new(application.address);
+    eventually("the browser is done", || {
+        asking
+            .get(aspnet::TIMINGS)
+            .unwrap()
+            .body
+            .contains("\"requests\":20")
+    });
+    assert!(application.stats().unwrap().exclusive >= 20);
 }
 
 #[test]

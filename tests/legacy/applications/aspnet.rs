@@ -82,8 +82,11 @@ pub(crate) fn start(sessions: Sessions, options: &Options) -> io::Result<Applica
 }
 
 /// The page that a browser opens: it sends twenty requests to `Write` at once (`?ms=N`), and shows in `#timings`, as
-/// JSON, what the browser measured of them; its title is `done` then.
+/// JSON, what the browser measured of them; its title is `done` then. [`TIMINGS`] answers with the same JSON from then on.
 pub(crate) const BROWSER_PAGE: &str = "/page.aspx";
+
+/// What the last browser has measured; empty before, and after `Reset`.
+pub(crate) const TIMINGS: &str = "/timings.ashx";
 
 /// Onelane's module in front of all others, and what its tests need besides. `clear` takes Mono's own away, of which only
 /// the session's is needed.
@@ -101,7 +104,7 @@ const YAML: &str = "session:
 reads: follow
 routes:
   - { name: read, path: /read.aspx, access: read }
-  - { name: none, path: \"/{none.aspx,stats.ashx,reset.ashx}\", access: none }
+  - { name: none, path: \"/{none.aspx,stats.ashx,reset.ashx,timings.ashx}\", access: none }
 ";
 
 fn name(sessions: Sessions) -> &'static str {

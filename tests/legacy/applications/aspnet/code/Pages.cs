@@ -149,6 +149,21 @@ namespace Legacy
         }
     }
 
+    /// Keeps what a browser has measured (POST), until somebody asks (GET).
+    public class Timings : IHttpHandler
+    {
+        internal static volatile string Last = "";
+
+        public bool IsReusable { get { return true; } }
+
+        public void ProcessRequest(HttpContext context)
+        {
+            if (context.Request.HttpMethod == "POST")
+                Last = new StreamReader(context.Request.InputStream).ReadToEnd();
+            context.Response.Write(Last);
+        }
+    }
+
     public class Reset : IHttpHandler
     {
         public bool IsReusable { get { return true; } }
@@ -156,6 +171,7 @@ namespace Legacy
         public void ProcessRequest(HttpContext context)
         {
             Seen.Reset();
+            Timings.Last = "";
             context.Response.Write("reset");
         }
     }
