@@ -17,10 +17,10 @@ use crate::onelane::Onelane;
 
 const SECRET: &str = "a long secret of the two";
 
-fn site(sessions: Sessions, secret: Option<&str>) -> Application {
+fn site(sessions: Sessions, secret: &str) -> Application {
     let options = Options {
         companion: Companion::Installed {
-            secret: secret.map(str::to_owned),
+            secret: secret.to_owned(),
         },
         ..Options::default()
     };
@@ -50,7 +50,7 @@ fn session_of(user: &mut Client, path: &str) -> String {
 #[test]
 fn a_page_that_is_not_marked_goes_together_with_others_when_its_route_says_read() {
     let plain = aspnet::start(Sessions::Counting, &Options::default()).unwrap();
-    let with_companion = site(Sessions::Counting, Some(SECRET));
+    let with_companion = site(Sessions::Counting, SECRET);
     for (application, together) in [(&plain, false), (&with_companion, true)] {
         let onelane = in_front_of(
             application,
@@ -87,7 +87,7 @@ fn a_page_that_is_not_marked_goes_together_with_others_when_its_route_says_read(
 
 #[test]
 fn a_route_takes_from_a_page_what_it_says_and_gives_it_nothing() {
-    let application = site(Sessions::InProc, Some(SECRET));
+    let application = site(Sessions::InProc, SECRET);
     let routes = "  - { header: { x-route: read }, access: read }\n  - { header: { x-route: none }, access: none }\n";
     let onelane = in_front_of(&application, SECRET, routes);
     let user = application.user(onelane.address()).unwrap();
@@ -116,16 +116,13 @@ fn a_route_takes_from_a_page_what_it_says_and_gives_it_nothing() {
 #[test]
 fn nobody_is_believed_without_the_secret() {
     let read = "  - { path: /show.aspx, access: read }\n";
-    let (right, none) = (
-        site(Sessions::InProc, Some(SECRET)),
-        site(Sessions::InProc, None),
-    );
-    let empty = site(Sessions::InProc, Some(""));
+    let (right, forgotten) = (site(Sessions::InProc, SECRET), site(Sessions::InProc, ""));
     for (application, secret, expected) in [
         (&right, SECRET, "read"),
         (&right, "another long secret of two", "write"),
-        (&none, SECRET, "write"),
-        (&empty, SECRET, "write"),
+        (&right, "", "write"),
+        (&forgotten, SECRET, "write"),
+        (&forgotten, "", "write"),
     ] {
         let onelane = in_front_of(application, secret, read);
         let mut user = application.user(onelane.address()).unwrap();
@@ -138,7 +135,7 @@ fn nobody_is_believed_without_the_secret() {
 
 #[test]
 fn a_client_that_sends_the_fields_itself_changes_nothing() {
-    let application = site(Sessions::InProc, Some(SECRET));
+    let application = site(Sessions::InProc, SECRET);
     let forged = |user: Client, secret: &str| {
         user.header("X-Onelane-Secret", secret)
             .header("X-Onelane-Access", "none")
@@ -192,7 +189,7 @@ fn a_client_that_sends_the_fields_itself_changes_nothing() {
 #[test]
 fn a_remote_client_is_not_local_though_onelane_is() {
     let plain = aspnet::start(Sessions::InProc, &Options::default()).unwrap();
-    let with_companion = site(Sessions::InProc, Some(SECRET));
+    let with_companion = site(Sessions::InProc, SECRET);
     for (application, restored) in [(&plain, false), (&with_companion, true)] {
         let onelane = in_front_of(application, SECRET, "  []\n");
         for (forwarded, client) in [
@@ -266,7 +263,7 @@ fn prepared(application: &Application, what: &str) -> Client {
 #[test]
 fn a_request_says_whether_it_has_changed_the_session() {
     for sessions in [Sessions::InProc, Sessions::Counting] {
-        let application = site(sessions, Some(SECRET));
+        let application = site(sessions, SECRET);
         for (act, status, expected) in [
             ("look", 200, Some("0")),
             ("look-deep", 200, Some("0")),
@@ -319,7 +316,7 @@ fn a_request_says_whether_it_has_changed_the_session() {
 
 #[test]
 fn what_is_not_known_counts_as_changed_or_is_not_said() {
-    let application = site(Sessions::InProc, Some(SECRET));
+    let application = site(Sessions::InProc, SECRET);
     let opaque = prepared(&application, "prepare-opaque");
     let answer = told(&application, &opaque, "write")
         .get("/touch.ashx?do=look-opaque")

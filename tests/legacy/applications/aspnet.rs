@@ -39,9 +39,9 @@ pub(crate) struct Options {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Companion {
     Absent,
-    /// In front of all other modules; with a secret, or without one, as an operator may forget it.
+    /// In front of all other modules.
     Installed {
-        secret: Option<String>,
+        secret: String,
     },
 }
 
@@ -232,9 +232,7 @@ fn lay_out(root: &Path, sessions: Sessions, options: &Options, port: &str) -> io
     if let Companion::Installed { secret } = &options.companion {
         install_companion(root, &bin)?;
         modules = COMPANION_MODULES;
-        if let Some(secret) = secret {
-            settings += &format!("<add key=\"onelane:secret\" value=\"{secret}\" />");
-        }
+        settings += &format!("<add key=\"onelane:secret\" value=\"{secret}\" />");
     }
     let config = root.join("web.config");
     let timeout = options.execution_timeout.as_secs().to_string();
