@@ -17,12 +17,13 @@ declare -A package_of_file=(
   [/usr/sbin/php-fpm*]=php-fpm [/usr/lib/php/*/redis.so]=php-redis [/usr/lib/php/*/apcu.so]=php-apcu
   [/usr/lib/python3/dist-packages/django]=python3-django [/usr/lib/python3/dist-packages/gunicorn]=python3-gunicorn
 )
+package+=([fastcgi-mono-server4]=mono-fastcgi-server4 [mcs]="mono-mcs libmono-system-web-mvc3.0-cil" [asp-state4]=mono-xsp4 [redis-server]=redis-server [chromium]=chromium) # ASP.NET
 
 install_missing() {
   local missing=() program file
   PATH="$PATH:/usr/sbin:/usr/local/sbin" # where nginx is, and ordinary users do not look
   for program in "${!package[@]}"; do
-    command -v "$program" >/dev/null || missing+=("${package[$program]}")
+    command -v "$program" >/dev/null || missing+=(${package[$program]}) # one or several
   done
   for file in "${!package_of_file[@]}"; do
     compgen -G "$file" >/dev/null || missing+=("${package_of_file[$file]}")

@@ -65,6 +65,7 @@ impl<'g> Visit<'g> {
     pub(super) fn tell(&self, head: &mut request::Parts, switch: Option<&Switch>) {
         let told = Told {
             peer: self.client.peer.client(),
+            client: self.ip,
             via: self.via,
             scheme: self.client.scheme,
             request_id: &self.request_id,

@@ -15,11 +15,13 @@ use prometheus_client::registry::Registry;
 mod families;
 mod kinds;
 mod scrape;
+mod shape;
 
 pub use kinds::{CertificateReload, Ending, Exception, Gone, ThrottleDecision};
 
-use families::{FAMILIES, Family, Kind, Label};
+use families::Family;
 use scrape::Scrape;
+use shape::Shape;
 
 /// The values of the labels, in the order of the indices that recording takes. Each list is closed and small.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,18 +83,6 @@ pub struct Gauges {
     pub upstreams_healthy: Vec<bool>,
     /// When the first of the certificates ends, in seconds of Unix time; None without certificates.
     pub certificate_expiry: Option<u64>,
-}
-
-/// Where each family's cells are, the same for all cores.
-#[derive(Debug)]
-struct Shape {
-    /// The first cell of each family, then the number of all.
-    starts: [usize; FAMILIES.len() + 1],
-    labels: Labels,
-    /// The distinct labels of routes.
-    routes: Vec<String>,
-    /// From a route's index to its place in `routes`.
-    route_series: Vec<usize>,
 }
 
 /// Cells by eight on a line of their own, so that two cores never write to the same one.
@@ -322,74 +312,6 @@ impl Core {
         if index < cells.len() {
             let cell = cells.start + index;
             self.cells[cell / CELLS].0[cell % CELLS].fetch_add(amount, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Shape {
-    fn new(labels: Labels) -> Self {
-        let mut routes: Vec<String> = Vec::new();
-        let route_series = labels.routes.iter().map(|route| {
-            routes
-                .iter()
-                .position(|known| known == route)
-                .unwrap_or_else(|| {
-                    routes.push(route.clone());
-                    routes.len() - 1
-                })
-        });
-        let route_series = route_series.collect();
-        let mut shape = Self {
-            starts: [0; FAMILIES.len() + 1],
-            labels,
-            routes,
-            route_series,
-        };
-        for (index, declared) in FAMILIES.iter().enumerate() {
-            let cells = match declared.kind {
-                Kind::Counter(labels) => labels
-                    .iter()
-                    .map(|label| shape.values(*label).len())
-                    .product(),
-                // The last bucket has no bound; behind it is the sum.
-                Kind::Durations(bounds) => bounds.len() + 2,
-            };
-            shape.starts[index + 1] = shape.starts[index] + cells;
-        }
-        shape
-    }
-
-    fn cells(&self) -> usize {
-        self.starts[FAMILIES.len()]
-    }
-
-    fn cells_of(&self, family: Family) -> std::ops::Range<usize> {
-        self.starts[family as usize]..self.starts[family as usize + 1]
-    }
-
-    fn values(&self, label: Label) -> Vec<&str> {
-        match label {
-            Label::Access => self.labels.access.to_vec(),
-            Label::Ending => Ending::LABELS.to_vec(),
-            Label::CertificateReload => CertificateReload::LABELS.to_vec(),
-            Label::Exception => Exception::LABELS.to_vec(),
-            Label::Gone => Gone::LABELS.to_vec(),
-            Label::OddCookie => self.labels.odd_cookies.to_vec(),
-            Label::Outcome => self.labels.outcomes.to_vec(),
-            Label::ProxyFault => self.labels.proxy_faults.to_vec(),
-            Label::Refusal => self.labels.refusals.to_vec(),
-            Label::Report => self.labels.reports.to_vec(),
-            Label::Route => self.routes.iter().map(String::as_str).collect(),
-            Label::ThrottleDecision => ThrottleDecision::LABELS.to_vec(),
-            Label::ThrottleRule => {
-                let rules = self.labels.throttle_rules.iter();
-                rules.map(String::as_str).collect()
-            }
-            Label::Upstream => {
-                let upstreams = self.labels.upstreams.iter();
-                upstreams.map(String::as_str).collect()
-            }
-            Label::UpstreamError => self.labels.upstream_errors.to_vec(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::thread;
 
 use super::*;
+use super::families::FAMILIES;
 
 fn metrics(cores: usize) -> Metrics {
     let labels = Labels {

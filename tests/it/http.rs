@@ -133,6 +133,7 @@ fn the_access_and_the_secret_are_told_to_the_application() {
         let seen = app.arrival().seen;
         assert_eq!(seen.header("x-onelane-access"), Some(access), "{path}");
         assert_eq!(seen.header("x-onelane-secret"), Some("let me in please"));
+        assert_eq!(seen.header("x-onelane-client"), Some("127.0.0.1"));
     }
 }
 

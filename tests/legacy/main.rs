@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod applications;
+mod aspnet;
+mod aspnet_companion;
 mod django;
 mod http; // a small client with a cookie
 mod load; // many requests of one session at once

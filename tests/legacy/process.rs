@@ -18,6 +18,7 @@ pub(crate) struct Process {
     name: String,
     child: Child,
     said: fs::File,
+    signal: &'static str,
 }
 
 /// A directory that is removed with its value.
@@ -38,9 +39,9 @@ impl Process {
         let said = tempfile::tempfile()?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "TERM", "--"]).arg(path);
+        command.stdin(Stdio::null());
         prepare(&mut command);
         let child = command
-            .stdin(Stdio::null())
             .stdout(said.try_clone()?)
             .stderr(said.try_clone()?)
             .spawn()?;
@@ -48,7 +49,14 @@ impl Process {
             name: program.to_owned(),
             child,
             said,
+            signal: "TERM",
         })
+    }
+
+    /// Ends it by SIGKILL, for a program that has no children and takes its time.
+    pub(crate) fn killed(mut self) -> Self {
+        self.signal = "KILL";
+        self
     }
 
     /// Waits until it takes connections at `address`.
@@ -91,10 +99,10 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// SIGTERM, since a master that is killed leaves its workers behind; then whatever is needed.
+    /// SIGTERM at first, since a master that is killed leaves its workers behind; then whatever is needed.
     fn drop(&mut self) {
         let id = self.child.id().to_string();
-        drop(Command::new("kill").arg(&id).status());
+        drop(Command::new("kill").args(["-s", self.signal, &id]).status());
         let deadline = Instant::now() + Duration::from_secs(5);
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
             thread::park_timeout(Duration::from_millis(10));

@@ -23,6 +23,8 @@ use crate::route::Access;
 pub(super) struct Told<'a> {
     /// The other end of the connection.
     pub(super) peer: ClientIp,
+    /// Who asks, through whatever proxies.
+    pub(super) client: ClientIp,
     /// Whether what it says of others is believed.
     pub(super) via: Via,
     pub(super) scheme: Scheme,
@@ -47,11 +49,17 @@ pub(super) fn to_application(headers: &mut HeaderMap, told: &Told<'_>) {
     headers.insert(X_REQUEST_ID, told.request_id.clone());
     if let Some(access) = told.access {
         headers.insert(X_ONELANE_ACCESS, HeaderValue::from_static(access.label()));
-        if let Some(secret) = told.secret {
-            headers.insert(X_ONELANE_SECRET, secret.clone());
-            if told.asked == Asked::Wrote {
-                headers.insert(X_ONELANE_REPORT, HeaderValue::from_static("wrote"));
-            }
+    }
+    if let Some(secret) = told.secret {
+        headers.insert(X_ONELANE_SECRET, secret.clone());
+        // In observe mode too: whoever stands behind a proxy has lost the client's address, whatever becomes of lanes.
+        let client = HeaderValue::try_from(told.client.to_string());
+        headers.insert(
+            X_ONELANE_CLIENT,
+            client.expect("an address is visible ASCII"),
+        );
+        if told.asked == Asked::Wrote {
+            headers.insert(X_ONELANE_REPORT, HeaderValue::from_static("wrote"));
         }
     }
     if let Some(upgrade) = told.upgrade {
@@ -166,6 +174,8 @@ fn remove_underscore_twins(headers: &mut HeaderMap) {
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const X_ONELANE_ACCESS: HeaderName = HeaderName::from_static("x-onelane-access");
 const X_ONELANE_REPORT: HeaderName = HeaderName::from_static("x-onelane-report");
+/// The client's address, for an application that cannot know which proxies are trusted; only with the secret.
+const X_ONELANE_CLIENT: HeaderName = HeaderName::from_static("x-onelane-client");
 const X_ONELANE_SECRET: HeaderName = HeaderName::from_static("x-onelane-secret");
 /// What the application says of a request that it was asked about; for Onelane alone.
 pub(super) const X_ONELANE_WROTE: HeaderName = HeaderName::from_static("x-onelane-wrote");
@@ -186,12 +196,13 @@ static HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// Fields that only Onelane, or the server itself, may set.
-static NEVER_FROM_CLIENTS: [HeaderName; 9] = [
+static NEVER_FROM_CLIENTS: [HeaderName; 10] = [
     EXPECT, // answered here: hyper sends 100 when the body is first read
     HeaderName::from_static("aspfiltersessionid"), // ASP.NET would take it for the cookieless session id
     HeaderName::from_static("http2-settings"),
     X_ONELANE_ACCESS,
     X_ONELANE_REPORT,
+    X_ONELANE_CLIENT,
     X_ONELANE_SECRET,
     HeaderName::from_static("x-onelane-ticket"),
     X_ONELANE_WROTE,

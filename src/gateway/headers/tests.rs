@@ -14,6 +14,7 @@ fn forwarded_by(via: Via, fields: &[(&str, &str)]) -> HeaderMap {
     let id = HeaderValue::from_static("id-1");
     let told = Told {
         peer: PeerAddr::new(SocketAddr::from(([192, 0, 2, 1], 5))).client(),
+        client: PeerAddr::new(SocketAddr::from(([192, 0, 2, 1], 5))).client(),
         via,
         scheme: Scheme::Http,
         request_id: &id,
@@ -101,6 +102,8 @@ fn forged_fields_and_their_underscore_twins_are_replaced() {
         ("x-onelane-access", "none"),
         ("x_onelane_secret", "guess"),
         ("x-onelane-secret", "guess"),
+        ("x-onelane-client", "127.0.0.1"),
+        ("x_onelane_client", "127.0.0.1"),
         ("aspfiltersessionid", "a"),
         ("x_own_name", "kept"),
         ("content_length", "9"),
@@ -119,6 +122,8 @@ fn forged_fields_and_their_underscore_twins_are_replaced() {
         "x-forwarded_for",
         "x_onelane_secret",
         "x-onelane-secret",
+        "x-onelane-client",
+        "x_onelane_client",
         "aspfiltersessionid",
         "content_length",
         "transfer_encoding",
@@ -126,6 +131,43 @@ fn forged_fields_and_their_underscore_twins_are_replaced() {
         assert!(!headers.contains_key(gone), "{gone}");
     }
     assert_eq!(headers["x_own_name"], "kept");
+}
+
+#[test]
+fn the_client_behind_a_proxy_is_named_together_with_the_secret() {
+    let address = |last| PeerAddr::new(SocketAddr::from(([192, 0, 2, last], 5))).client();
+    let (id, secret) = (
+        HeaderValue::from_static("id-1"),
+        HeaderValue::from_static("s"),
+    );
+    for (access, secret, expected) in [
+        (Some(Access::Read), Some(&secret), Some("192.0.2.9")),
+        (Some(Access::Read), None, None),
+        (None, Some(&secret), Some("192.0.2.9")), // in observe mode too, the application has lost it
+        (None, None, None),
+    ] {
+        let mut headers = map(&[
+            ("x-forwarded-for", "192.0.2.9"),
+            ("x-onelane-client", "::1"),
+        ]);
+        let told = Told {
+            peer: address(1),
+            client: address(9),
+            via: Via::Proxied,
+            scheme: Scheme::Http,
+            request_id: &id,
+            access,
+            secret,
+            asked: Asked::Nothing,
+            upgrade: None,
+        };
+        to_application(&mut headers, &told);
+        assert_eq!(headers["x-forwarded-for"], "192.0.2.9, 192.0.2.1");
+        let named = headers
+            .get("x-onelane-client")
+            .map(|name| name.to_str().unwrap());
+        assert_eq!(named, expected);
+    }
 }
 
 #[test]
