@@ -13,7 +13,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 
 use crate::config::Config;
-use crate::lane::{Limits, OnFull, OnHoldLimit};
+use crate::lane::{Admission, Limits, OnFull, OnHoldLimit};
 use crate::route::{
     Access, Explanation, Mode, OnClientGone, Origin, Outcome, Reads, Release, Terms,
 };
@@ -180,6 +180,9 @@ fn session(config: &Config, request: &Parts) -> String {
             };
             format!("none, so no lane: {} is there, but {why}", odd.source)
         }
+        Found::None if config.policy.without_session.shares_a_lane() => {
+            "none: for a short time it shares a lane with the other requests of its client that have none".to_owned()
+        }
         Found::None => {
             "none, so no lane: the request carries no session id (give one with -H 'Cookie: …')"
                 .to_owned()
@@ -201,6 +204,7 @@ fn limits(text: &mut String, terms: &Terms) {
         on_wait_timeout,
         on_hold_limit,
         max_passed,
+        admission,
     } = lane;
     line(
         text,
@@ -214,8 +218,12 @@ fn limits(text: &mut String, terms: &Terms) {
         text,
         "wait",
         &format!(
-            "at most {}; then: {}",
+            "at most {}; then{}: {}",
             time(*wait_timeout),
+            match admission {
+                Admission::Estimate => ", or at once when the writers ahead would take longer",
+                Admission::Off => "",
+            },
             full(*on_wait_timeout, *max_passed)
         ),
     );

@@ -36,39 +36,41 @@ impl Visit<'_> {
         body: &mut RequestBody,
     ) -> Result<(), Ended> {
         let (terms, lanes) = (self.terms, &self.gateway.lanes);
-        let (Some(hold), Some(session)) = (hold(terms), session) else {
-            // What is wrong with the beginning of a body is answered before the application sees any of it.
-            let bounds = Bounds {
-                spool: 0,
-                ..self.bounds()
-            };
-            return Ok(body.read_ahead(&bounds, Patience::None).await?);
+        let Some(hold) = hold(terms) else {
+            return self.enter_without_lane(body).await;
+        };
+        let Some(session) = session else {
+            return self.enter_as_newcomer(hold, head, body).await;
         };
         if terms.mode == Mode::Observe {
             let shadow = lanes.observe(session.key, hold, &terms.limits);
-            match shadow.arrival() {
-                Arrival::Free => {}
-                Arrival::WouldWait => self.gateway.metrics.would_wait(),
-                Arrival::WouldBeRefused => {
-                    self.gateway.metrics.would_wait();
-                    self.gateway.metrics.would_refuse();
-                }
-            }
+            self.would(shadow.arrival());
             self.entry = Entry::beside(Place::Shadow(shadow), now());
             return Ok(());
         }
         body.read_ahead(&self.bounds(), Patience::Pace).await?;
+        if let Some(permit) = self.reenter(session, hold, &head.headers)? {
+            self.entry = self.held(permit);
+            return Ok(());
+        }
         match lanes.join(session.key, hold, &terms.limits, self.policy.max_waiting) {
             Ok(Joined::Granted(permit)) => self.entry = self.held(permit),
             Ok(Joined::Waiting(waiting)) => match self.wait(waiting, session).await? {
                 Ok(permit) => self.entry = self.held(permit),
                 Err(WaitEnded::Closed) => return Err(Reason::Draining.into()),
                 Err(WaitEnded::TimedOut) => {
+                    self.warn_of_loopback();
                     let action = terms.limits.on_wait_timeout;
                     self.step_aside(action, Reason::WaitTimeout, session, head)?;
                 }
             },
             Err(Full::AllLanes) => return Err(self.full(Reason::WaitersFull, session)),
+            Err(Full::TooLate { position }) => {
+                self.notes.position = position;
+                let action = terms.limits.on_wait_timeout;
+                self.step_aside(action, Reason::WaitTimeout, session, head)
+                    .map_err(would_be_late)?;
+            }
             Err(Full::Lane { .. } | Full::Passed) => {
                 self.step_aside(terms.limits.on_overflow, Reason::QueueFull, session, head)?;
             }
@@ -76,8 +78,31 @@ impl Visit<'_> {
         Ok(())
     }
 
+    /// Goes on outside of any lane. What is wrong with the beginning of a body is answered before the application sees
+    /// any of it.
+    pub(super) async fn enter_without_lane(&self, body: &mut RequestBody) -> Result<(), Ended> {
+        let bounds = Bounds {
+            spool: 0,
+            ..self.bounds()
+        };
+        Ok(body.read_ahead(&bounds, Patience::None).await?)
+    }
+
+    /// Counts what an enforced lane would have done with an observed request.
+    pub(super) fn would(&self, arrival: Arrival) {
+        let metrics = &self.gateway.metrics;
+        match arrival {
+            Arrival::Free => {}
+            Arrival::WouldWait => metrics.would_wait(),
+            Arrival::WouldBeRefused => {
+                metrics.would_wait();
+                metrics.would_refuse();
+            }
+        }
+    }
+
     /// Waits for the turn, unless the client leaves.
-    async fn wait(
+    pub(super) async fn wait(
         &mut self,
         waiting: Waiting,
         session: &Session<'_>,
@@ -141,12 +166,12 @@ impl Visit<'_> {
         Ok(())
     }
 
-    fn held(&self, permit: Permit) -> Entry {
+    pub(super) fn held(&self, permit: Permit) -> Entry {
         let follows = self.terms.access == Access::Read && self.terms.reads == Reads::Follow;
         Entry::held(permit, follows.then_some(self.terms.follow_hold))
     }
 
-    fn bounds(&self) -> Bounds<'_> {
+    pub(super) fn bounds(&self) -> Bounds<'_> {
         let buffers = &self.policy.buffers;
         Bounds {
             memory: buffers.request,
@@ -176,6 +201,16 @@ async fn left(socket: Option<Weak<Socket>>) {
     }
 }
 
+/// What is said of a request whose wait would have been too long.
+fn would_be_late(ended: Ended) -> Ended {
+    match ended {
+        Ended::Refused(refusal) if refusal.reason == Reason::WaitTimeout => {
+            Ended::Refused(refusal.detail(TOO_LATE))
+        }
+        other => other,
+    }
+}
+
 /// How a request on these terms holds a lane, if it takes one.
 fn hold(terms: &Terms) -> Option<Hold> {
     match (terms.access, terms.reads) {
@@ -184,6 +219,8 @@ fn hold(terms: &Terms) -> Option<Hold> {
         (Access::Read, Reads::Overtake) | (Access::None, _) => None,
     }
 }
+
+const TOO_LATE: &str = "Earlier requests of this session would take longer than this one may wait.";
 
 /// The least that a client is asked to wait before it tries again.
 const RETRY_MIN: Duration = Duration::from_secs(1);

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::lane::{Observed, Overdue, Pass, Permit, Stay};
+use crate::lane::{Observed, Overdue, Pass, Permit, Stay, Ticket};
 
 /// How a request is in the application.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(super) enum Place {
     Passed(Pass),
     /// It is in the shadow of its lane.
     Shadow(Observed),
+    /// It is in the shadow of a lane with requests of other sessions, whose locks it would not meet.
+    Together(Observed),
 }
 
 /// A request's stay in its lane.
@@ -144,6 +146,7 @@ impl Entry {
             Place::Held(permit) => drop(permit),
             Place::Passed(pass) => drop(pass),
             Place::Shadow(observed) => self.stay = observed.end(),
+            Place::Together(observed) => drop(observed),
         }
         self.held = Some(now.saturating_duration_since(self.since));
     }
@@ -151,6 +154,14 @@ impl Entry {
     /// Whether others wait for the end of this stay.
     pub(super) fn holds(&self) -> bool {
         matches!(self.place, Place::Held(_))
+    }
+
+    /// What its lane knows it by, while it holds.
+    pub(super) fn ticket(&self) -> Option<Ticket> {
+        match &self.place {
+            Place::Held(permit) => Some(permit.ticket()),
+            Place::Free | Place::Passed(_) | Place::Shadow(_) | Place::Together(_) => None,
+        }
     }
 
     /// Whether the stay has ended, or never was.

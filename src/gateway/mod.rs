@@ -14,11 +14,13 @@ mod exchange;
 mod forwarding;
 mod headers;
 mod http2;
+mod newcomer;
 mod pipe;
 mod policy;
 mod progress;
 mod protocol;
 pub mod record;
+mod reentrance;
 pub mod refusal;
 mod reply;
 mod spool;
@@ -40,6 +42,7 @@ use hyper::body::Incoming;
 pub use account::Fault;
 pub use alarm::Presence;
 pub use bound::Bound;
+pub use newcomer::WithoutSession;
 pub use pipe::{ClientBody, Cut};
 pub use policy::{Buffers, HeadBounds, Policy, ServerTiming};
 pub use reply::{Answers, NoAnswer};
@@ -67,7 +70,7 @@ use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics;
 use crate::route::{Decision, Label, Terms};
-use crate::session::CookieName;
+use crate::session::{CookieName, SessionKey};
 use crate::shutdown::{Draining, InFlight};
 use crate::socket::Socket;
 use crate::throttle::{Stay, Waiters};
@@ -138,6 +141,8 @@ struct Visit<'g> {
     request_id: HeaderValue,
     reply: Reply,
     entry: Entry,
+    /// The lane of its client, when it joined that for want of a session.
+    newcomer: Option<SessionKey>,
     /// Where the throttle counts it as being in the application.
     stay: Stay,
     alarm: Alarm,
@@ -270,6 +275,7 @@ impl Gateway {
             reply: Reply::new(answers, accept, request_id.clone(), Arc::clone(policy)),
             request_id,
             entry: Entry::free(started),
+            newcomer: None,
             stay: Stay::default(),
             alarm: Alarm::new(client.presence.clone()),
             without: None,

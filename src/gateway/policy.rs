@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::client;
+use crate::gateway::newcomer::WithoutSession;
 use crate::gateway::refusal::{Reason, RefusalPage};
 use crate::pace::Pace;
 use crate::route::RouteTable;
@@ -17,6 +18,8 @@ pub struct Policy {
     pub routes: RouteTable,
     /// Request → session key.
     pub sessions: Sessions,
+    /// What becomes of a request without a session that would take a lane.
+    pub without_session: WithoutSession,
     /// What one client may take, and the clients that have taken.
     pub throttle: Rules,
     /// Request → client.

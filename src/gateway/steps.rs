@@ -70,13 +70,14 @@ impl<'g> Visit<'g> {
             request_id: &self.request_id,
             access: (self.terms.mode == Mode::Enforce).then_some(self.terms.access),
             secret: self.policy.application_secret.as_ref(),
+            ticket: self.ticket(),
             upgrade: switch.map(|switch| &switch.protocol),
         };
         if !head.headers.contains_key(HOST) {
             head.headers
                 .insert(HOST, self.gateway.upstream.settings().target.host());
         }
-        headers::to_application(&mut head.headers, &told);
+        headers::to_application(&mut head.headers, told);
         head.version = http::Version::HTTP_11;
     }
 

@@ -18,6 +18,8 @@ pub(super) struct Warnings {
     pub(super) odd_cookies: Seldom,
     /// Forwarding headers of peers that are no trusted proxies.
     pub(super) forwarded: Seldom,
+    /// Pages that may have waited for themselves.
+    pub(super) loopback: Seldom,
 }
 
 impl Seldom {

@@ -1,4 +1,5 @@
-//! Those who hold a lane: one exclusive holder, or any number of shared ones. PURE, as the queue.
+//! Those who hold a lane: one exclusive holder, or any number of shared ones, and those that the application makes
+//! beside them. PURE, as the queue.
 //!
 //! Guarantees: who is here is known by its ticket alone; once a hold limit has moved the lane on, the ticket is unknown
 //! here and can release nothing.
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
-use super::queue::Ticket;
+use super::queue::{NotBeside, Ticket};
 use super::{Hold, Limits, OnHoldLimit};
 
 /// From when, and until when, a lane may be held.
@@ -54,6 +55,16 @@ struct Holder {
     request: Request,
     grant: Grant,
     standing: Standing,
+    entered: Entered,
+}
+
+/// How a holder came to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entered {
+    /// Beside another one, within whose time it is.
+    Beside,
+    /// When nobody was in the way.
+    InTurn,
 }
 
 impl Request {
@@ -94,8 +105,39 @@ impl Holders {
             request,
             grant,
             standing: Standing::InTime,
+            entered: Entered::InTurn,
         });
         grant
+    }
+
+    /// Adds a holder beside that of `outer`, until that one's hold limit at the latest; at most `most` of its kind.
+    pub(super) fn add_beside(
+        &mut self,
+        outer: Ticket,
+        request: Request,
+        most: usize,
+        now: Instant,
+    ) -> Result<Grant, NotBeside> {
+        let outer = self
+            .holders
+            .iter()
+            .find(|holder| holder.request.ticket == outer)
+            .ok_or(NotBeside::Stale)?;
+        let grant = Grant {
+            at: now,
+            deadline: after(now, request.hold_limit).min(outer.grant.deadline),
+        };
+        let is_beside = |holder: &&Holder| holder.entered == Entered::Beside;
+        if self.holders.iter().filter(is_beside).count() >= most {
+            return Err(NotBeside::Full);
+        }
+        self.holders.push(Holder {
+            request,
+            grant,
+            standing: Standing::InTime,
+            entered: Entered::Beside,
+        });
+        Ok(grant)
     }
 
     /// Removes the holder of `ticket`, if there is one, and returns how long it held.
@@ -160,6 +202,16 @@ impl Holders {
         left.saturating_add(usual.saturating_mul(turns))
     }
 
+    /// How long the writers that hold and `waiting` more take, each as long as is usual; None when that is not known.
+    pub(super) fn forecast(&self, waiting: usize) -> Option<Duration> {
+        let is_writer = |holder: &&Holder| {
+            holder.request.hold == Hold::Exclusive && holder.entered == Entered::InTurn
+        };
+        let writers = waiting + self.holders.iter().filter(is_writer).count();
+        let turns = u32::try_from(writers).unwrap_or(u32::MAX);
+        Some(self.usual_hold?.saturating_mul(turns))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.holders.len()
     }
@@ -169,7 +221,7 @@ impl Holders {
     }
 
     fn learn(&mut self, holder: &Holder, now: Instant) {
-        if holder.request.hold == Hold::Exclusive {
+        if holder.request.hold == Hold::Exclusive && holder.entered == Entered::InTurn {
             let held = holder.held(now);
             let usual = self.usual_hold.unwrap_or(held);
             self.usual_hold = Some(usual.saturating_mul(3).saturating_add(held) / 4);

@@ -9,6 +9,8 @@
 //! one lock to join and one to leave, and makes no timer, task or channel.
 //! Does not do: watch holders. An exchange calls [`Permit::overdue`] when its hold limit has passed.
 
+mod beside;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -115,7 +117,7 @@ impl Lanes {
     /// `max_waiting` bounds the waiters of all lanes together.
     ///
     /// # Errors
-    /// [`Full::Lane`] or [`Full::AllLanes`]; the caller was not added.
+    /// [`Full::Lane`], [`Full::TooLate`] or [`Full::AllLanes`]; the caller was not added.
     pub fn join(
         self: &Arc<Self>,
         key: SessionKey,

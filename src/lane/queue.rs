@@ -19,7 +19,7 @@ use smallvec::SmallVec;
 
 use super::holders::{Holders, Request, after};
 use super::shadow::{Arrival, Shadow, Stay};
-use super::{Hold, Limits};
+use super::{Admission, Hold, Limits};
 
 pub use super::holders::{Grant, OverdueHolders, Standing};
 
@@ -43,6 +43,23 @@ pub enum Full {
     /// `queue.max_passed` requests of the lane are inside without a permit.
     #[error("too many requests of the lane have passed it")]
     Passed,
+    /// The turn would come after the wait timeout ([`Admission::Estimate`]).
+    #[error("the turn would come too late: {position} requests are ahead")]
+    TooLate {
+        /// Requests ahead, holders included.
+        position: usize,
+    },
+}
+
+/// Why a request may not hold a lane beside another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotBeside {
+    /// `queue.max_passed` requests hold the lane beside others.
+    #[error("too many requests hold the lane beside others")]
+    Full,
+    /// The other one does not hold the lane, or no longer.
+    #[error("the other one does not hold the lane")]
+    Stale,
 }
 
 /// Why a wait ended without a permit.
@@ -59,6 +76,7 @@ pub enum WaitEnded {
 /// The line of one session. `W` stands for a waiter: whatever the caller needs to wake it.
 #[derive(Debug)]
 pub struct Queue<W> {
+    born: Option<Instant>,
     holders: Holders,
     line: VecDeque<Waiter<W>>,
     passed: Vec<Ticket>,
@@ -137,11 +155,26 @@ struct Waiter<W> {
 }
 
 impl<W> Queue<W> {
+    /// An empty lane that begins `now`.
+    pub fn begun(now: Instant) -> Self {
+        Self {
+            born: Some(now),
+            ..Self::default()
+        }
+    }
+
+    /// How long the lane has been in use without a break.
+    pub fn age(&self, now: Instant) -> Duration {
+        self.born
+            .map_or(Duration::ZERO, |born| now.saturating_duration_since(born))
+    }
+
     /// Takes the lane, or a place at the end of its line. `line_up` is called only for a request that has to wait and
     /// for which there is room; it makes the waiter, and what the caller keeps of it.
     ///
     /// # Errors
-    /// [`Full::Lane`] when `limits.waiters` wait already, or the error of `line_up`; nothing has changed.
+    /// [`Full::Lane`] when `limits.waiters` wait already, [`Full::TooLate`] when it is not worth while to wait, or the
+    /// error of `line_up`; nothing has changed.
     pub fn join<R>(
         &mut self,
         ticket: Ticket,
@@ -158,6 +191,10 @@ impl<W> Queue<W> {
         if waiting >= limits.waiters {
             return Err(Full::Lane { waiting });
         }
+        if limits.admission == Admission::Estimate && self.forecast() > Some(limits.wait_timeout) {
+            let position = self.holders.len() + waiting;
+            return Err(Full::TooLate { position });
+        }
         let (waiter, kept) = line_up()?;
         let deadline = after(now, limits.wait_timeout);
         self.line.push_back(Waiter {
@@ -171,6 +208,26 @@ impl<W> Queue<W> {
             deadline,
             kept,
         })
+    }
+
+    /// Takes the lane together with `outer`, which holds it: for a request that the application makes while it works on
+    /// that one, and which would otherwise wait for it. The lane is free when both have left, in whatever order; the new
+    /// one's own ticket is as good as the other's for a third. Its hold limit passes with that of `outer` at the latest,
+    /// so that a page that calls itself without end does not keep its lane.
+    ///
+    /// # Errors
+    /// [`NotBeside`]; nothing has changed.
+    pub fn reenter(
+        &mut self,
+        ticket: Ticket,
+        outer: Ticket,
+        hold: Hold,
+        now: Instant,
+        limits: &Limits,
+    ) -> Result<Grant, NotBeside> {
+        let request = Request::new(ticket, hold, limits);
+        self.holders
+            .add_beside(outer, request, limits.max_passed, now)
     }
 
     /// Lets a ticket go, whatever it is: a waiter leaves the line, a holder the lane, a pass or an observed request
@@ -234,9 +291,7 @@ impl<W> Queue<W> {
     /// When one that arrives now might have its turn, by the usual time of a hold and the writers ahead. A guess, for
     /// `Retry-After`.
     pub fn estimate(&self, now: Instant) -> Duration {
-        let is_writer = |waiter: &&Waiter<W>| waiter.request.hold == Hold::Exclusive;
-        let writers = self.line.iter().filter(is_writer).count();
-        self.holders.estimate(writers, now)
+        self.holders.estimate(self.writers(), now)
     }
 
     /// Whether nobody holds, waits, passes or is observed: the lane may be forgotten.
@@ -245,6 +300,18 @@ impl<W> Queue<W> {
             && self.line.is_empty()
             && self.passed.is_empty()
             && self.shadow.is_empty()
+    }
+
+    /// When one that arrives now would have its turn if each writer ahead, the holder included, took as long as those
+    /// of late; None as long as none has ended.
+    fn forecast(&self) -> Option<Duration> {
+        self.holders.forecast(self.writers())
+    }
+
+    /// How many of those that wait are writers.
+    fn writers(&self) -> usize {
+        let is_writer = |waiter: &&Waiter<W>| waiter.request.hold == Hold::Exclusive;
+        self.line.iter().filter(is_writer).count()
     }
 
     /// Grants the head of the line for as long as no holder is in its way.
@@ -280,6 +347,7 @@ impl<W> Queue<W> {
 impl<W> Default for Queue<W> {
     fn default() -> Self {
         Self {
+            born: None,
             holders: Holders::default(),
             line: VecDeque::new(),
             passed: Vec::new(),

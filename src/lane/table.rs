@@ -47,8 +47,9 @@ impl<W> Table<W> {
                 result
             }
             Entry::Vacant(entry) => {
-                let mut lane = Queue::default();
-                let result = change(&mut lane, now());
+                let now = now();
+                let mut lane = Queue::begun(now);
+                let result = change(&mut lane, now);
                 if !lane.is_empty() {
                     self.grow();
                     drop(entry.insert(lane));

@@ -24,6 +24,7 @@ pub(super) enum Family {
     ClientsGone,
     Exceptions,
     HeldOver,
+    Reentrance,
     WouldWait,
     WouldRefuse,
     Nested,
@@ -62,6 +63,7 @@ pub(super) enum Label {
     OddCookie,
     Outcome,
     ProxyFault,
+    Reentrance,
     Refusal,
     Route,
     ThrottleDecision,
@@ -82,7 +84,7 @@ impl Label {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Access => "access",
-            Self::CertificateReload => "result",
+            Self::CertificateReload | Self::Reentrance => "result",
             Self::Exception => "kind",
             Self::Gone => "where",
             Self::Ending
@@ -123,7 +125,7 @@ pub(super) const HOLD_BOUNDS: [f64; 15] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
 ];
 
-pub(super) const FAMILIES: [Declared; 22] = [
+pub(super) const FAMILIES: [Declared; 23] = [
     counter(
         Family::Requests,
         "requests",
@@ -207,6 +209,12 @@ pub(super) const FAMILIES: [Declared; 22] = [
         "held_over_limit",
         "Permits whose hold limit passed and that kept their lane (on_hold_limit: wait).",
         &[],
+    ),
+    counter(
+        Family::Reentrance,
+        "reentrance",
+        "Requests with a ticket of a request that they are made for, by what became of them.",
+        &[Label::Reentrance],
     ),
     counter(
         Family::WouldWait,

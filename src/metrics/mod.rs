@@ -16,7 +16,7 @@ mod families;
 mod kinds;
 mod scrape;
 
-pub use kinds::{CertificateReload, Ending, Exception, Gone, ThrottleDecision};
+pub use kinds::{CertificateReload, Ending, Exception, Gone, Reentrance, ThrottleDecision};
 
 use families::{FAMILIES, Family, Kind, Label};
 use scrape::Scrape;
@@ -222,6 +222,11 @@ impl Core {
         self.add(Family::HeldOver, 0, 1);
     }
 
+    /// A request showed the ticket of another one.
+    pub fn reentrance(&self, result: Reentrance) {
+        self.add(Family::Reentrance, result as usize, 1);
+    }
+
     /// An observed request met another writer inside.
     pub fn would_wait(&self) {
         self.add(Family::WouldWait, 0, 1);
@@ -337,6 +342,7 @@ impl Shape {
             Label::OddCookie => self.labels.odd_cookies.to_vec(),
             Label::Outcome => self.labels.outcomes.to_vec(),
             Label::ProxyFault => self.labels.proxy_faults.to_vec(),
+            Label::Reentrance => Reentrance::LABELS.to_vec(),
             Label::Refusal => self.labels.refusals.to_vec(),
             Label::Route => self.routes.iter().map(String::as_str).collect(),
             Label::ThrottleDecision => ThrottleDecision::LABELS.to_vec(),

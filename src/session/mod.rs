@@ -17,10 +17,12 @@ use smallvec::SmallVec;
 mod cookie;
 mod cookieless;
 mod mask;
+mod newcomer;
 pub mod path;
 mod preset;
 pub(crate) mod query;
 mod scope;
+mod seal;
 mod source;
 
 pub use cookie::{CookieName, Spelling, without_cookie, without_set_cookie};
@@ -52,6 +54,10 @@ pub struct Sessions {
     sources: Vec<Source>,
     scope: Scope,
     secret: Secret,
+    /// Of the keys of those without a session.
+    clients: Secret,
+    /// Of what [`Sessions::seal`] gives away.
+    seals: Secret,
 }
 
 /// What a request says about its session.
@@ -127,10 +133,13 @@ impl Sessions {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let secret = settings.secret.filter(|secret| !secret.is_empty());
+        let secret = secret.map_or_else(Secret::random, |secret| Secret::derive(secret.as_bytes()));
         Self {
             sources: settings.sources,
             scope: settings.scope,
-            secret: secret.map_or_else(Secret::random, |secret| Secret::derive(secret.as_bytes())),
+            clients: secret.derived("onelane 2026-11-21 client key"),
+            seals: secret.derived("onelane 2026-11-21 seal"),
+            secret,
         }
     }
 
@@ -176,6 +185,11 @@ impl Sessions {
 impl Secret {
     fn derive(from: &[u8]) -> Self {
         Self(blake3::derive_key("onelane 2026-11-21 session key", from))
+    }
+
+    /// Another secret, from which this one cannot be learned, for the purpose that `context` names.
+    fn derived(&self, context: &'static str) -> Self {
+        Self(blake3::derive_key(context, &self.0))
     }
 
     /// From the operating system's randomness, by way of the keys that std draws for its hash tables (128 bits).

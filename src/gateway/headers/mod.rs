@@ -14,6 +14,7 @@ use http::header::{
 use smallvec::SmallVec;
 
 use super::forwarding::{self, FORWARDING};
+use super::reentrance::X_ONELANE_TICKET;
 use crate::client::{ClientIp, Scheme, Via};
 use crate::route::Access;
 
@@ -29,12 +30,14 @@ pub(super) struct Told<'a> {
     /// None in observe mode, which changes nothing.
     pub(super) access: Option<Access>,
     pub(super) secret: Option<&'a HeaderValue>,
+    /// None when the request holds no lane.
+    pub(super) ticket: Option<HeaderValue>,
     /// The protocol to change to, when the client asked for one.
     pub(super) upgrade: Option<&'a HeaderValue>,
 }
 
 /// Makes a client's header the one that the application gets.
-pub(super) fn to_application(headers: &mut HeaderMap, told: &Told<'_>) {
+pub(super) fn to_application(headers: &mut HeaderMap, told: Told<'_>) {
     remove_nominated(headers);
     for name in HOP_BY_HOP.iter().chain(&NEVER_FROM_CLIENTS) {
         headers.remove(name);
@@ -47,6 +50,9 @@ pub(super) fn to_application(headers: &mut HeaderMap, told: &Told<'_>) {
         if let Some(secret) = told.secret {
             headers.insert(X_ONELANE_SECRET, secret.clone());
         }
+    }
+    if let Some(ticket) = told.ticket {
+        headers.insert(X_ONELANE_TICKET, ticket);
     }
     if let Some(upgrade) = told.upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -71,6 +77,7 @@ pub(super) fn to_client(
     for name in &HOP_BY_HOP {
         headers.remove(name);
     }
+    headers.remove(X_ONELANE_TICKET); // an application that sends all back gives no credential away
     headers.insert(X_REQUEST_ID, request_id.clone());
     if let Some(waited) = waited {
         let timing = format!("onelane;dur={}", waited.as_millis());
@@ -182,7 +189,7 @@ static NEVER_FROM_CLIENTS: [HeaderName; 8] = [
     HeaderName::from_static("http2-settings"),
     X_ONELANE_ACCESS,
     X_ONELANE_SECRET,
-    HeaderName::from_static("x-onelane-ticket"),
+    X_ONELANE_TICKET,
     HeaderName::from_static("x-onelane-wrote"),
     X_REQUEST_ID,
 ];

@@ -5,8 +5,10 @@
 
 mod cookies;
 mod keys;
+mod newcomers;
 mod paths;
 mod removing;
+mod seals;
 mod urls;
 
 use std::sync::Arc;

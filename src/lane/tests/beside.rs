@@ -1,0 +1,233 @@
+//! Holding a lane beside its holder: at once, bounded, and free only when all have left; with the time in hand.
+
+use std::time::Instant;
+
+use super::super::queue::{NotBeside, Queue, Ticket, Turn, Was};
+use super::super::{Hold, Joined, Limits, OnHoldLimit, Overdue};
+use super::{One, limits, seconds};
+use crate::session::SessionKey;
+use Hold::{Exclusive, Shared};
+
+struct Scene {
+    queue: Queue<u64>,
+    start: Instant,
+    now: Instant,
+    limits: Limits,
+}
+
+impl Scene {
+    /// A lane that 1 holds, and that 2 waits for.
+    fn new() -> Self {
+        let start = Instant::now();
+        let mut scene = Self {
+            queue: Queue::default(),
+            start,
+            now: start,
+            limits: limits(),
+        };
+        assert!(matches!(scene.join(1), Turn::Now(_)));
+        assert!(matches!(scene.join(2), Turn::Later { .. }));
+        scene
+    }
+
+    fn join(&mut self, name: u64) -> Turn<()> {
+        self.queue
+            .join(Ticket(name), Exclusive, self.now, &self.limits, || {
+                Ok((name, ()))
+            })
+            .unwrap()
+    }
+
+    fn beside(&mut self, name: u64, outer: u64) -> Result<(), NotBeside> {
+        self.queue
+            .reenter(
+                Ticket(name),
+                Ticket(outer),
+                Exclusive,
+                self.now,
+                &self.limits,
+            )
+            .map(drop)
+    }
+
+    /// Leaves; gives who may go.
+    fn then(&mut self, name: u64) -> Vec<u64> {
+        let left = self.queue.leave(Ticket(name), self.now);
+        left.wakes.iter().map(|wake| wake.waiter).collect()
+    }
+}
+
+#[test]
+fn who_is_beside_the_holder_does_not_wait_and_the_line_does() {
+    let mut scene = Scene::new();
+    assert_eq!(scene.beside(3, 1), Ok(()));
+    assert!(scene.then(3).is_empty(), "the holder is still inside");
+    assert_eq!(scene.then(1), [2]);
+}
+
+#[test]
+fn the_lane_is_free_when_both_have_left_in_whatever_order() {
+    let mut scene = Scene::new();
+    scene.beside(3, 1).unwrap();
+    assert!(scene.then(1).is_empty(), "the other one still holds");
+    assert_eq!(scene.then(3), [2]);
+}
+
+#[test]
+fn only_who_holds_lets_in_and_only_as_long_as_it_holds() {
+    let mut scene = Scene::new();
+    assert_eq!(scene.beside(3, 2), Err(NotBeside::Stale), "2 only waits");
+    assert_eq!(scene.beside(3, 9), Err(NotBeside::Stale), "nobody is 9");
+    assert_eq!(scene.then(1), [2]);
+    assert_eq!(scene.beside(3, 1), Err(NotBeside::Stale), "1 has left");
+    assert_eq!(scene.beside(3, 2), Ok(()));
+    assert!(matches!(
+        scene.queue.leave(Ticket(3), scene.now).was,
+        Was::Holding(_)
+    ));
+}
+
+#[test]
+fn who_was_let_in_lets_in_also_after_the_first_has_left() {
+    let mut scene = Scene::new();
+    scene.beside(3, 1).unwrap();
+    assert!(scene.then(1).is_empty());
+    assert_eq!(scene.beside(4, 3), Ok(()));
+    assert!(scene.then(3).is_empty());
+    assert_eq!(scene.then(4), [2]);
+}
+
+#[test]
+fn no_more_than_max_passed_hold_beside_others() {
+    let mut scene = Scene::new();
+    scene.limits.max_passed = 2;
+    assert_eq!(scene.beside(3, 1), Ok(()));
+    assert_eq!(scene.beside(4, 3), Ok(()));
+    assert_eq!(scene.beside(5, 4), Err(NotBeside::Full));
+    scene.then(3);
+    assert_eq!(scene.beside(5, 4), Ok(()));
+}
+
+#[test]
+fn a_chain_of_calls_holds_the_lane_no_longer_than_the_first_may() {
+    let mut scene = Scene::new();
+    for name in 3..13 {
+        scene.now += seconds(20);
+        // The one before has ended and left the rest to the next.
+        let outer = if name == 3 { 1 } else { name - 1 };
+        if scene.beside(name, outer).is_ok() {
+            assert!(scene.then(outer).is_empty());
+        }
+        if scene.now >= scene.start + scene.limits.hold_limit {
+            break;
+        }
+    }
+    let expired = scene.queue.expire(scene.now);
+    assert_eq!(expired.overdue.len(), 1);
+    // The hold limit lets 2 go, as without the chain.
+    let went: Vec<u64> = expired.wakes.iter().map(|wake| wake.waiter).collect();
+    assert_eq!(went, [2]);
+}
+
+#[test]
+fn what_is_made_beside_does_not_count_as_a_usual_hold() {
+    let mut scene = Scene::new();
+    scene.now += seconds(10);
+    for name in 3..8 {
+        scene.beside(name, 1).unwrap();
+        assert!(scene.then(name).is_empty());
+    }
+    assert_eq!(scene.then(1), [2]);
+    // Nobody but 2 is ahead, and 2 has just begun: the estimate is the one hold of ten seconds.
+    assert_eq!(scene.queue.estimate(scene.now), seconds(10));
+}
+
+#[test]
+fn a_writer_beside_a_reader_keeps_other_readers_out_until_it_has_left() {
+    let mut queue: Queue<u64> = Queue::default();
+    let (now, limits) = (Instant::now(), limits());
+    let join = |queue: &mut Queue<u64>, name| {
+        queue.join(Ticket(name), Shared, now, &limits, || Ok((name, ())))
+    };
+    assert!(matches!(join(&mut queue, 1), Ok(Turn::Now(_))));
+    queue
+        .reenter(Ticket(2), Ticket(1), Exclusive, now, &limits)
+        .unwrap();
+    assert!(matches!(join(&mut queue, 3), Ok(Turn::Later { .. })));
+    let went: Vec<u64> = queue
+        .leave(Ticket(2), now)
+        .wakes
+        .iter()
+        .map(|wake| wake.waiter)
+        .collect();
+    assert_eq!(went, [3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permit_beside_another_is_counted_and_leaves_nothing_behind() {
+    let one = One::new();
+    let outer = one.granted(Exclusive, &limits());
+    let beside = one
+        .lanes
+        .reenter(one.key, outer.ticket(), Exclusive, &limits())
+        .unwrap();
+    let waiting = one.waiting(Exclusive, &limits());
+    assert_eq!(one.lanes.counts().holding, 2);
+    drop(outer);
+    assert_eq!(one.lanes.counts().waiting, 1, "the inner one holds on");
+    drop(beside);
+    drop(waiting.turn().await.unwrap());
+    assert!(one.is_gone());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ticket_of_another_lane_is_none_here_and_makes_no_lane() {
+    let one = One::new();
+    let outer = one.granted(Exclusive, &limits());
+    let other = SessionKey::for_test(2);
+    let tried = one
+        .lanes
+        .reenter(other, outer.ticket(), Exclusive, &limits());
+    assert_eq!(tried.err(), Some(NotBeside::Stale));
+    assert_eq!(one.lanes.counts().lanes, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_hold_limit_of_the_outer_one_ends_the_inner_one_too() {
+    let one = One::new();
+    let outer = one.granted(Exclusive, &limits());
+    let longer = Limits {
+        hold_limit: seconds(1000),
+        on_hold_limit: OnHoldLimit::Release,
+        ..limits()
+    };
+    let mut inner = one
+        .lanes
+        .reenter(one.key, outer.ticket(), Exclusive, &longer)
+        .unwrap();
+    assert_eq!(inner.hold_deadline(), outer.hold_deadline());
+    drop(outer);
+    tokio::time::advance(limits().hold_limit).await;
+    assert_eq!(inner.overdue(), Overdue::Released);
+    assert!(matches!(
+        one.join(Exclusive, &limits()),
+        Ok(Joined::Granted(_))
+    ));
+    drop(inner);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_is_as_old_as_its_use_without_a_break() {
+    let one = One::new();
+    assert_eq!(one.lanes.age(one.key), seconds(0), "there is none");
+    let first = one.granted(Exclusive, &limits());
+    let second = one.waiting(Exclusive, &limits());
+    tokio::time::advance(seconds(3)).await;
+    drop(first);
+    let second = second.turn().await.unwrap();
+    assert_eq!(one.lanes.age(one.key), seconds(3));
+    drop(second);
+    assert_eq!(one.lanes.age(one.key), seconds(0));
+    let _again = one.granted(Exclusive, &limits());
+    assert_eq!(one.lanes.age(one.key), seconds(0), "a new lane");
+}
