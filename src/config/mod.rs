@@ -23,7 +23,6 @@ mod file;
 mod keys;
 mod limits;
 mod listen;
-mod newcomers;
 mod problem;
 mod reader;
 mod refusals;

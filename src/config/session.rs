@@ -4,7 +4,7 @@
 //! Does not do: read explicit keys; `keys` does.
 
 use super::reader::{Keys, NOT_IN_THIS_VERSION, Section, Value};
-use super::{keys, newcomers};
+use super::{defaults, keys};
 use crate::gateway::WithoutSession;
 use crate::route::preset;
 use crate::session::{HostScope, PathCase, Preset, Scope, Sessions, Settings, Source};
@@ -29,7 +29,7 @@ pub(super) fn read(top: &Section<'_>) -> SessionRules {
         .as_ref()
         .and_then(|section| section.read("preset", preset));
     let path_case = preset.map_or(PathCase::Sensitive, preset::path_case);
-    let without_session = newcomers::read(section.as_ref());
+    let without_session = without_session(section.as_ref());
     let rules = |settings| SessionRules {
         without_session,
         preset,
@@ -128,6 +128,23 @@ fn scope(value: &Value<'_>) -> Option<Scope> {
             .unwrap_or(default.path_segments),
         ..default
     })
+}
+
+/// `without_session` and `by_client_window`.
+fn without_session(session: Option<&Section<'_>>) -> WithoutSession {
+    let Some(session) = session else {
+        return defaults::WITHOUT_SESSION;
+    };
+    let window = session
+        .read("by_client_window", Value::timeout)
+        .unwrap_or(defaults::BY_CLIENT_WINDOW);
+    let choices = [
+        ("pass", WithoutSession::Pass),
+        ("by_client", WithoutSession::ByClient { window }),
+    ];
+    session
+        .read("without_session", |value| value.choice(&choices))
+        .unwrap_or(defaults::WITHOUT_SESSION)
 }
 
 fn names<T>(choices: &[(&'static str, T)]) -> String {

@@ -101,10 +101,10 @@ impl Visit<'_> {
             socket.local_address().map(|address| address.to_canonical())
         };
         match self.via {
-            Via::Spoofed => false, // a balancer, and its client may be anybody
             Via::Direct | Via::Proxied if from.is_loopback() || application == Some(from) => true,
             Via::Direct => local() == Some(from),
-            Via::Proxied => false,
+            // What comes through a balancer may be anybody's.
+            Via::Proxied | Via::Spoofed => false,
         }
     }
 }

@@ -9,8 +9,6 @@
 //! one lock to join and one to leave, and makes no timer, task or channel.
 //! Does not do: watch holders. An exchange calls [`Permit::overdue`] when its hold limit has passed.
 
-mod beside;
-
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -30,11 +28,11 @@ use crate::session::SessionKey;
 /// The lanes of all sessions, shared by all cores.
 #[derive(Default)]
 pub struct Lanes {
-    table: Table<Waiter>,
+    pub(super) table: Table<Waiter>,
     tickets: AtomicU64,
     waiters: Arc<Waiters>,
     closed: AtomicBool,
-    tally: Tally,
+    pub(super) tally: Tally,
 }
 
 /// What joining gave.
@@ -61,9 +59,9 @@ pub struct Waiting {
 #[derive(Debug)]
 #[must_use = "dropping the permit lets the next request go"]
 pub struct Permit {
-    place: Place,
-    grant: Grant,
-    on_hold_limit: OnHoldLimit,
+    pub(super) place: Place,
+    pub(super) grant: Grant,
+    pub(super) on_hold_limit: OnHoldLimit,
 }
 
 /// What the hold limit did.
@@ -95,7 +93,7 @@ pub struct Observed {
 }
 
 /// A ticket that leaves its lane when it is dropped. Leaving again, or after the wait has ended, changes nothing.
-struct Place {
+pub(super) struct Place {
     lanes: Arc<Lanes>,
     key: SessionKey,
     ticket: Ticket,
@@ -106,7 +104,7 @@ type Outcome = Result<Grant, WaitEnded>;
 
 /// A waiter, as its queue keeps it: it is woken at most once, and counts as waiting for as long as it exists.
 #[derive(Debug)]
-struct Waiter {
+pub(super) struct Waiter {
     outcome: oneshot::Sender<Outcome>,
     counted: Counted,
 }
@@ -217,11 +215,11 @@ impl Lanes {
     }
 
     /// The next ticket. Made under a lane's lock, tickets rise in order of arrival in that lane.
-    fn ticket(&self) -> Ticket {
+    pub(super) fn ticket(&self) -> Ticket {
         Ticket(self.tickets.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn place(self: &Arc<Self>, key: SessionKey, ticket: Ticket) -> Place {
+    pub(super) fn place(self: &Arc<Self>, key: SessionKey, ticket: Ticket) -> Place {
         Place {
             lanes: Arc::clone(self),
             key,

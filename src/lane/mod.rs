@@ -7,8 +7,9 @@
 //!
 //! Inside, from the rules outwards: [`queue`] decides, with time as an argument, by its `holders` and, in observe mode,
 //! its `shadow`; `table` keeps one queue per session, only while it is used; `local` adds wake-ups and deadlines;
-//! `waiters` caps the waiters of all lanes together; `counts` counts.
+//! `beside` lets in whom its holder calls; `waiters` caps the waiters of all lanes together; `counts` counts.
 
+mod beside;
 mod counts;
 mod holders;
 mod local;

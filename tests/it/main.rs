@@ -5,6 +5,7 @@
 mod certificates; // those of listeners are watched, and counted
 mod cli; // what an operator types, sees and gets as exit code
 mod disconnect; // who leaves while waiting is never served; who leaves inside keeps the lane until the end
+mod door; // who may go in beside others: new sessions, a page's own calls; who is told at once that it is too late
 mod drain; // SIGTERM: holders and waiters finish, or are cut off at the deadline
 mod edge; // slow, greedy and silent clients, at the connection
 mod faults; // what the application does wrong stays its own fault, and holds no lane

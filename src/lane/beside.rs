@@ -6,8 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Lanes, Permit};
-use crate::lane::{Hold, Limits, NotBeside, Ticket};
+use super::{Hold, Lanes, Limits, NotBeside, Permit, Ticket};
 use crate::session::SessionKey;
 
 impl Lanes {
