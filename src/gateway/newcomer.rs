@@ -99,8 +99,7 @@ impl Visit<'_> {
         Ok(())
     }
 
-    /// The lane that the request is in by its key: of its session or, without one, of its client. A session that begins
-    /// with the response belongs to it too, for as long as it lives.
+    /// The lane that the request has joined, or is about to: its session's or, without one, its client's.
     pub(super) fn lane(&self) -> Option<SessionKey> {
         self.notes.session.or(self.newcomer)
     }
