@@ -7,7 +7,9 @@ mod cores;
 mod histories;
 mod holding;
 mod model;
+mod names;
 mod rules;
+mod several;
 mod shadow;
 mod waiting;
 
