@@ -1,5 +1,6 @@
 //! The promises of the lane, in the order in which it is built: the rules by example (`rules`) and against a naive
-//! model (`model`, `histories`), the shadow, the table's wake-ups and deadlines (`waiting`, `holding`), and its
+//! model (`model`, `histories`), the shadow, the table's wake-ups and deadlines (`waiting`, `holding`), further names of
+//! a lane (`names`), several lanes for one request, by example (`several`) and at random (`together`), and the table's
 //! behaviour when cores race (`cores`, `cap`).
 
 mod cap;
@@ -11,6 +12,7 @@ mod names;
 mod rules;
 mod several;
 mod shadow;
+mod together;
 mod waiting;
 
 use std::sync::Arc;
