@@ -1,4 +1,4 @@
-//! The door of the lane: read ahead, join, wait, or step aside.
+//! The door of the lane, or of several: read ahead, join, wait, or step aside.
 //!
 //! Guarantees: a request that leaves here with an [`Entry`] may be forwarded; one whose client left while it waited is
 //! never seen by the application. In observe mode nobody waits and nobody is refused.
@@ -43,7 +43,7 @@ impl Visit<'_> {
             return self.enter_as_newcomer(hold, head, body).await;
         };
         if terms.mode == Mode::Observe {
-            let shadow = lanes.observe(session.key, hold, &terms.limits);
+            let shadow = lanes.observe_all(session.key, &session.also, hold, &terms.limits);
             self.would(shadow.arrival());
             self.entry = Entry::beside(Place::Shadow(shadow), now());
             return Ok(());
@@ -53,7 +53,8 @@ impl Visit<'_> {
             self.entry = self.held(permit);
             return Ok(());
         }
-        match lanes.join(session.key, hold, &terms.limits, self.policy.max_waiting) {
+        let (limits, max) = (&terms.limits, self.policy.max_waiting);
+        match lanes.join_all(session.key, &session.also, hold, limits, max) {
             Ok(Joined::Granted(permit)) => self.entry = self.held(permit),
             Ok(Joined::Waiting(waiting)) => match self.wait(waiting, session).await? {
                 Ok(permit) => self.entry = self.held(permit),
@@ -149,7 +150,8 @@ impl Visit<'_> {
                 return Err(self.full(reason, session));
             }
         };
-        let Ok(pass) = self.gateway.lanes.pass(session.key, &self.terms.limits) else {
+        let (lanes, limits) = (&self.gateway.lanes, &self.terms.limits);
+        let Ok(pass) = lanes.pass_all(session.key, &session.also, limits) else {
             return Err(self.full(reason, session));
         };
         self.entry = Entry::beside(Place::Passed(pass), now());
@@ -182,12 +184,9 @@ impl Visit<'_> {
     }
 
     pub(super) fn full(&self, reason: Reason, session: &Session<'_>) -> Ended {
-        let wait = self
-            .gateway
-            .lanes
-            .estimate(session.key)
-            .unwrap_or(RETRY_MIN)
-            .max(RETRY_MIN);
+        let keys = std::iter::once(&session.key).chain(&session.also);
+        let waits = keys.filter_map(|key| self.gateway.lanes.estimate(*key));
+        let wait = waits.max().unwrap_or(RETRY_MIN).max(RETRY_MIN);
         Ended::Refused(Refusal::new(reason).retry_after(Some(wait)))
     }
 }

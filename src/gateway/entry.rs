@@ -1,10 +1,11 @@
-//! A request's stay in its lane, from the door to the release.
+//! A request's stay in its lane, or its lanes, from the door to the release.
 //!
 //! Guarantees: an [`Entry`] ends once, on every path, by `end` or by being dropped; what it held is then free.
 
 use std::time::{Duration, Instant};
 
 use crate::lane::{Observed, Overdue, Pass, Permit, Stay, Ticket};
+use crate::session::SessionKey;
 
 /// How a request is in the application.
 #[derive(Debug)]
@@ -167,6 +168,14 @@ impl Entry {
     /// Whether the stay has ended, or never was.
     pub(super) fn is_free(&self) -> bool {
         matches!(self.place, Place::Free)
+    }
+
+    /// The lane that is held; of several, that of the request's session.
+    pub(super) fn lane(&self) -> Option<SessionKey> {
+        match &self.place {
+            Place::Held(permit) => Some(permit.lane()),
+            Place::Free | Place::Passed(_) | Place::Shadow(_) | Place::Together(_) => None,
+        }
     }
 
     /// How long the stay was, once it has ended.

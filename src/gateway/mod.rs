@@ -23,6 +23,7 @@ pub mod record;
 mod reentrance;
 pub mod refusal;
 mod reply;
+mod rotation;
 mod spool;
 mod steps;
 mod throttle;
@@ -302,6 +303,7 @@ impl Visit<'_> {
 
         // session
         let session = self.session(&head);
+        let scoped = self.policy.sessions.scoped(&head);
 
         // lane
         let mut body = RequestBody::new(body, self.policy.body_size, self.policy.body_pace)?;
@@ -316,6 +318,7 @@ impl Visit<'_> {
         let (mut connection, response) = self.forward(request).await?;
 
         // response, and the release
+        self.rotate(session.as_ref(), &scoped, response.headers());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return self.switch(switch, connection, response).await;
         }

@@ -50,7 +50,8 @@ impl Visit<'_> {
             return Ok(None);
         };
         let (lanes, limits) = (&self.gateway.lanes, &self.terms.limits);
-        match lanes.reenter(session.key, Ticket(number), hold, limits) {
+        let (key, outer) = (session.key, Ticket(number));
+        match lanes.reenter(key, &session.also, outer, hold, limits) {
             Ok(permit) => {
                 metrics.reentrance(Reentrance::Entered);
                 Ok(Some(permit))

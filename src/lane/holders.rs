@@ -2,7 +2,8 @@
 //! beside them. PURE, as the queue.
 //!
 //! Guarantees: who is here is known by its ticket alone; once a hold limit has moved the lane on, the ticket is unknown
-//! here and can release nothing.
+//! here and can release nothing; a lane that is reserved for a request which waits for its other lanes is so until the
+//! request's wait times out, at most.
 //! Does not do: order, waiting; whether a holder may be added is for the queue to ask first.
 
 use std::time::{Duration, Instant};
@@ -28,6 +29,19 @@ pub enum Standing {
     InTime,
     /// Beyond it, and kept ([`OnHoldLimit::Wait`]).
     Overdue,
+    /// The request is not inside yet: it waits for another of its lanes. Its hold limit does not run.
+    Reserved,
+}
+
+/// What of a request's stay a lane has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// One of several lanes, the one by which the request is counted.
+    First,
+    /// One of several lanes; what happens here is not counted again.
+    Further,
+    /// All of it: its only lane.
+    Whole,
 }
 
 /// Holders whose hold limit passed, and what that did.
@@ -38,6 +52,9 @@ pub type OverdueHolders = SmallVec<[(Ticket, OnHoldLimit); 1]>;
 pub(super) struct Request {
     pub(super) ticket: Ticket,
     pub(super) hold: Hold,
+    part: Part,
+    /// When its wait times out.
+    patience: Instant,
     hold_limit: Duration,
     on_hold_limit: OnHoldLimit,
 }
@@ -48,6 +65,15 @@ pub(super) struct Holders {
     holders: SmallVec<[Holder; 1]>,
     /// A moving average of exclusive holds in which the last one weighs a quarter.
     usual_hold: Option<Duration>,
+}
+
+/// What a holder was that has been removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Removed {
+    /// One that held so long.
+    Held(Duration),
+    /// One whose request was not inside.
+    Reserved,
 }
 
 #[derive(Debug)]
@@ -68,8 +94,16 @@ enum Entered {
 }
 
 impl Request {
-    pub(super) fn new(ticket: Ticket, hold: Hold, limits: &Limits) -> Self {
+    /// A request that arrives now.
+    pub(super) fn new(
+        ticket: Ticket,
+        hold: Hold,
+        part: Part,
+        now: Instant,
+        limits: &Limits,
+    ) -> Self {
         let Limits {
+            wait_timeout,
             hold_limit,
             on_hold_limit,
             ..
@@ -77,9 +111,25 @@ impl Request {
         Self {
             ticket,
             hold,
+            part,
+            patience: after(now, wait_timeout),
             hold_limit,
             on_hold_limit,
         }
+    }
+
+    /// When its wait times out.
+    pub(super) fn patience(&self) -> Instant {
+        self.patience
+    }
+
+    /// The grant of a lane, which of several is only reserved, for as long as the request waits for the others.
+    fn grant(&self, now: Instant) -> (Grant, Standing) {
+        let (deadline, standing) = match self.part {
+            Part::First | Part::Further => (self.patience, Standing::Reserved),
+            Part::Whole => (after(now, self.hold_limit), Standing::InTime),
+        };
+        (Grant { at: now, deadline }, standing)
     }
 }
 
@@ -97,14 +147,11 @@ impl Holders {
 
     /// Adds a holder.
     pub(super) fn add(&mut self, request: Request, now: Instant) -> Grant {
-        let grant = Grant {
-            at: now,
-            deadline: after(now, request.hold_limit),
-        };
+        let (grant, standing) = request.grant(now);
         self.holders.push(Holder {
             request,
             grant,
-            standing: Standing::InTime,
+            standing,
             entered: Entered::InTurn,
         });
         grant
@@ -118,11 +165,11 @@ impl Holders {
         most: usize,
         now: Instant,
     ) -> Result<Grant, NotBeside> {
-        let outer = self
-            .holders
-            .iter()
-            .find(|holder| holder.request.ticket == outer)
-            .ok_or(NotBeside::Stale)?;
+        let is_outer = |holder: &&Holder| {
+            holder.request.ticket == outer && holder.standing != Standing::Reserved
+        };
+        let outer = self.holders.iter().find(is_outer);
+        let outer = outer.ok_or(NotBeside::Stale)?;
         let grant = Grant {
             at: now,
             deadline: after(now, request.hold_limit).min(outer.grant.deadline),
@@ -140,29 +187,54 @@ impl Holders {
         Ok(grant)
     }
 
-    /// Removes the holder of `ticket`, if there is one, and returns how long it held.
-    pub(super) fn remove(&mut self, ticket: Ticket, now: Instant) -> Option<Duration> {
+    /// The request of `ticket` goes inside: a lane that was reserved for it is held from now on. None when it is not.
+    pub(super) fn start(&mut self, ticket: Ticket, now: Instant) -> Option<Grant> {
+        let is_it = |holder: &&mut Holder| {
+            holder.request.ticket == ticket && holder.standing == Standing::Reserved
+        };
+        let holder = self.holders.iter_mut().find(is_it)?;
+        holder.standing = Standing::InTime;
+        holder.grant = Grant {
+            at: now,
+            deadline: after(now, holder.request.hold_limit),
+        };
+        Some(holder.grant)
+    }
+
+    /// Removes the holder of `ticket`, if there is one.
+    pub(super) fn remove(&mut self, ticket: Ticket, now: Instant) -> Option<Removed> {
         let at = self
             .holders
             .iter()
             .position(|holder| holder.request.ticket == ticket)?;
         let holder = self.holders.remove(at);
+        if holder.standing == Standing::Reserved {
+            return Some(Removed::Reserved);
+        }
         self.learn(&holder, now);
-        Some(holder.held(now))
+        Some(Removed::Held(holder.held(now)))
     }
 
-    /// Applies the hold limits that passed by `due`, each once, and adds to `overdue` what they did.
+    /// Applies the hold limits that passed by `due`, each once, and adds to `overdue` what they did. A lane that was
+    /// reserved until then is no longer.
     pub(super) fn limit(&mut self, due: Instant, now: Instant, overdue: &mut OverdueHolders) {
         let is_due = |holder: &Holder| holder.due().is_some_and(|deadline| deadline <= due);
         while let Some(at) = self.holders.iter().position(is_due) {
             let holder = &mut self.holders[at];
+            if holder.standing == Standing::Reserved {
+                self.holders.remove(at);
+                continue;
+            }
             holder.standing = Standing::Overdue;
             let Request {
                 ticket,
+                part,
                 on_hold_limit,
                 ..
             } = holder.request;
-            overdue.push((ticket, on_hold_limit));
+            if part != Part::Further {
+                overdue.push((ticket, on_hold_limit));
+            }
             match on_hold_limit {
                 OnHoldLimit::Abort | OnHoldLimit::Release => {
                     self.remove(ticket, now);
@@ -230,9 +302,9 @@ impl Holders {
 }
 
 impl Holder {
-    /// When its hold limit has to be applied; `None` when it has been.
+    /// When its limit has to be applied; `None` when it has been.
     fn due(&self) -> Option<Instant> {
-        (self.standing == Standing::InTime).then_some(self.grant.deadline)
+        (self.standing != Standing::Overdue).then_some(self.grant.deadline)
     }
 
     fn held(&self, now: Instant) -> Duration {

@@ -6,14 +6,19 @@
 //! Does not do: know HTTP, routes or sockets; reorder; retry.
 //!
 //! Inside, from the rules outwards: [`queue`] decides, with time as an argument, by its `holders` and, in observe mode,
-//! its `shadow`; `table` keeps one queue per session, only while it is used; `local` adds wake-ups and deadlines;
-//! `beside` lets in whom its holder calls; `waiters` caps the waiters of all lanes together; `counts` counts.
+//! its `shadow`; `table` keeps one queue per session, only while it is used; `names` gives a lane further
+//! keys while it lives; `place` is a place in it, as a value; `local` adds wake-ups and deadlines; `several` takes several
+//! lanes for one request; `beside` lets in whom its holder calls; `waiters` caps the waiters of all lanes together;
+//! `counts` counts.
 
 mod beside;
 mod counts;
 mod holders;
 mod local;
+mod names;
+mod place;
 pub mod queue;
+mod several;
 mod shadow;
 mod table;
 #[cfg(test)]
@@ -24,6 +29,7 @@ use std::time::Duration;
 
 pub use counts::Counts;
 pub use local::{Joined, Lanes, Observed, Overdue, Pass, Permit, Waiting};
+pub use names::Naming;
 pub use queue::{Full, NotBeside, Ticket, WaitEnded};
 pub use shadow::{Arrival, Stay};
 

@@ -8,6 +8,9 @@
 //! because of a holder (no wake-up is lost). A holder is known by its ticket alone: one whose hold limit has moved the
 //! lane on is no longer listed, and what it does later with its ticket finds nothing to release.
 //!
+//! A request may have several lanes. Each of them grants as if it were the only one, but is then only reserved: the hold
+//! begins in all of them when the request goes inside ([`Queue::start`]), and until then the wait timeout goes on.
+//!
 //! Guarantees: exclusion but for the hold limit and for passes, both reported; deadlines that passed are dealt with in
 //! the order in which they passed, so that a late call to [`Queue::expire`] decides as a punctual one.
 //! Does not do: wake anybody. What an operation changed for others is its result, to be acted on by the caller.
@@ -17,11 +20,11 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
-use super::holders::{Holders, Request, after};
+use super::holders::{Holders, Removed, Request};
 use super::shadow::{Arrival, Shadow, Stay};
 use super::{Admission, Hold, Limits};
 
-pub use super::holders::{Grant, OverdueHolders, Standing};
+pub use super::holders::{Grant, OverdueHolders, Part, Standing};
 
 /// A place in a lane, whether it waits, holds, passes or is observed. The caller makes them, each unique in the
 /// process, so that a ticket of a lane that is gone never means anybody in the lane that took its place.
@@ -131,6 +134,8 @@ pub enum Was<W> {
     Observed(Stay),
     /// Inside without a permit.
     Passed,
+    /// A holder whose request was not inside: it waited for another of its lanes.
+    Reserved,
     /// Nothing, or nothing any more: the wait had ended, or the hold limit had moved the lane on.
     Stale,
     /// A waiter, which is given back.
@@ -150,7 +155,6 @@ pub struct Expired<W> {
 #[derive(Debug)]
 struct Waiter<W> {
     request: Request,
-    deadline: Instant,
     waiter: W,
 }
 
@@ -183,7 +187,24 @@ impl<W> Queue<W> {
         limits: &Limits,
         line_up: impl FnOnce() -> Result<(W, R), Full>,
     ) -> Result<Turn<R>, Full> {
-        let request = Request::new(ticket, hold, limits);
+        self.join_part(ticket, hold, Part::Whole, now, limits, line_up)
+    }
+
+    /// As [`Queue::join`], for a request that has several lanes, of which this one is a `part`: what is granted, now or
+    /// later, is reserved until [`Queue::start`] or the end of the wait timeout.
+    ///
+    /// # Errors
+    /// As [`Queue::join`].
+    pub fn join_part<R>(
+        &mut self,
+        ticket: Ticket,
+        hold: Hold,
+        part: Part,
+        now: Instant,
+        limits: &Limits,
+        line_up: impl FnOnce() -> Result<(W, R), Full>,
+    ) -> Result<Turn<R>, Full> {
+        let request = Request::new(ticket, hold, part, now, limits);
         let waiting = self.line.len();
         if waiting == 0 && self.holders.admit(hold) {
             return Ok(Turn::Now(self.holders.add(request, now)));
@@ -191,18 +212,15 @@ impl<W> Queue<W> {
         if waiting >= limits.waiters {
             return Err(Full::Lane { waiting });
         }
-        if limits.admission == Admission::Estimate && self.forecast() > Some(limits.wait_timeout) {
-            let position = self.holders.len() + waiting;
+        let position = self.holders.len() + waiting;
+        if limits.admission == Admission::Estimate
+            && self.holders.forecast(self.writers()) > Some(limits.wait_timeout)
+        {
             return Err(Full::TooLate { position });
         }
         let (waiter, kept) = line_up()?;
-        let deadline = after(now, limits.wait_timeout);
-        self.line.push_back(Waiter {
-            request,
-            deadline,
-            waiter,
-        });
-        let position = self.holders.len() + waiting;
+        let deadline = request.patience();
+        self.line.push_back(Waiter { request, waiter });
         Ok(Turn::Later {
             position,
             deadline,
@@ -213,7 +231,7 @@ impl<W> Queue<W> {
     /// Takes the lane together with `outer`, which holds it: for a request that the application makes while it works on
     /// that one, and which would otherwise wait for it. The lane is free when both have left, in whatever order; the new
     /// one's own ticket is as good as the other's for a third. Its hold limit passes with that of `outer` at the latest,
-    /// so that a page that calls itself without end does not keep its lane.
+    /// so that a page that calls itself without end does not keep its lane. Of several lanes, this one is a `part`.
     ///
     /// # Errors
     /// [`NotBeside`]; nothing has changed.
@@ -222,12 +240,19 @@ impl<W> Queue<W> {
         ticket: Ticket,
         outer: Ticket,
         hold: Hold,
+        part: Part,
         now: Instant,
         limits: &Limits,
     ) -> Result<Grant, NotBeside> {
-        let request = Request::new(ticket, hold, limits);
+        let request = Request::new(ticket, hold, part, now, limits);
         self.holders
             .add_beside(outer, request, limits.max_passed, now)
+    }
+
+    /// The request of `ticket`, for which the lane is reserved, goes inside: its hold begins. None when the lane is not
+    /// reserved for it, or no longer.
+    pub fn start(&mut self, ticket: Ticket, now: Instant) -> Option<Grant> {
+        self.holders.start(ticket, now)
     }
 
     /// Lets a ticket go, whatever it is: a waiter leaves the line, a holder the lane, a pass or an observed request
@@ -255,7 +280,7 @@ impl<W> Queue<W> {
 
     /// When [`Queue::expire`] will next have something to do.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let waits = self.line.iter().map(|waiter| waiter.deadline);
+        let waits = self.line.iter().map(|waiter| waiter.request.patience());
         waits.chain(self.holders.next_deadline()).min()
     }
 
@@ -302,12 +327,6 @@ impl<W> Queue<W> {
             && self.shadow.is_empty()
     }
 
-    /// When one that arrives now would have its turn if each writer ahead, the holder included, took as long as those
-    /// of late; None as long as none has ended.
-    fn forecast(&self) -> Option<Duration> {
-        self.holders.forecast(self.writers())
-    }
-
     /// How many of those that wait are writers.
     fn writers(&self) -> usize {
         let is_writer = |waiter: &&Waiter<W>| waiter.request.hold == Hold::Exclusive;
@@ -324,8 +343,10 @@ impl<W> Queue<W> {
     }
 
     fn take_out(&mut self, ticket: Ticket, now: Instant) -> Was<W> {
-        if let Some(held) = self.holders.remove(ticket, now) {
-            return Was::Holding(held);
+        match self.holders.remove(ticket, now) {
+            Some(Removed::Held(held)) => return Was::Holding(held),
+            Some(Removed::Reserved) => return Was::Reserved,
+            None => {}
         }
         if let Some(waiter) = take_first(&mut self.line, |waiter| waiter.request.ticket == ticket) {
             return Was::Waiting(waiter.waiter);
@@ -338,7 +359,9 @@ impl<W> Queue<W> {
     }
 
     fn time_out(&mut self, due: Instant, wakes: &mut Wakes<W>) {
-        while let Some(waiter) = take_first(&mut self.line, |waiter| waiter.deadline <= due) {
+        while let Some(waiter) =
+            take_first(&mut self.line, |waiter| waiter.request.patience() <= due)
+        {
             wakes.push(waiter.ended(Err(WaitEnded::TimedOut)));
         }
     }

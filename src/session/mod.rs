@@ -3,8 +3,8 @@
 //! Guarantees: an id leaves this module only as a keyed digest ([`SessionKey`]); what does not match its pattern is no
 //! session, reported with the reason and never with the value; no input makes it panic, and a request without
 //! transforms costs no allocation.
-//! Does not do: know whether a session exists in the application; learn ids from responses; keep anything between
-//! requests.
+//! Does not do: know whether a session exists in the application; keep anything between requests, also not the ids that
+//! responses set.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 
 mod cookie;
 mod cookieless;
+mod issued;
 mod mask;
 mod newcomer;
 pub mod path;
@@ -26,6 +27,7 @@ mod seal;
 mod source;
 
 pub use cookie::{CookieName, Spelling, without_cookie, without_set_cookie};
+pub use issued::{Issued, Scoped};
 pub use mask::mask_path;
 pub use path::{PathCase, Unsafe};
 pub use preset::Preset;
@@ -173,9 +175,16 @@ impl Sessions {
     /// The digest of an id in its scope. The source is not part of it: ASP.NET's cookie and its URL segment with one
     /// id are one session.
     fn key(&self, id: &[u8], request: &Parts) -> SessionKey {
+        self.digest(id, |add| self.scope.add_to(add, request))
+    }
+
+    /// The digest of an id and of what `scope` adds.
+    fn digest(&self, id: &[u8], scope: impl FnOnce(&mut dyn FnMut(&[u8]))) -> SessionKey {
         let mut hasher = blake3::Hasher::new_keyed(&self.secret.0);
         hasher.update(&(id.len() as u64).to_le_bytes()).update(id);
-        self.scope.add_to(&mut hasher, request);
+        scope(&mut |part| {
+            hasher.update(part);
+        });
         let mut key = [0; 16];
         hasher.finalize_xof().fill(&mut key);
         SessionKey(key)

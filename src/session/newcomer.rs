@@ -26,7 +26,10 @@ impl Sessions {
         hasher
             .update(&(agent.len() as u64).to_le_bytes())
             .update(agent);
-        self.scope.add_to(&mut hasher, request);
+        let add = &mut |part: &[u8]| {
+            hasher.update(part);
+        };
+        self.scope.add_to(add, request);
         let mut key = [0; 16];
         hasher.finalize_xof().fill(&mut key);
         SessionKey(key)

@@ -145,7 +145,8 @@ impl Source {
         verdict
     }
 
-    fn judge<'v>(&self, value: Cow<'v, [u8]>) -> Result<Cow<'v, [u8]>, OddReason> {
+    /// What is left of a candidate after the transforms, if that is an id.
+    pub(super) fn judge<'v>(&self, value: Cow<'v, [u8]>) -> Result<Cow<'v, [u8]>, OddReason> {
         let id = self
             .transforms
             .iter()

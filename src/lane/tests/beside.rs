@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::super::queue::{NotBeside, Queue, Ticket, Turn, Was};
-use super::super::{Hold, Joined, Limits, OnHoldLimit, Overdue};
+use super::super::queue::{NotBeside, Part, Queue, Ticket, Turn, Was};
+use super::super::{Hold, Joined, Limits, OnHoldLimit, Overdue, Permit};
 use super::{One, limits, seconds};
 use crate::session::SessionKey;
 use Hold::{Exclusive, Shared};
@@ -44,6 +44,7 @@ impl Scene {
                 Ticket(name),
                 Ticket(outer),
                 Exclusive,
+                Part::Whole,
                 self.now,
                 &self.limits,
             )
@@ -151,7 +152,7 @@ fn a_writer_beside_a_reader_keeps_other_readers_out_until_it_has_left() {
     };
     assert!(matches!(join(&mut queue, 1), Ok(Turn::Now(_))));
     queue
-        .reenter(Ticket(2), Ticket(1), Exclusive, now, &limits)
+        .reenter(Ticket(2), Ticket(1), Exclusive, Part::Whole, now, &limits)
         .unwrap();
     assert!(matches!(join(&mut queue, 3), Ok(Turn::Later { .. })));
     let went: Vec<u64> = queue
@@ -169,7 +170,7 @@ async fn a_permit_beside_another_is_counted_and_leaves_nothing_behind() {
     let outer = one.granted(Exclusive, &limits());
     let beside = one
         .lanes
-        .reenter(one.key, outer.ticket(), Exclusive, &limits())
+        .reenter(one.key, &[], outer.ticket(), Exclusive, &limits())
         .unwrap();
     let waiting = one.waiting(Exclusive, &limits());
     assert_eq!(one.lanes.counts().holding, 2);
@@ -187,7 +188,7 @@ async fn a_ticket_of_another_lane_is_none_here_and_makes_no_lane() {
     let other = SessionKey::for_test(2);
     let tried = one
         .lanes
-        .reenter(other, outer.ticket(), Exclusive, &limits());
+        .reenter(other, &[], outer.ticket(), Exclusive, &limits());
     assert_eq!(tried.err(), Some(NotBeside::Stale));
     assert_eq!(one.lanes.counts().lanes, 1);
 }
@@ -203,7 +204,7 @@ async fn the_hold_limit_of_the_outer_one_ends_the_inner_one_too() {
     };
     let mut inner = one
         .lanes
-        .reenter(one.key, outer.ticket(), Exclusive, &longer)
+        .reenter(one.key, &[], outer.ticket(), Exclusive, &longer)
         .unwrap();
     assert_eq!(inner.hold_deadline(), outer.hold_deadline());
     drop(outer);
@@ -230,4 +231,74 @@ async fn a_lane_is_as_old_as_its_use_without_a_break() {
     assert_eq!(one.lanes.age(one.key), seconds(0));
     let _again = one.granted(Exclusive, &limits());
     assert_eq!(one.lanes.age(one.key), seconds(0), "a new lane");
+}
+
+/// Two lanes that one request holds.
+fn two_lanes() -> (One, SessionKey, Permit) {
+    let (one, shared) = (One::new(), SessionKey::for_test(2));
+    let joined = one
+        .lanes
+        .join_all(one.key, &[shared], Exclusive, &limits(), 1000);
+    match joined {
+        Ok(Joined::Granted(permit)) => (one, shared, permit),
+        other => panic!("expected a permit, not {other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_lanes_are_held_beside_the_holder_of_all_of_them() {
+    let (one, shared, outer) = two_lanes();
+    let inner = one
+        .lanes
+        .reenter(one.key, &[shared], outer.ticket(), Exclusive, &limits())
+        .unwrap();
+    assert_eq!(one.lanes.counts().holding, 2);
+    drop(outer);
+    let neighbour = one.lanes.join(shared, Exclusive, &limits(), 1000);
+    let Ok(Joined::Waiting(neighbour)) = neighbour else {
+        panic!("the shared lane is still held: {neighbour:?}");
+    };
+    drop(inner);
+    drop(neighbour.turn().await.unwrap());
+    assert!(one.is_gone());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_lanes_all_or_none_are_held_beside_another() {
+    let (one, shared, outer) = two_lanes();
+    let foreign = SessionKey::for_test(3);
+    let tried = one
+        .lanes
+        .reenter(one.key, &[foreign], outer.ticket(), Exclusive, &limits());
+    assert_eq!(tried.err(), Some(NotBeside::Stale));
+    assert_eq!(one.lanes.counts().holding, 1);
+    assert_eq!(one.lanes.counts().lanes, 2);
+    drop(outer);
+    assert!(matches!(
+        one.lanes.join(shared, Exclusive, &limits(), 1000),
+        Ok(Joined::Granted(_))
+    ));
+    assert!(matches!(
+        one.join(Exclusive, &limits()),
+        Ok(Joined::Granted(_))
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_is_only_reserved_lets_nobody_in() {
+    let (one, shared) = (One::new(), SessionKey::for_test(2));
+    let _other = one.granted(Exclusive, &limits());
+    // Its second lane is free and reserved for it while it waits for the first; it has told nobody its ticket.
+    let joined = one
+        .lanes
+        .join_all(one.key, &[shared], Exclusive, &limits(), 1000);
+    let Ok(Joined::Waiting(_waiting)) = joined else {
+        panic!("it should wait: {joined:?}");
+    };
+    for number in 0..10 {
+        let tried = one
+            .lanes
+            .reenter(shared, &[], Ticket(number), Exclusive, &limits());
+        assert_eq!(tried.err(), Some(NotBeside::Stale));
+    }
 }

@@ -1,5 +1,7 @@
 //! The promises of the lane, in the order in which it is built: the rules by example (`rules`) and against a naive
-//! model (`model`, `histories`), who is turned away at once (`admission`) or let in beside (`beside`), the shadow, the table's wake-ups and deadlines (`waiting`, `holding`), and its
+//! model (`model`, `histories`), who is turned away at once (`admission`) or let in beside (`beside`), the shadow, the
+//! table's wake-ups and deadlines (`waiting`, `holding`), further names of a lane (`names`), several lanes for one
+//! request, by example (`several`) and at random (`together`), and the table's
 //! behaviour when cores race (`cores`, `cap`).
 
 mod admission;
@@ -9,8 +11,11 @@ mod cores;
 mod histories;
 mod holding;
 mod model;
+mod names;
 mod rules;
+mod several;
 mod shadow;
+mod together;
 mod waiting;
 
 use std::sync::Arc;

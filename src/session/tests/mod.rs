@@ -4,6 +4,7 @@
 //! Does not do: send requests.
 
 mod cookies;
+mod issued;
 mod keys;
 mod newcomers;
 mod paths;

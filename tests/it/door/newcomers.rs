@@ -1,7 +1,7 @@
 //! Requests without a session: with `without_session: by_client` those of one client and browser go one at a time, for a
 //! short time, and nobody is refused or held up for longer by that.
 
-use crate::support::{Client, Proxy, Request, Response, Upstream, eventually, held};
+use crate::support::{Client, Proxy, Request, Response, Step, Upstream, eventually, held};
 
 const SIDS: &str = "keys: [{ name: sid, cookie: sid, pattern: '[a-z]+' }]";
 
@@ -228,4 +228,37 @@ fn a_flood_of_user_agents_makes_no_more_lanes_than_there_are_requests() {
     eventually("the first one's lane alone is left", || {
         proxy.metrics().count("onelane_lanes") == 1
     });
+}
+
+#[test]
+fn the_session_that_begins_with_a_response_belongs_to_the_lane_for_as_long_as_it_lives() {
+    let app = Upstream::start();
+    let head = "HTTP/1.1 200 OK\r\nSet-Cookie: sid=new; path=/\r\nContent-Length: 8\r\n\r\nhalf";
+    app.on(
+        "/login",
+        [
+            Step::ReadBody,
+            Step::Send(head.into()),
+            Step::Hold,
+            Step::Send(b"rest".to_vec()),
+        ],
+    );
+    for (yaml, waits) in [(by_client("1h"), 1), (pass(), 0)] {
+        let proxy = Proxy::in_front_of(&app, &yaml);
+        let mut first = send(&proxy, &newcomer("/login"));
+        let inside = app.arrival();
+        assert_eq!(first.head().status(), 200, "the browser has its cookie");
+        let mut next = proxy.session("new").post("/next");
+        if waits == 1 {
+            proxy.until_waiting(1);
+            assert_eq!(proxy.session("old").post("/next").status(), 200);
+            app.arrival();
+            inside.release();
+        }
+        assert_eq!(next.status(), 200);
+        app.arrival();
+        inside.release();
+        assert_eq!(first.read(8), b"halfrest");
+        proxy.until_nothing_holds();
+    }
 }
