@@ -169,18 +169,7 @@ fn session(config: &Config, request: &Parts) -> String {
             let from = session
                 .cookie
                 .map_or("the URL or a header", |cookie| cookie.as_str());
-            let also = session.also.iter().map(|key| format!(" and {key}"));
-            let lanes: String = std::iter::once(session.key.to_string())
-                .chain(also)
-                .collect();
-            let digests = if session.also.is_empty() {
-                format!("digest of {from}")
-            } else {
-                format!(
-                    "digests: the first of {from}, the others of its further lanes; it takes all"
-                )
-            };
-            format!("{lanes} ({digests})")
+            format!("{} (digest of {from})", session.key)
         }
         Found::Odd(odd) => {
             let why = match odd.reason {

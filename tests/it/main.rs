@@ -18,6 +18,7 @@ mod observe; // observe mode changes nothing and counts what it would have done
 mod ordering; // one lane per session: writers in order, reads as they are told to
 mod real; // nginx and Python's server behind Onelane, under a browser-like load
 mod recorder; // the scripted application's own checks find what they are there to find
+mod rotation; // an id that a response gives a session joins its lane
 mod sessions; // which requests are one session, as each stack has it
 mod soak; // the long random run
 mod strict; // nothing doubtful is forwarded, and docs/malformed.md is true
