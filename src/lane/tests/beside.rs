@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use proptest::prelude::*;
+
 use super::super::queue::{NotBeside, Part, Queue, Ticket, Turn, Was};
 use super::super::{Hold, Joined, Limits, OnHoldLimit, Overdue, Permit};
 use super::{One, limits, seconds};
@@ -300,5 +302,112 @@ async fn a_lane_that_is_only_reserved_lets_nobody_in() {
             .lanes
             .reenter(shared, &[], Ticket(number), Exclusive, &limits());
         assert_eq!(tried.err(), Some(NotBeside::Stale));
+    }
+}
+
+/// What may happen to a lane; the numbers choose among those who are there.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Join(Hold),
+    Beside(u8, Hold),
+    Leave(u8),
+    Pass(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let hold = || prop_oneof![3 => Just(Exclusive), 1 => Just(Shared)];
+    prop_oneof![
+        3 => hold().prop_map(Step::Join),
+        3 => (any::<u8>(), hold()).prop_map(|(whose, hold)| Step::Beside(whose, hold)),
+        4 => any::<u8>().prop_map(Step::Leave),
+        1 => (0..200_u8).prop_map(Step::Pass),
+    ]
+}
+
+/// A lane, and who holds it as far as its answers tell.
+#[derive(Default)]
+struct Told {
+    queue: Queue<(u64, Hold)>,
+    holders: Vec<(u64, Hold)>,
+}
+
+impl Told {
+    /// Those whose turn has come: nobody else may be inside, but for readers with readers.
+    fn grant(&mut self, granted: impl IntoIterator<Item = (u64, Hold)>) {
+        for (name, hold) in granted {
+            let alone = self.holders.is_empty();
+            let readers = self.holders.iter().all(|(_, other)| *other == Shared);
+            assert!(
+                alone || (hold == Shared && readers),
+                "{name} beside {:?}",
+                self.holders
+            );
+            self.holders.push((name, hold));
+        }
+    }
+
+    fn step(&mut self, step: Step, name: u64, now: &mut Instant) {
+        let limits = limits();
+        match step {
+            Step::Join(hold) => {
+                let joined = self
+                    .queue
+                    .join(Ticket(name), hold, *now, &limits, || Ok(((name, hold), ())));
+                if let Ok(Turn::Now(_)) = joined {
+                    self.grant([(name, hold)]);
+                }
+            }
+            Step::Beside(whose, hold) => {
+                let outer = pick(&self.holders, whose).unwrap_or(name);
+                let (ticket, outer) = (Ticket(name), Ticket(outer));
+                let entered = self
+                    .queue
+                    .reenter(ticket, outer, hold, Part::Whole, *now, &limits);
+                if entered.is_ok() {
+                    self.holders.push((name, hold));
+                } else {
+                    assert!(self.holders.is_empty() || entered == Err(NotBeside::Full));
+                }
+            }
+            Step::Leave(whose) => {
+                if let Some(name) = pick(&self.holders, whose) {
+                    self.holders.retain(|(holder, _)| *holder != name);
+                    let left = self.queue.leave(Ticket(name), *now);
+                    self.grant(left.wakes.into_iter().map(|wake| wake.waiter));
+                }
+            }
+            Step::Pass(time) => {
+                *now += seconds(time.into());
+                let expired = self.queue.expire(*now);
+                let over: Vec<u64> = expired.overdue.iter().map(|(ticket, _)| ticket.0).collect();
+                self.holders.retain(|(holder, _)| !over.contains(holder));
+                let granted = expired
+                    .wakes
+                    .into_iter()
+                    .filter(|wake| wake.outcome.is_ok());
+                self.grant(granted.map(|wake| wake.waiter));
+            }
+        }
+    }
+}
+
+fn pick(holders: &[(u64, Hold)], whose: u8) -> Option<u64> {
+    let index = usize::from(whose).checked_rem(holders.len())?;
+    Some(holders[index].0)
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_nobody_takes_a_turn_beside_such_holders_and_the_lane_ends_empty(
+        steps in prop::collection::vec(step(), 1..80),
+    ) {
+        let (mut told, mut now) = (Told::default(), Instant::now());
+        for (name, step) in (0..).zip(steps) {
+            told.step(step, name, &mut now);
+        }
+        while !told.holders.is_empty() {
+            told.step(Step::Leave(0), u64::MAX, &mut now);
+        }
+        prop_assert!(told.queue.is_empty());
     }
 }
