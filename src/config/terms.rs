@@ -26,7 +26,7 @@ pub(super) fn of_preset(preset: Option<Preset>) -> Terms {
             on_hold_limit: preset.map_or(defaults::ON_HOLD_LIMIT, preset::on_hold_limit),
             max_passed: defaults::MAX_PASSED,
         },
-        release: defaults::RELEASE,
+        release: preset.map_or(defaults::RELEASE, preset::release),
         follow_hold: defaults::FOLLOW_HOLD,
         on_client_gone: defaults::ON_CLIENT_GONE,
     }

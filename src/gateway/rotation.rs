@@ -19,12 +19,14 @@ impl Visit<'_> {
         response: &HeaderMap,
     ) {
         let Some(session) = session else { return };
-        for issued in self.policy.sessions.issued(response, scoped) {
-            if issued != session.key {
-                self.gateway
-                    .lanes
-                    .name(self.entry.lane().unwrap_or(session.key), issued);
-            }
+        let lanes = &self.gateway.lanes;
+        for (lane, new) in self.policy.sessions.issued(response, scoped) {
+            let Some(old) = session.in_lane(lane).filter(|old| *old != new) else {
+                continue;
+            };
+            // The lane itself is known, also when newer names have replaced the one that the request came by.
+            let own = self.entry.lane().filter(|_| old == session.key);
+            lanes.name(own.unwrap_or(old), new);
         }
     }
 }

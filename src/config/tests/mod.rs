@@ -17,6 +17,7 @@ mod client;
 mod doubts;
 mod files;
 mod mistakes;
+mod stacks;
 mod terms;
 mod throttle;
 mod values;

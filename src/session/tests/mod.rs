@@ -6,7 +6,9 @@
 mod cookies;
 mod issued;
 mod keys;
+mod lanes;
 mod paths;
+mod presets;
 mod removing;
 mod urls;
 
@@ -68,6 +70,7 @@ fn preset(preset: Preset) -> Sessions {
 fn source(place: Place) -> Source {
     Source {
         label: Arc::from("test"),
+        lane: LaneName::default(),
         place,
         transforms: Vec::new(),
         pattern: IdPattern::Any,
