@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use onelane::session::{
-    CookieName, DEFAULT_MAX_LENGTH, Duplicates, Found, HostScope, IdPattern, PathCase, Place,
+    CookieName, DEFAULT_MAX_LENGTH, Duplicates, Found, HostScope, IdPattern, LaneName, PathCase, Place,
     Preset, Scope, SessionKey, Sessions, Settings, Source, Spelling, Transform, mask_path,
     without_cookie,
 };
@@ -301,6 +301,7 @@ fn source(place: Place) -> Source {
     };
     Source {
         label: Arc::from(label),
+        lane: LaneName::default(),
         place,
         transforms: Vec::new(),
         pattern: IdPattern::Any,

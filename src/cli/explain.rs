@@ -88,7 +88,7 @@ fn report(config: &Config, request: &Parts, file: &Path) -> String {
     let terms = &explanation.decision.terms;
     line(&mut text, "decided by", explanation.decision.label);
     line(&mut text, "access", &access(terms));
-    line(&mut text, "session", &session(config, request));
+    sessions(&mut text, config, request);
     match (terms.access, terms.reads) {
         (Access::None, _) | (Access::Read, Reads::Overtake) => {
             line(
@@ -163,8 +163,29 @@ fn access(terms: &Terms) -> String {
     }
 }
 
-fn session(config: &Config, request: &Parts) -> String {
-    match config.policy.sessions.find(request) {
+/// The session, with its digest; with several lanes, a line for each.
+fn sessions(text: &mut String, config: &Config, request: &Parts) {
+    let lanes: Vec<_> = config.policy.sessions.find_by_lane(request).collect();
+    let found = config.policy.sessions.find(request);
+    if let [_, _, ..] = lanes[..] {
+        for (name, found) in &lanes {
+            line(text, &format!("lane {name}"), &in_words(found));
+        }
+    } else {
+        line(text, "session", &in_words(&found));
+    }
+    let by_client = config.policy.without_session.shares_a_lane();
+    if by_client && !matches!(found, Found::Session(_)) {
+        line(
+            text,
+            "by client",
+            "for a short time it shares a lane with the other requests of its client that have no session",
+        );
+    }
+}
+
+fn in_words(found: &Found<'_>) -> String {
+    match found {
         Found::Session(session) => {
             let from = session
                 .cookie
@@ -179,9 +200,6 @@ fn session(config: &Config, request: &Parts) -> String {
                 OddReason::TooLong => "it is too long",
             };
             format!("none, so no lane: {} is there, but {why}", odd.source)
-        }
-        Found::None if config.policy.without_session.shares_a_lane() => {
-            "none: for a short time it shares a lane with the other requests of its client that have none".to_owned()
         }
         Found::None => {
             "none, so no lane: the request carries no session id (give one with -H 'Cookie: …')"

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use super::reader::{Keys, Refused, Value};
+use super::reader::{Keys, Value};
 use crate::session::{
-    CookieName, DEFAULT_MAX_LENGTH, Duplicates, IdPattern, Place, Source, Spelling, Transform,
+    CookieName, DEFAULT_MAX_LENGTH, Duplicates, IdPattern, LaneName, MOST_LANES, Place, Source,
+    Spelling, Transform,
 };
 
-/// `keys`: alternatives, the first with a valid id wins.
+/// `keys`: those of one lane are alternatives, the first with a valid id wins.
 pub(super) fn read(keys: &Value<'_>) -> Vec<Source> {
     let items = keys.one_or_more();
     if items.is_empty() {
@@ -34,7 +35,30 @@ pub(super) fn read(keys: &Value<'_>) -> Vec<Source> {
         }
         sources.push(source);
     }
+    check_lanes(keys, &sources);
     sources
+}
+
+/// Refuses lanes that are too many, or none of which is the session's own.
+fn check_lanes(keys: &Value<'_>, sources: &[Source]) {
+    let mut names: Vec<&str> = sources.iter().map(|source| source.lane.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() > MOST_LANES {
+        keys.refuse::<()>(
+            format!(
+                "{} lanes: each request would wait in up to so many",
+                names.len()
+            ),
+            format!("name {MOST_LANES} at most; keys with one lane are alternatives"),
+        );
+    }
+    if !sources.is_empty() && !sources.iter().any(|source| source.lane.is_session()) {
+        keys.refuse::<()>(
+            "no key has the lane session",
+            "leave lane: out of the keys of the user's own session",
+        );
+    }
 }
 
 fn source(item: &Value<'_>) -> Option<Source> {
@@ -60,6 +84,7 @@ fn source(item: &Value<'_>) -> Option<Source> {
         .unwrap_or(default_label);
     Some(Source {
         label: Arc::from(label),
+        lane: section.read("lane", lane).unwrap_or_default(),
         place,
         transforms: section.get("transform").map_or_else(Vec::new, |list| {
             list.one_or_more().iter().filter_map(transform).collect()
@@ -72,6 +97,19 @@ fn source(item: &Value<'_>) -> Option<Source> {
             .read("duplicates", |value| value.choice(DUPLICATES))
             .unwrap_or(Duplicates::First),
     })
+}
+
+/// A short word, since `explain` shows it.
+fn lane(value: &Value<'_>) -> Option<LaneName> {
+    let name = value.some_text()?;
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if name.len() > LONGEST_LANE_NAME || !name.chars().all(is_word) {
+        return value.refuse(
+            format!("not a lane's name: up to {LONGEST_LANE_NAME} letters, digits, - and _"),
+            "write a word such as shared",
+        );
+    }
+    Some(LaneName::new(name))
 }
 
 /// The place that `key` names, and how it is called when the operator gives no name.
@@ -164,6 +202,7 @@ fn transform(value: &Value<'_>) -> Option<Transform> {
         ("strip_prefix", ..) => Some(Transform::StripPrefix(text)),
         ("strip_suffix", ..) => Some(Transform::StripSuffix(text)),
         ("cut_before", Some(mark), None) => Some(Transform::CutBefore(mark)),
+        ("cut_before_last", Some(mark), None) => Some(Transform::CutBeforeLast(mark)),
         ("cut_after", Some(mark), None) => Some(Transform::CutAfter(mark)),
         _ => said.refuse(
             "expected one character",
@@ -212,6 +251,7 @@ const PLACES: &[&str] = &[
 const KEY: Keys = Keys {
     known: &[
         "name",
+        "lane",
         "cookie",
         "header",
         "query",
@@ -222,10 +262,7 @@ const KEY: Keys = Keys {
         "max_length",
         "duplicates",
     ],
-    refused: &[Refused::later(
-        "lane",
-        "remove it; the first key with a valid id names the lane",
-    )],
+    refused: &[],
 };
 
 const COOKIE: Keys = Keys {
@@ -234,9 +271,18 @@ const COOKIE: Keys = Keys {
 };
 
 const TRANSFORM: Keys = Keys {
-    known: &["cut_before", "cut_after", "strip_prefix", "strip_suffix"],
+    known: &[
+        "cut_before",
+        "cut_before_last",
+        "cut_after",
+        "strip_prefix",
+        "strip_suffix",
+    ],
     refused: &[],
 };
+
+/// It is a column of `explain`.
+const LONGEST_LANE_NAME: usize = 24;
 
 /// Longer than any head that is accepted by default.
 const LONGEST_ID: usize = 64 << 10;

@@ -3,11 +3,11 @@
 //! Guarantees: the rules come from a preset or from explicit keys, never from both or neither.
 //! Does not do: read explicit keys; `keys` does.
 
-use super::reader::{Keys, NOT_IN_THIS_VERSION, Section, Value};
+use super::reader::{Keys, Section, Value};
 use super::{defaults, keys};
 use crate::gateway::WithoutSession;
 use crate::route::preset;
-use crate::session::{HostScope, PathCase, Preset, Scope, Sessions, Settings, Source};
+use crate::session::{HostScope, OwnCookie, PathCase, Preset, Scope, Sessions, Settings, Source};
 
 /// What the section says, for those that follow.
 #[derive(Debug)]
@@ -57,7 +57,10 @@ pub(super) fn read(top: &Section<'_>) -> SessionRules {
 }
 
 fn open<'a>(value: &Value<'a>) -> Option<Section<'a>> {
-    if PRESETS.iter().any(|(name, _)| value.is_word(name)) {
+    if Preset::ALL
+        .iter()
+        .any(|preset| value.is_word(preset.name()))
+    {
         return value.refuse(
             "expected a section, found text",
             "write session: { preset: … }",
@@ -67,17 +70,7 @@ fn open<'a>(value: &Value<'a>) -> Option<Section<'a>> {
 }
 
 fn preset(value: &Value<'_>) -> Option<Preset> {
-    if let Some(later) = LATER_PRESETS.iter().find(|later| value.is_word(later)) {
-        let suggestion = format!(
-            "write keys: for {later}, or one of the presets {}",
-            names(PRESETS)
-        );
-        return value.refuse(
-            format!("the preset {later} is {NOT_IN_THIS_VERSION}"),
-            suggestion,
-        );
-    }
-    value.choice(PRESETS)
+    value.choice(&Preset::ALL.map(|preset| (preset.name(), preset)))
 }
 
 fn sources(section: &Section<'_>, preset: Option<Preset>) -> Vec<Source> {
@@ -85,8 +78,19 @@ fn sources(section: &Section<'_>, preset: Option<Preset>) -> Vec<Source> {
     let keys = section.get("keys");
     match (preset, keys) {
         (Some(preset), None) => {
+            if cookie.is_none() && preset.own_cookie() == OwnCookie::Unknown {
+                section.value().refuse::<()>(
+                    format!(
+                        "each application of the preset {} names its own cookie",
+                        preset.name()
+                    ),
+                    "add cookie: with the name of the session cookie, such as _shop_session",
+                );
+            }
             let name = cookie.and_then(|cookie| keys::cookie_name(&cookie).map(str::to_owned));
-            preset.sources(name.as_deref())
+            let mut sources = preset.sources(name.as_deref());
+            sources.extend(shared(section, preset));
+            sources
         }
         (None, Some(keys)) => {
             if let Some(cookie) = cookie {
@@ -94,6 +98,9 @@ fn sources(section: &Section<'_>, preset: Option<Preset>) -> Vec<Source> {
                     "cookie replaces the cookie of a preset, and there is none",
                     "move it to an item of keys:",
                 );
+            }
+            if let Some(said) = section.get("shared") {
+                refuse_shared::<()>(&said);
             }
             keys::read(&keys)
         }
@@ -106,12 +113,31 @@ fn sources(section: &Section<'_>, preset: Option<Preset>) -> Vec<Source> {
             if section.present(&["preset"]).is_empty() {
                 section.value().refuse::<()>(
                     "neither preset nor keys",
-                    format!("write preset: with one of {}", names(PRESETS)),
+                    format!(
+                        "write preset: with one of {}",
+                        Preset::ALL.map(Preset::name).join(", ")
+                    ),
                 );
             }
             Vec::new()
         }
     }
+}
+
+/// The session that a user's browsers share, if it is to have a lane (`shared`).
+fn shared(section: &Section<'_>, preset: Preset) -> Option<Source> {
+    let said = section.get("shared")?;
+    let Some(source) = preset.shared() else {
+        return refuse_shared(&said);
+    };
+    said.truth()?.then_some(source)
+}
+
+fn refuse_shared<T>(said: &Value<'_>) -> Option<T> {
+    said.refuse(
+        "only Sitecore is known to have a session that browsers share",
+        "remove it, or write a second one of keys: with lane: shared",
+    )
 }
 
 fn scope(value: &Value<'_>) -> Option<Scope> {
@@ -147,39 +173,12 @@ fn without_session(session: Option<&Section<'_>>) -> WithoutSession {
         .unwrap_or(defaults::WITHOUT_SESSION)
 }
 
-fn names<T>(choices: &[(&'static str, T)]) -> String {
-    choices
-        .iter()
-        .map(|(name, _)| *name)
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-const PRESETS: &[(&str, Preset)] = &[
-    ("aspnet", Preset::AspNet),
-    ("php", Preset::Php),
-    ("java", Preset::Java),
-];
-
-const LATER_PRESETS: &[&str] = &[
-    "sitecore",
-    "aspnetcore",
-    "laravel",
-    "django",
-    "rails",
-    "express",
-    "woocommerce",
-    "coldfusion",
-    "classic-asp",
-    "magento",
-    "moodle",
-];
-
 const SESSION: Keys = Keys {
     known: &[
         "preset",
         "keys",
         "cookie",
+        "shared",
         "scope",
         "secret",
         "without_session",

@@ -27,7 +27,7 @@ pub(super) fn of_preset(preset: Option<Preset>) -> Terms {
             max_passed: defaults::MAX_PASSED,
             admission: defaults::ADMISSION,
         },
-        release: defaults::RELEASE,
+        release: preset.map_or(defaults::RELEASE, preset::release),
         follow_hold: defaults::FOLLOW_HOLD,
         on_client_gone: defaults::ON_CLIENT_GONE,
     }

@@ -85,6 +85,7 @@ impl Visit<'_> {
                 let lane = Session {
                     key,
                     also: SmallVec::new(),
+                    numbers: SmallVec::new(),
                     cookie: None,
                 };
                 match self.wait(waiting, &lane).await? {

@@ -7,7 +7,7 @@
 use http::HeaderMap;
 
 use super::Visit;
-use crate::session::{Scoped, Session};
+use crate::session::{LaneNumber, Scoped, Session};
 
 impl Visit<'_> {
     /// Lets the lane of `session` know the ids that the response sets. To be called before anything of the response goes
@@ -18,15 +18,21 @@ impl Visit<'_> {
         scoped: &Scoped,
         response: &HeaderMap,
     ) {
-        let key = session.map(|session| session.key);
-        // Without a session it is the lane of its client, if the request holds that.
-        let Some(lane) = self.entry.lane().or(key) else {
-            return;
-        };
-        for issued in self.policy.sessions.issued(response, scoped) {
-            if Some(issued) != key {
-                self.gateway.lanes.name(lane, issued);
-            }
+        let lanes = &self.gateway.lanes;
+        for (lane, new) in self.policy.sessions.issued(response, scoped) {
+            let Some(session) = session else {
+                // A session begins; it belongs to the lane of its client, if the request holds that.
+                if let (LaneNumber::SESSION, Some(own)) = (lane, self.entry.lane()) {
+                    lanes.name(own, new);
+                }
+                continue;
+            };
+            let Some(old) = session.in_lane(lane).filter(|old| *old != new) else {
+                continue;
+            };
+            // The lane itself is known, also when newer names have replaced the one that the request came by.
+            let own = self.entry.lane().filter(|_| old == session.key);
+            lanes.name(own.unwrap_or(old), new);
         }
     }
 }

@@ -1,25 +1,23 @@
 //! The ids that a response sets: the `Set-Cookie` lines of the session's cookies, by the rules of their sources.
 //!
-//! Guarantees: an id is judged as the same id in a request would be, in the scope of the request that the response is for;
-//! a line that deletes the cookie, or whose value is no id, gives none. A response without `Set-Cookie` costs nothing.
+//! Guarantees: an id is judged as it would be in a request that carries these cookies and no others, in the scope of the
+//! request that the response is for; a line that deletes the cookie, or whose value is no id, gives none. A response
+//! without `Set-Cookie` costs one look at its header.
 //! Does not do: know whether the id is new; look at a cookie's path and domain, which are the client's business.
 
-use std::borrow::Cow;
-
-use http::HeaderMap;
-use http::header::SET_COOKIE;
+use http::header::{COOKIE, SET_COOKIE};
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Request};
 use smallvec::SmallVec;
 
-use super::source::Source;
-use super::{SessionKey, Sessions};
+use super::{LaneNumber, Session, SessionKey, Sessions};
 
 /// What of a request belongs to the keys of the ids that its response sets (`session.scope`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scoped(Vec<u8>);
 
-/// The sessions whose ids a response sets. Rarely more than one.
-pub type Issued = SmallVec<[SessionKey; 1]>;
+/// The sessions whose ids a response sets, one in each lane at most.
+pub type Issued = SmallVec<[(LaneNumber, SessionKey); 1]>;
 
 impl Sessions {
     /// What will be needed of `request` when its response sets an id; without a scope that is nothing.
@@ -35,31 +33,65 @@ impl Sessions {
     /// request already had may be among them: many applications set the cookie again with each response.
     #[must_use]
     pub fn issued(&self, headers: &HeaderMap, scoped: &Scoped) -> Issued {
-        let mut issued = Issued::new();
         if !headers.contains_key(SET_COOKIE) {
-            return issued;
+            return Issued::new();
         }
-        let lines = headers.get_all(SET_COOKIE).iter();
-        for id in lines.flat_map(|line| self.set_by(line.as_bytes())) {
-            let key = self.digest(&id, |add| add(&scoped.0));
-            if !issued.contains(&key) {
-                issued.push(key);
-            }
-        }
-        issued
+        let Some(request) = self.next_request(headers) else {
+            return Issued::new();
+        };
+        let issued = self.lanes.iter().filter_map(|lane| {
+            let id = lane
+                .sources
+                .iter()
+                .find_map(|source| source.find(&request)?.ok())?;
+            let key = self.digest(&id, &lane.name, |add| add(&scoped.0));
+            Some((lane.number, key))
+        });
+        issued.collect()
     }
 
-    /// The id that one line sets, if it sets one.
-    fn set_by<'l>(&self, line: &'l [u8]) -> Option<Cow<'l, [u8]>> {
-        let mut pieces = line.split(|byte| *byte == b';');
-        let (name, value) = pair(pieces.next()?);
-        let is_its = |source: &&Source| {
-            let cookie = source.place.cookie();
-            cookie.is_some_and(|cookie| cookie.matches(name))
-        };
-        let mut sources = self.sources.iter().filter(is_its);
-        let id = sources.find_map(|source| source.judge(Cow::Borrowed(value)).ok())?;
-        (!deletes(pieces)).then_some(id)
+    /// The session's cookies in a request of a client that knows nothing but this response; None when there are none.
+    fn next_request(&self, headers: &HeaderMap) -> Option<Parts> {
+        let mut cookies: SmallVec<[(&[u8], &[u8]); 2]> = SmallVec::new();
+        for line in headers.get_all(SET_COOKIE) {
+            let mut pieces = line.as_bytes().split(|byte| *byte == b';');
+            let (name, value) = pair(pieces.next().unwrap_or_default());
+            if self.has_cookie(name) && !deletes(pieces) {
+                cookies.retain(|(other, _)| *other != name); // the last one counts (RFC 6265 5.3)
+                cookies.push((name, value));
+            }
+        }
+        let pairs: SmallVec<[Vec<u8>; 2]> = cookies
+            .iter()
+            .map(|(name, value)| [name, &b"="[..], value].concat())
+            .collect();
+        if pairs.is_empty() {
+            return None;
+        }
+        let (mut request, ()) = Request::new(()).into_parts();
+        let line = HeaderValue::from_bytes(&pairs.join(&b"; "[..])).ok()?;
+        request.headers.insert(COOKIE, line);
+        Some(request)
+    }
+
+    fn has_cookie(&self, name: &[u8]) -> bool {
+        let mut sources = self.lanes.iter().flat_map(|lane| &lane.sources);
+        sources.any(|source| {
+            source
+                .place
+                .cookie()
+                .is_some_and(|cookie| cookie.matches(name))
+        })
+    }
+}
+
+impl Session<'_> {
+    /// The key in one of its lanes.
+    #[must_use]
+    pub fn in_lane(&self, number: LaneNumber) -> Option<SessionKey> {
+        let mut keys = std::iter::once(&self.key).chain(&self.also);
+        let at = self.numbers.iter().position(|own| *own == number)?;
+        keys.nth(at).copied()
     }
 }
 

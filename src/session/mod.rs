@@ -12,11 +12,12 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use http::request::Parts;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 mod cookie;
 mod cookieless;
 mod issued;
+mod lanes;
 mod mask;
 mod newcomer;
 pub mod path;
@@ -26,14 +27,19 @@ mod scope;
 mod seal;
 mod source;
 
+use lanes::LaneSources;
+
 pub use cookie::{CookieName, Spelling, without_cookie, without_set_cookie};
 pub use issued::{Issued, Scoped};
+pub use lanes::{LaneName, LaneNumber, MOST_LANES};
 pub use mask::mask_path;
 pub use path::{PathCase, Unsafe};
-pub use preset::Preset;
+pub use preset::{OwnCookie, Preset};
 pub(crate) use scope::host_of;
 pub use scope::{HostScope, Scope};
-pub use source::{DEFAULT_MAX_LENGTH, Duplicates, IdPattern, OddReason, Place, Source, Transform};
+pub use source::{
+    DEFAULT_MAX_LENGTH, Duplicates, IdPattern, OddReason, Pair, Place, Source, Transform,
+};
 
 /// A session, as a keyed digest of its id; the id itself never leaves this module.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,7 +48,8 @@ pub struct SessionKey([u8; 16]);
 /// The rules of the session key (`session:` in the configuration), validated.
 #[derive(Clone)]
 pub struct Settings {
-    /// Where the id is looked for, in order; the first source with a valid id wins. Empty: no request has a session.
+    /// Where ids are looked for, in order; of each lane the first source with a valid id wins. Empty: no request has a
+    /// session.
     pub sources: Vec<Source>,
     /// What else belongs to the key.
     pub scope: Scope,
@@ -53,7 +60,7 @@ pub struct Settings {
 /// The rules of the session key, compiled.
 #[derive(Debug)]
 pub struct Sessions {
-    sources: Vec<Source>,
+    lanes: Vec<LaneSources>,
     scope: Scope,
     secret: Secret,
     /// Of the keys of those without a session.
@@ -76,11 +83,13 @@ pub enum Found<'s> {
 /// The session of a request.
 #[derive(Clone, Debug)]
 pub struct Session<'s> {
-    /// Which lane it has.
+    /// Which lane it has: the first that has an id in the request.
     pub key: SessionKey,
-    /// Its further lanes, if any (Sitecore's shared session); all or none are taken.
+    /// Its further lanes, if any (Sitecore's shared session); all or none are taken. No key is there twice.
     pub also: SmallVec<[SessionKey; 1]>,
-    /// The cookie that carried the id; None when it came from the URL or a header. What [`without_cookie`] takes.
+    /// The numbers of these lanes in the configuration: that of `key`, then those of `also`.
+    pub numbers: SmallVec<[LaneNumber; 2]>,
+    /// The cookie that carried the id of `key`; None when it came from the URL or a header. What [`without_cookie`] takes.
     pub cookie: Option<&'s Arc<CookieName>>,
 }
 
@@ -137,7 +146,7 @@ impl Sessions {
         let secret = settings.secret.filter(|secret| !secret.is_empty());
         let secret = secret.map_or_else(Secret::random, |secret| Secret::derive(secret.as_bytes()));
         Self {
-            sources: settings.sources,
+            lanes: lanes::by_lane(settings.sources),
             scope: settings.scope,
             clients: secret.derived("onelane 2026-11-21 client key"),
             seals: secret.derived("onelane 2026-11-21 seal"),
@@ -145,18 +154,46 @@ impl Sessions {
         }
     }
 
-    /// The session a request belongs to. The first source with a valid id wins; a source whose id is not valid is
-    /// reported only when no other has one.
+    /// The session a request belongs to, and its lanes. In each lane the first source with a valid id wins; a source whose
+    /// id is not valid is reported only when no lane has an id.
     #[must_use]
     pub fn find(&self, request: &Parts) -> Found<'_> {
+        let mut found = Found::None;
+        for lane in &self.lanes {
+            found = match (found, self.in_lane(lane, request)) {
+                (Found::Session(mut session), Found::Session(further)) => {
+                    session.also.push(further.key);
+                    session.numbers.extend(further.numbers);
+                    Found::Session(session)
+                }
+                (session @ Found::Session(_), _) | (_, session @ Found::Session(_)) => session,
+                (odd @ Found::Odd(_), _) => odd,
+                (Found::None, other) => other,
+            };
+        }
+        found
+    }
+
+    /// What a request says about each lane by itself, for `onelane explain`.
+    pub fn find_by_lane<'s>(
+        &'s self,
+        request: &Parts,
+    ) -> impl Iterator<Item = (&'s LaneName, Found<'s>)> {
+        self.lanes
+            .iter()
+            .map(|lane| (&lane.name, self.in_lane(lane, request)))
+    }
+
+    /// What a request says about one lane.
+    fn in_lane<'s>(&self, lane: &'s LaneSources, request: &Parts) -> Found<'s> {
         let mut odd = None;
-        for source in &self.sources {
+        for source in &lane.sources {
             match source.find(request) {
                 Some(Ok(id)) => {
-                    let key = self.key(&id, request);
                     return Found::Session(Session {
-                        key,
+                        key: self.key(&id, &lane.name, request),
                         also: SmallVec::new(),
+                        numbers: smallvec![lane.number],
                         cookie: source.place.cookie(),
                     });
                 }
@@ -172,16 +209,28 @@ impl Sessions {
         odd.map_or(Found::None, Found::Odd)
     }
 
-    /// The digest of an id in its scope. The source is not part of it: ASP.NET's cookie and its URL segment with one
-    /// id are one session.
-    fn key(&self, id: &[u8], request: &Parts) -> SessionKey {
-        self.digest(id, |add| self.scope.add_to(add, request))
+    /// The digest of an id in its lane and scope. The source is not part of it: ASP.NET's cookie and its URL segment with
+    /// one id are one session. Two lanes have two keys also where their ids are the same text.
+    fn key(&self, id: &[u8], lane: &LaneName, request: &Parts) -> SessionKey {
+        self.digest(id, lane, |add| self.scope.add_to(add, request))
     }
 
-    /// The digest of an id and of what `scope` adds.
-    fn digest(&self, id: &[u8], scope: impl FnOnce(&mut dyn FnMut(&[u8]))) -> SessionKey {
+    /// The digest of an id in its lane, and of what `scope` adds.
+    fn digest(
+        &self,
+        id: &[u8],
+        lane: &LaneName,
+        scope: impl FnOnce(&mut dyn FnMut(&[u8])),
+    ) -> SessionKey {
         let mut hasher = blake3::Hasher::new_keyed(&self.secret.0);
         hasher.update(&(id.len() as u64).to_le_bytes()).update(id);
+        if !lane.is_session() {
+            let name = lane.as_str();
+            hasher
+                .update(b"lane")
+                .update(&(name.len() as u64).to_le_bytes())
+                .update(name.as_bytes());
+        }
         scope(&mut |part| {
             hasher.update(part);
         });

@@ -13,7 +13,8 @@ use http::HeaderName;
 use http::request::Parts;
 use percent_encoding::percent_decode;
 
-use super::cookie::{self, CookieName};
+use super::cookie::{self, CookieName, Spelling};
+use super::lanes::LaneName;
 use super::{cookieless, query};
 
 /// One place where a session id may be (an entry of `session.keys`, or a part of a preset).
@@ -21,6 +22,8 @@ use super::{cookieless, query};
 pub struct Source {
     /// Its name in metrics and warnings.
     pub label: Arc<str>,
+    /// Which lane its ids name. Sources of one lane are alternatives.
+    pub lane: LaneName,
     /// Where the id stands.
     pub place: Place,
     /// What is done to the value, in order, before it is judged.
@@ -40,12 +43,23 @@ pub enum Place {
     Cookie(Arc<CookieName>),
     /// In a request header.
     Header(HeaderName),
+    /// In two places, neither of which is an id by itself. The candidate is the first of each with a `;` between them,
+    /// which no cookie holds.
+    Pair(Box<Pair>),
     /// In a path parameter, `/page;jsessionid=ID`; the name as it stands here, case-sensitive (Tomcat).
     PathParameter(String),
     /// In ASP.NET's cookieless path segment, `/(S(ID))/`; see System.Web's CookielessHelper.
     PathSegment,
     /// In a query parameter. It is form-decoded (`%XX`, `+`) before the transforms.
     Query(String),
+}
+
+/// Two places that hold an id only together (ColdFusion's CFID and CFTOKEN).
+#[derive(Clone, Debug)]
+pub struct Pair {
+    places: [Place; 2],
+    /// Both cookies under one name, if they are cookies.
+    cookies: Option<Arc<CookieName>>,
 }
 
 /// What is done to a value before it is judged.
@@ -56,6 +70,8 @@ pub enum Transform {
     /// Keep what stands before the first of this character (`id.node` cut before `.` is `id`); a value without it stays
     /// whole.
     CutBefore(char),
+    /// As `CutBefore`, the last of this character: a signature stands behind it, and an id may hold more of it.
+    CutBeforeLast(char),
     /// ASCII letters become lower case.
     Lowercase,
     /// `%XX` is decoded once; what is no valid escape stays. `+` stays.
@@ -145,8 +161,7 @@ impl Source {
         verdict
     }
 
-    /// What is left of a candidate after the transforms, if that is an id.
-    pub(super) fn judge<'v>(&self, value: Cow<'v, [u8]>) -> Result<Cow<'v, [u8]>, OddReason> {
+    fn judge<'v>(&self, value: Cow<'v, [u8]>) -> Result<Cow<'v, [u8]>, OddReason> {
         let id = self
             .transforms
             .iter()
@@ -170,8 +185,19 @@ impl Place {
     pub(super) fn cookie(&self) -> Option<&Arc<CookieName>> {
         match self {
             Self::Cookie(name) => Some(name),
+            Self::Pair(pair) => pair.cookies.as_ref(),
             Self::Header(_) | Self::PathParameter(_) | Self::PathSegment | Self::Query(_) => None,
         }
+    }
+
+    /// The first candidate.
+    fn first<'r>(&self, request: &'r Parts) -> Option<Cow<'r, [u8]>> {
+        let mut first = None;
+        self.visit(request, &mut |candidate| {
+            first = Some(candidate);
+            ControlFlow::Break(())
+        });
+        first
     }
 
     /// Shows each candidate in the order of the request, until told to stop.
@@ -191,6 +217,7 @@ impl Place {
                     .map(|line| Cow::Borrowed(line.as_bytes().trim_ascii()))
                     .try_for_each(take)
             }
+            Self::Pair(pair) => pair.joined(request).into_iter().try_for_each(take),
             Self::PathParameter(name) => cookieless::parameters(path, name)
                 .map(|value| Cow::Borrowed(value.as_bytes()))
                 .try_for_each(take),
@@ -202,6 +229,35 @@ impl Place {
         };
         // Stopping early is the visitor's wish, not a failure.
         let _ = stopped;
+    }
+}
+
+impl Pair {
+    /// Two cookies. Where one is removed or replaced, so is the other.
+    #[must_use]
+    pub fn of_cookies(names: [&str; 2], spelling: Spelling) -> Self {
+        let [first, second] = names.map(regex::escape);
+        let both = CookieName::regex(&format!("{first}|{second}"), spelling);
+        Self {
+            places: names.map(|name| Place::Cookie(Arc::new(CookieName::exact(name, spelling)))),
+            cookies: Some(Arc::new(both.expect("two escaped names are an expression"))),
+        }
+    }
+
+    /// Two query parameters.
+    #[must_use]
+    pub fn of_query(names: [&str; 2]) -> Self {
+        Self {
+            places: names.map(|name| Place::Query(name.to_owned())),
+            cookies: None,
+        }
+    }
+
+    /// The candidate, when both places have one.
+    fn joined<'r>(&self, request: &'r Parts) -> Option<Cow<'r, [u8]>> {
+        let [first, second] = &self.places;
+        let (first, second) = (first.first(request)?, second.first(request)?);
+        Some(Cow::Owned([&*first, b";", &*second].concat()))
     }
 }
 
@@ -229,6 +285,7 @@ impl Transform {
                 position(value, *mark).map_or(0, |at| at + mark.len_utf8())..len
             }
             Self::CutBefore(mark) => 0..position(value, *mark).unwrap_or(len),
+            Self::CutBeforeLast(mark) => 0..last_position(value, *mark).unwrap_or(len),
             Self::Lowercase | Self::PercentDecode => 0..len,
             Self::StripPrefix(prefix) => {
                 let has = value.starts_with(prefix.as_bytes());
@@ -297,6 +354,12 @@ fn position(value: &[u8], mark: char) -> Option<usize> {
     let mut buffer = [0; 4];
     let mark = mark.encode_utf8(&mut buffer).as_bytes();
     value.windows(mark.len()).position(|window| window == mark)
+}
+
+fn last_position(value: &[u8], mark: char) -> Option<usize> {
+    let mut buffer = [0; 4];
+    let mark = mark.encode_utf8(&mut buffer).as_bytes();
+    value.windows(mark.len()).rposition(|window| window == mark)
 }
 
 fn slice(value: Cow<'_, [u8]>, kept: Range<usize>) -> Cow<'_, [u8]> {

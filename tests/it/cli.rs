@@ -278,6 +278,43 @@ fn explain_says_why_each_route_did_not_match_and_never_shows_the_session() {
 }
 
 #[test]
+fn explain_has_a_line_for_each_lane_and_one_for_the_presets_routes() {
+    let file = File::new("session: { preset: sitecore, shared: true, secret: s }\n");
+    let explain = |url: &str, cookie: &str| {
+        let cookie = format!("Cookie: {cookie}");
+        let output = onelane(&["explain", "GET", url, "-H", &cookie, "-c", file.as_str()]);
+        assert_eq!(code(&output), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout).to_owned()
+    };
+    let (own, contact) = (
+        "ASP.NET_SessionId=abcdefghijklmnopqrstuvwx",
+        "SC_ANALYTICS_GLOBAL_COOKIE=611a20207bf14802a1bf1a0aa6e671be",
+    );
+    let both = explain("/en", &format!("{own}; {contact}|True"));
+    for expected in [
+        "lane session ",
+        "(digest of ASP.NET_SessionId)\n",
+        "lane shared  ",
+        "(digest of SC_ANALYTICS_GLOBAL_COOKIE)\n",
+        "- preset:media: path /en does not match **/-/media/**\n",
+    ] {
+        assert!(both.contains(expected), "{expected}: {both}");
+    }
+    assert!(
+        !both.contains("611a2020") && !both.contains("abcdefgh"),
+        "{both}"
+    );
+    let alone = explain("/-/media/a.ashx", &format!("{contact}|False"));
+    assert!(alone.contains("* preset:media: matched\n"), "{alone}");
+    assert!(alone.contains("lane session none, so no lane"), "{alone}");
+    let digest = |printed: &str| {
+        let line = printed.lines().find(|line| line.starts_with("lane shared"));
+        line.unwrap().to_owned()
+    };
+    assert_eq!(digest(&alone), digest(&both), "whatever the classification");
+}
+
+#[test]
 fn explain_shows_the_same_digest_for_the_same_session_and_says_what_is_odd() {
     let file = File::new("session: { preset: php, secret: s }\n");
     let session = |value: &str| {

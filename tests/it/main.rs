@@ -20,6 +20,7 @@ mod real; // nginx and Python's server behind Onelane, under a browser-like load
 mod recorder; // the scripted application's own checks find what they are there to find
 mod rotation; // an id that a response gives a session joins its lane
 mod sessions; // which requests are one session, as each stack has it
+mod several; // a request with several lanes is alone in each
 mod soak; // the long random run
 mod strict; // nothing doubtful is forwarded, and docs/malformed.md is true
 mod support;

@@ -162,6 +162,207 @@ fn java_cuts_the_node_and_knows_the_path_parameter() {
     );
 }
 
+/// Checks that requests with these cookies are in one lane, and one with the last is in another.
+#[track_caller]
+fn one_lane_but_for_the_last(session: &str, cookies: &[&str]) {
+    let [first, same @ .., other] = cookies else {
+        panic!("at least two cookies")
+    };
+    for (cookie, expected) in same
+        .iter()
+        .map(|same| (same, Meeting::OneLane))
+        .chain([(other, Meeting::Apart)])
+    {
+        let met = meeting(
+            &format!("session: {{ {session} }}"),
+            &with_cookie(first),
+            &with_cookie(cookie),
+        );
+        assert_eq!(met, expected, "{session}: {cookie}");
+    }
+}
+
+#[test]
+fn sitecore_decodes_the_id_and_knows_the_contact_only_when_asked() {
+    one_lane_but_for_the_last(
+        "preset: sitecore",
+        &[
+            &format!("ASP.NET_SessionId={ID}"),
+            "ASP.NET_SessionId=%6cit3py55t21z5v55vlm25s55",
+            "ASP.NET_SessionId=aaaaaaaaaaaaaaaaaaaaaaaa",
+        ],
+    );
+    let contact = |class: &str| {
+        with_cookie(&format!(
+            "SC_ANALYTICS_GLOBAL_COOKIE=611a20207bf14802a1bf1a0aa6e671be|{class}"
+        ))
+    };
+    for (shared, expected) in [(true, Meeting::OneLane), (false, Meeting::Apart)] {
+        let yaml = format!("session: {{ preset: sitecore, shared: {shared} }}");
+        assert_eq!(
+            meeting(&yaml, &contact("True"), &contact("False")),
+            expected,
+            "shared: {shared}"
+        );
+    }
+}
+
+#[test]
+fn sitecore_brings_its_media() {
+    let app = Upstream::start();
+    let proxy = Proxy::in_front_of(&app, &preset("sitecore"));
+    for (target, access) in [
+        ("/-/media/hero.ashx", "none"),
+        ("/sitecore/shell/default.aspx", "write"),
+    ] {
+        let cookie = format!("ASP.NET_SessionId={ID}");
+        let request = Request::get(target).header("Cookie", cookie);
+        assert_eq!(proxy.call(&request).status, 200);
+        assert_eq!(
+            app.arrival().seen.header("x-onelane-access"),
+            Some(access),
+            "{target}"
+        );
+    }
+}
+
+#[test]
+fn aspnetcore_decodes_the_value_and_takes_the_last() {
+    let value = "CfDJ8NcGdSzUZ81Hlh0bgChgkkqkNnWu5HZi6WUdUgt%2B2P2B4P%2BkZJxscMXuiqUZKH5k";
+    let plain = value.replace("%2B", "+");
+    let other = "CfDJ8aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    one_lane_but_for_the_last(
+        "preset: aspnetcore",
+        &[
+            &format!(".AspNetCore.Session={value}"),
+            &format!(".aspnetcore.session={plain}"),
+            &format!(".AspNetCore.Session={other}; .AspNetCore.Session={value}"),
+            &format!(".AspNetCore.Session={value}; .AspNetCore.Session={other}"),
+        ],
+    );
+}
+
+#[test]
+fn classic_asp_has_a_name_by_process() {
+    one_lane_but_for_the_last(
+        "preset: classic-asp",
+        &[
+            "ASPSESSIONIDSQQQRATR=ODPGCOOBHENBFLMKIFMAHGAA",
+            "ASPSESSIONIDSQQQRATR=ODPGCOOBHENBFLMKIFMAHGAA; ASPSESSIONIDSSTRQBSQ=FCIHPMOBFDOHHAEIOOFJIPHK",
+            "ASPSESSIONIDSSTRQBSQ=FCIHPMOBFDOHHAEIOOFJIPHK",
+        ],
+    );
+}
+
+#[test]
+fn coldfusion_needs_both_of_its_cookies() {
+    one_lane_but_for_the_last(
+        "preset: coldfusion",
+        &[
+            "CFID=4907; CFTOKEN=26544563",
+            "cftoken=26544563; cfid=4907",
+            "CFID=4907; CFTOKEN=1",
+        ],
+    );
+    let alone = with_cookie("CFID=4907");
+    assert_eq!(
+        meeting(&preset("coldfusion"), &alone, &alone),
+        Meeting::Apart
+    );
+}
+
+#[test]
+fn laravels_value_is_a_key_until_a_response_replaces_it() {
+    let value = format!("eyJpdiI6{}", "Ab3".repeat(60));
+    one_lane_but_for_the_last(
+        "preset: laravel",
+        &[
+            &format!("my_shop_session={value}%3D"),
+            &format!("XSRF-TOKEN=eyJpdiI6x; my_shop_session={value}="),
+            &format!("my_shop_session={}%3D", value.replace('3', "4")),
+        ],
+    );
+}
+
+#[test]
+fn woocommerce_sessions_are_customers() {
+    let name = "wp_woocommerce_session_91dc8d5bb3fb4812edf94a1e63f04a06";
+    one_lane_but_for_the_last(
+        "preset: woocommerce",
+        &[
+            &format!("{name}=t_24a50be699fb53123ba04805a08a1b%7C%7C1788894203%7C%7C1%7C%7Caa"),
+            &format!("{name}=t_24a50be699fb53123ba04805a08a1b%7C%7C1799999999%7C%7C2%7C%7Cbb"),
+            &format!("{name}=t_24a50be699fb53123ba04805a08a1b|1799999999|3|$generic$cc"),
+            &format!("{name}=9732510%7C%7C1788894203%7C%7C1%7C%7Caa"),
+        ],
+    );
+}
+
+#[test]
+fn magentos_back_end_has_a_session_of_its_own() {
+    let shop = "PHPSESSID=q1w2e3r4t5y6u7i8o9p0asdfgh";
+    one_lane_but_for_the_last(
+        "preset: magento",
+        &[
+            shop,
+            &format!("mage-cache-sessid=true; {shop}"),
+            &format!("{shop}; admin=b1ackend0000000000000000ab"),
+        ],
+    );
+}
+
+#[test]
+fn moodles_cookie_may_have_a_suffix() {
+    one_lane_but_for_the_last(
+        "preset: moodle",
+        &[
+            "MoodleSessionlearn=q1w2e3r4t5y6u7i8o9p0asdfgh",
+            "MoodleSessionTest=zfYjnkPTeL; MoodleSessionlearn=q1w2e3r4t5y6u7i8o9p0asdfgh",
+            "MoodleSessionlearn=zzzzzzzzzzzzzzzzzzzzzzzzzz",
+        ],
+    );
+}
+
+#[test]
+fn django_takes_the_last_cookie_of_the_name() {
+    let (id, other) = ("k3v1qx0hmbm5w9e2i7r8t6y4u1o0pasd", "a".repeat(32));
+    one_lane_but_for_the_last(
+        "preset: django",
+        &[
+            &format!("sessionid={id}"),
+            &format!("sessionid={other}; sessionid=\"{id}\""),
+            &format!("sessionid={id}; sessionid={other}"),
+        ],
+    );
+}
+
+#[test]
+fn rails_has_a_lane_for_ids_and_none_for_a_session_that_is_all_in_the_cookie() {
+    one_lane_but_for_the_last(
+        "preset: rails, cookie: _shop_session",
+        &[
+            "_shop_session=0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+            "a=b; _shop_session=0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+            "_shop_session=ffffffffffffffffffffffffffffffff",
+        ],
+    );
+    let whole = with_cookie("_shop_session=Y2lwaGVydGV4dA%3D%3D--aXZpdml2aXZpdml2--dGFndGFn");
+    let yaml = "session: { preset: rails, cookie: _shop_session }";
+    assert_eq!(meeting(yaml, &whole, &whole), Meeting::Apart);
+}
+
+#[test]
+fn expresss_signature_is_no_part_of_the_id() {
+    one_lane_but_for_the_last(
+        "preset: express",
+        &[
+            "connect.sid=s%3ArSYOdn0ythQZkGi533JF_PZODM6fFNLA.oXIBN5Lj8xgj2q9fU5efuT4n0tsx3gA0",
+            "connect.sid=s%3ArSYOdn0ythQZkGi533JF_PZODM6fFNLA.QIIUmHyuTy1MpBFD3tyvwIaYVOAWtPbF",
+            "connect.sid=s%3AtFUx1VeewNRDvb1w2jSgMfu0QReLVPxO.oXIBN5Lj8xgj2q9fU5efuT4n0tsx3gA0",
+        ],
+    );
+}
+
 #[test]
 fn several_cookie_lines_are_one_list_whose_first_match_wins() {
     let yaml = "session: { keys: [{ name: sid, cookie: sid }] }";

@@ -198,6 +198,27 @@ fn contradictions_are_refused() {
             "session: { scope: { host: true } }",
             "neither preset nor keys",
         ),
+        ("session: { preset: rails }", "names its own cookie"),
+        (
+            "session: { preset: aspnet, shared: true }",
+            "only Sitecore is known",
+        ),
+        (
+            "session: { keys: [{ cookie: a }], shared: false }",
+            "only Sitecore is known",
+        ),
+        (
+            "session: { keys: [{ cookie: a, lane: shared }] }",
+            "no key has the lane session",
+        ),
+        (
+            "session: { keys: [{ cookie: a }, { cookie: b, lane: b }, { cookie: c, lane: c }, { cookie: d, lane: d }, { cookie: e, lane: e }] }",
+            "5 lanes",
+        ),
+        (
+            "session: { keys: [{ cookie: a }, { cookie: b, lane: 'a b' }] }",
+            "not a lane's name",
+        ),
         ("session: { keys: [] }", "empty list"),
         ("session: { keys: [{ name: a }] }", "no place"),
         ("session: { keys: [{ cookie: a, header: b }] }", "one place"),
@@ -275,6 +296,22 @@ fn patterns_that_cannot_be_used_are_refused() {
 }
 
 #[test]
+fn a_misspelt_preset_has_a_suggestion() {
+    for (text, meant) in [
+        ("sitecor", "sitecore"),
+        ("classicasp", "classic-asp"),
+        ("wocommerce", "woocommerce"),
+        ("asp.net", "aspnet"),
+    ] {
+        let suggestion = suggestion(&format!("session: {{ preset: {text} }}"));
+        assert!(
+            suggestion.starts_with(&format!("did you mean {meant}?")),
+            "{suggestion}"
+        );
+    }
+}
+
+#[test]
 fn secrets_are_never_shown() {
     for text in [
         "application: { secret: \"hunter2\\n\" }",
@@ -311,10 +348,6 @@ fn their_keys_are_refused_as_such() {
     for text in [
         "upstreams: []",
         "affinity: { cookie: A }",
-        "session: { preset: sitecore }",
-        "session: { preset: laravel }",
-        "session: { preset: classic-asp }",
-        "session: { keys: [{ cookie: a, lane: shared }] }",
         "application: { on_read_wrote: warn }",
         "admin: { token: abc }",
         "store: redis",

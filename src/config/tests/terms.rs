@@ -103,6 +103,15 @@ fn a_preset_decides_what_nobody_says() {
     );
     assert_eq!(default("session: { preset: php }").reads, Reads::Overtake);
     assert_eq!(default("mode: enforce").reads, Reads::Overtake);
+    let grace = Release::Body {
+        grace: Duration::from_millis(50),
+    };
+    assert_eq!(default("session: { preset: aspnetcore }").release, grace);
+    assert_eq!(
+        default("session: { preset: aspnetcore }\nrelease: headers").release,
+        Release::Headers
+    );
+    assert_ne!(default("session: { preset: aspnet }").release, grace);
 }
 
 #[test]
@@ -255,6 +264,75 @@ fn explicit_keys_take_all_their_parts() {
     );
     assert!(key(&config, "sid=abcd").is_some());
     assert!(key(&config, "sid=abcde").is_none());
+}
+
+/// How many lanes a request with these cookies has.
+fn lanes(config: &Config, cookie: &str) -> usize {
+    match config
+        .policy
+        .sessions
+        .find(&request("GET", "/", &[("cookie", cookie)]))
+    {
+        Found::Session(session) => 1 + session.also.len(),
+        Found::Odd(_) | Found::None => 0,
+    }
+}
+
+#[test]
+fn every_preset_can_be_written() {
+    for name in [
+        "aspnet",
+        "sitecore",
+        "aspnetcore",
+        "php",
+        "java",
+        "laravel",
+        "django",
+        "rails",
+        "express",
+        "woocommerce",
+        "coldfusion",
+        "classic-asp",
+        "magento",
+        "moodle",
+    ] {
+        let config = config(&format!("session: {{ preset: {name}, cookie: x_session }}"));
+        assert_eq!(config.warnings, [], "{name}");
+    }
+}
+
+#[test]
+fn sitecores_shared_session_is_a_second_lane_only_when_asked_for() {
+    let cookies = "ASP.NET_SessionId=abcdefghijklmnopqrstuvwx; SC_ANALYTICS_GLOBAL_COOKIE=611a20207bf14802a1bf1a0aa6e671be|True";
+    let with = |more: &str| config(&format!("session: {{ preset: sitecore{more} }}"));
+    assert_eq!(lanes(&with(", shared: true"), cookies), 2);
+    assert_eq!(lanes(&with(", shared: false"), cookies), 1);
+    assert_eq!(lanes(&with(""), cookies), 1);
+}
+
+#[test]
+fn keys_name_their_lane() {
+    let config = config(
+        "session: { keys: [{ cookie: c, lane: cart }, { cookie: a, lane: session }, { cookie: b }, { cookie: d, lane: cart }] }",
+    );
+    for (cookies, expected) in [
+        ("a=1; b=2; c=3; d=4", 2),
+        ("a=1; b=2", 1),
+        ("c=1; d=2", 1),
+        ("b=1; d=2", 2),
+        ("x=1", 0),
+    ] {
+        assert_eq!(lanes(&config, cookies), expected, "{cookies}");
+    }
+}
+
+#[test]
+fn a_transform_may_cut_at_the_last_of_a_character() {
+    let config = config(
+        "session: { secret: s, keys: [{ cookie: a, transform: { cut_before_last: '.' } }] }",
+    );
+    assert_eq!(key(&config, "a=x.y.sig"), key(&config, "a=x.y.other"));
+    assert_ne!(key(&config, "a=x.y.sig"), key(&config, "a=x.z.sig"));
 }
 
 #[test]

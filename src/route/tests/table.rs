@@ -68,21 +68,186 @@ fn the_preset_changes_nothing_of_the_default_terms_but_the_access() {
         mode: Mode::Observe,
         ..terms(Access::Read)
     };
-    for route in preset::routes(Preset::AspNet, &default) {
-        assert_eq!(
-            *route.terms,
-            Terms {
-                access: Access::None,
-                ..default.clone()
-            }
-        );
-        assert_eq!(route.origin, Origin::Preset);
+    for preset in Preset::ALL {
+        for route in preset::routes(preset, &default) {
+            assert_eq!(
+                *route.terms,
+                Terms {
+                    access: Access::None,
+                    ..default.clone()
+                }
+            );
+            assert_eq!(route.origin, Origin::Preset);
+        }
     }
-    assert!(preset::routes(Preset::Php, &default).is_empty());
-    assert!(preset::routes(Preset::Java, &default).is_empty());
-    assert_eq!(preset::reads(Preset::AspNet), Reads::Follow);
-    assert_eq!(preset::on_hold_limit(Preset::Php), OnHoldLimit::Wait);
+}
+
+#[test]
+fn a_preset_brings_no_route_where_a_missing_file_may_be_a_writer() {
+    let default = terms(Access::Write);
+    for preset in [
+        Preset::Express,
+        Preset::Java,
+        Preset::Php,
+        Preset::WooCommerce,
+    ] {
+        assert!(preset::routes(preset, &default).is_empty(), "{preset:?}");
+    }
+}
+
+#[test]
+fn each_preset_takes_out_what_uses_no_session_and_nothing_like_it() {
+    let cases: &[(Preset, &[(&str, &str)], &[(&str, &str)])] = &[
+        (
+            Preset::Sitecore,
+            &[
+                ("GET", "/-/media/shop/hero.ashx?w=300"),
+                ("HEAD", "/~/Media/shop/hero.jpg"),
+                ("GET", "/en/-/media/a"),
+                ("GET", "/sitecore/shell/themes/standard/default.css"),
+                ("GET", "/WebResource.axd?d=1"),
+            ],
+            &[
+                ("POST", "/-/media/upload"),
+                ("GET", "/media/hero"),
+                ("GET", "/sitecore/shell/default.aspx"),
+                ("GET", "/sitecore/login"),
+                ("GET", "/layouts/system/VisitorIdentification.aspx"),
+                ("GET", "/api/sitecore/cart/show"),
+                ("GET", "/~/icon/applications/16x16/x.png.aspx"),
+            ],
+        ),
+        (
+            Preset::AspNetCore,
+            &[
+                ("GET", "/lib/site.js"),
+                ("POST", "/_blazor/negotiate"),
+                ("GET", "/shop/_blazor?id=1"),
+            ],
+            &[("GET", "/hubs/chat"), ("OPTIONS", "/api")],
+        ),
+        (
+            Preset::ClassicAsp,
+            &[("GET", "/Images/LOGO.GIF")],
+            &[("GET", "/default.asp"), ("GET", "/page.asp/logo.gif")],
+        ),
+        (
+            Preset::ColdFusion,
+            &[("GET", "/css/main.css")],
+            &[("GET", "/index.cfm/a.css"), ("GET", "/api/users.cfc")],
+        ),
+        (
+            Preset::Django,
+            &[("GET", "/static/admin/css/base.css")],
+            &[
+                ("GET", "/captcha/image/1.png"),
+                ("GET", "/Static/a.css"),
+                ("POST", "/static/a.js"),
+            ],
+        ),
+        (
+            Preset::Laravel,
+            &[("GET", "/build/assets/app-4ed993c7.js")],
+            &[
+                ("GET", "/storage/avatars/1.png"),
+                ("GET", "/shop/build/a.js"),
+            ],
+        ),
+        (
+            Preset::Rails,
+            &[
+                ("GET", "/assets/application-1a2b.css"),
+                ("GET", "/packs/js/app.js"),
+            ],
+            &[
+                ("GET", "/rails/active_storage/blobs/x/a.png"),
+                ("GET", "/assets/export"),
+            ],
+        ),
+        (
+            Preset::Magento,
+            &[
+                (
+                    "GET",
+                    "/static/version1700000000/frontend/Magento/luma/en_US/mage/app.js",
+                ),
+                ("GET", "/pub/media/catalog/product/a/b/ab.jpg"),
+                ("GET", "/skin/frontend/base/default/css/styles.css"),
+            ],
+            &[
+                ("GET", "/customer/section/load/?sections=cart"),
+                ("GET", "/favicon.ico"),
+                ("GET", "/media/export.csv"),
+                ("GET", "/shop/media/a.jpg"),
+            ],
+        ),
+        (
+            Preset::Moodle,
+            &[
+                ("GET", "/theme/styles.php/boost/1700000000_1/all"),
+                ("GET", "/moodle/theme/image.php/boost/core/1700000000/u/f1"),
+                ("GET", "/lib/requirejs.php/1700000000/core/first.js"),
+                (
+                    "GET",
+                    "/theme/yui_combo.php?rollup/3.18.1/yui-moodlesimple-min.js",
+                ),
+                ("POST", "/lib/ajax/service-nologin.php"),
+            ],
+            &[
+                ("GET", "/course/format/onetopic/styles.php"),
+                ("POST", "/lib/ajax/service.php"),
+                ("GET", "/pluginfile.php/1/user/icon/f1.png"),
+                ("GET", "/theme/styles.phpx"),
+                ("GET", "/a/b/theme/styles.php"),
+            ],
+        ),
+    ];
+    for (preset, free, serialized) in cases {
+        let default = terms(Access::Write);
+        let routes = preset::routes(*preset, &default);
+        let table = RouteTable::new(routes, Arc::new(default), preset::path_case(*preset));
+        let each = |list: &[(&str, &str)], expected| {
+            for (method, target) in list {
+                let request = request(method, target, &[]);
+                assert_eq!(
+                    table.decide(&request).terms.access,
+                    expected,
+                    "{preset:?} {method} {target}"
+                );
+            }
+        };
+        each(free, Access::None);
+        each(serialized, Access::Write);
+    }
+}
+
+#[test]
+fn a_preset_decides_how_its_application_holds_the_session() {
+    for preset in Preset::ALL {
+        let follows = matches!(preset, Preset::AspNet | Preset::Sitecore);
+        assert_eq!(
+            preset::reads(preset) == Reads::Follow,
+            follows,
+            "{preset:?}"
+        );
+        let never_breaks = matches!(preset, Preset::Php | Preset::Magento | Preset::Moodle);
+        assert_eq!(
+            preset::on_hold_limit(preset) == OnHoldLimit::Wait,
+            never_breaks,
+            "{preset:?}"
+        );
+        let grace = match preset {
+            Preset::AspNetCore => Duration::from_millis(50),
+            _ => Duration::ZERO,
+        };
+        assert_eq!(
+            preset::release(preset),
+            Release::Body { grace },
+            "{preset:?}"
+        );
+    }
     assert_eq!(preset::path_case(Preset::Java), PathCase::Sensitive);
+    assert_eq!(preset::path_case(Preset::Sitecore), PathCase::Insensitive);
 }
 
 #[test]

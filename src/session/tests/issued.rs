@@ -13,7 +13,8 @@ fn response(lines: &[&str]) -> HeaderMap {
 /// The sessions that these lines set, for a request to `/`.
 fn issued(sessions: &Sessions, lines: &[&str]) -> Vec<SessionKey> {
     let scoped = sessions.scoped(&request("/", &[]));
-    sessions.issued(&response(lines), &scoped).into_vec()
+    let issued = sessions.issued(&response(lines), &scoped);
+    issued.into_iter().map(|(_, key)| key).collect()
 }
 
 #[test]
@@ -99,16 +100,53 @@ fn a_line_that_deletes_the_cookie_gives_none_whatever_its_value() {
 }
 
 #[test]
-fn of_several_lines_each_id_counts_and_once() {
+fn of_several_lines_those_count_that_the_next_request_would_go_by() {
     let sessions = sessions(vec![cookie("sid"), cookie("other")]);
-    let lines = [
-        "sid=a",
-        "theme=x",
-        "sid=; Max-Age=0",
-        "other=b",
-        "sid=a; Path=/x",
-    ];
-    assert_eq!(issued(&sessions, &lines), [key_of("a"), key_of("b")]);
+    for (lines, id) in [
+        (&["sid=a", "theme=x", "sid=b; Path=/"][..], "b"),
+        (&["sid=; Max-Age=0; Path=/old", "sid=a"], "a"),
+        (&["sid=a", "sid=; Max-Age=0; Path=/old"], "a"),
+        (&["other=b", "sid=a"], "a"),
+        (&["other=b", "sid="], "b"),
+    ] {
+        assert_eq!(issued(&sessions, lines), [key_of(id)], "{lines:?}");
+    }
+}
+
+#[test]
+fn an_id_of_two_cookies_is_set_by_two_lines() {
+    let sessions = preset(Preset::ColdFusion);
+    let id = found(
+        &sessions,
+        &with_cookies(&[b"CFID=12345; CFTOKEN=0123456789abcdef"]),
+    );
+    let lines = ["CFID=12345; path=/", "CFTOKEN=0123456789abcdef; path=/"];
+    assert_eq!(issued(&sessions, &lines), [id.unwrap()]);
+    assert_eq!(issued(&sessions, &lines[..1]), []);
+}
+
+#[test]
+fn each_lane_has_its_own_new_id() {
+    let further = Source {
+        lane: LaneName::new("contact"),
+        ..cookie("contact")
+    };
+    let sessions = sessions(vec![further, cookie("sid")]);
+    let session = |cookies: &str| match sessions.find(&with_cookies(&[cookies.as_bytes()])) {
+        Found::Session(session) => session,
+        other => panic!("{other:?}"),
+    };
+    let (old, new) = (session("sid=a; contact=a"), session("sid=b; contact=b"));
+    let scoped = sessions.scoped(&request("/", &[]));
+    let issued = sessions.issued(&response(&["contact=b", "sid=b"]), &scoped);
+    let expected = [(old.key, new.key), (old.also[0], new.also[0])];
+    let paired = issued
+        .iter()
+        .map(|(lane, key)| (old.in_lane(*lane).unwrap(), *key));
+    assert_eq!(paired.collect::<Vec<_>>(), expected);
+    let contact = session("contact=a");
+    let lanes = issued.iter().map(|(lane, _)| contact.in_lane(*lane));
+    assert_eq!(lanes.collect::<Vec<_>>(), [None, Some(contact.key)]);
 }
 
 #[test]
@@ -130,9 +168,12 @@ fn an_id_is_new_in_the_scope_of_its_request() {
     };
     let asked = ask("/shop/login", "a.test");
     let issued = sessions.issued(&response(&["sid=new"]), &sessions.scoped(&asked));
-    assert_eq!(issued.to_vec(), [found(&sessions, &asked).unwrap()]);
+    let [(_, key)] = issued[..] else {
+        panic!("{issued:?}");
+    };
+    assert_eq!(Some(key), found(&sessions, &asked));
     for elsewhere in [ask("/wiki/login", "a.test"), ask("/shop/login", "b.test")] {
-        assert_ne!(issued.to_vec(), [found(&sessions, &elsewhere).unwrap()]);
+        assert_ne!(Some(key), found(&sessions, &elsewhere));
     }
     let everywhere = self::sessions(vec![cookie("sid")]);
     assert_eq!(

@@ -6,8 +6,10 @@
 mod cookies;
 mod issued;
 mod keys;
+mod lanes;
 mod newcomers;
 mod paths;
+mod presets;
 mod removing;
 mod seals;
 mod urls;
@@ -70,6 +72,7 @@ fn preset(preset: Preset) -> Sessions {
 fn source(place: Place) -> Source {
     Source {
         label: Arc::from("test"),
+        lane: LaneName::default(),
         place,
         transforms: Vec::new(),
         pattern: IdPattern::Any,

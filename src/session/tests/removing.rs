@@ -1,5 +1,7 @@
 //! Taking a cookie out of a request, and its Set-Cookie out of a response.
 
+use std::sync::LazyLock;
+
 use http::header::{COOKIE, SET_COOKIE};
 use proptest::prelude::*;
 
@@ -71,6 +73,8 @@ fn removing_a_set_cookie_leaves_the_others_in_their_order() {
 const PIECES: &str = "(PHPSESSID|JSESSIONID|ASP.NET_SessionId|asp.net_sessionid|a|\\$Path)? ?=? ?\
     (\"?[a-z0-5]{24}\"?|[ -~]{0,30})";
 
+static PRESETS: LazyLock<Vec<Sessions>> = LazyLock::new(|| Preset::ALL.map(preset).into());
+
 proptest! {
     #[test]
     fn no_cookie_line_makes_it_panic_and_a_removed_cookie_is_gone(
@@ -81,8 +85,7 @@ proptest! {
         lines.insert(0, noise);
         lines.retain(|line| HeaderValue::from_bytes(line).is_ok());
         let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
-        for stack in [Preset::AspNet, Preset::Java, Preset::Php] {
-            let sessions = preset(stack);
+        for sessions in &*PRESETS {
             let mut request = with_cookies(&lines);
             let cookie = match sessions.find(&request) {
                 Found::Session(session) => Arc::clone(session.cookie.unwrap()),
