@@ -2,12 +2,12 @@
 //! of the request, for as long as it lives.
 //!
 //! Guarantees: the lane knows a new id before the client can, and before the permit ends; a response without `Set-Cookie`
-//! costs one look at its header. Does not do: keep the lane; learn from a response to a request without a session.
+//! costs one look at its header. Does not do: keep the lane; learn from a response to a request that has no lane.
 
 use http::HeaderMap;
 
 use super::Visit;
-use crate::session::{Scoped, Session};
+use crate::session::{LaneNumber, Scoped, Session};
 
 impl Visit<'_> {
     /// Lets the lane of `session` know the ids that the response sets. To be called before anything of the response goes
@@ -18,15 +18,22 @@ impl Visit<'_> {
         scoped: &Scoped,
         response: &HeaderMap,
     ) {
-        let Some(session) = session else { return };
-        let lanes = &self.gateway.lanes;
-        for (lane, new) in self.policy.sessions.issued(response, scoped) {
-            let Some(old) = session.in_lane(lane).filter(|old| *old != new) else {
+        let held = self.entry.lane();
+        if session.is_none() && held.is_none() {
+            return;
+        }
+        for (number, new) in self.policy.sessions.issued(response, scoped) {
+            let old = match session {
+                Some(session) => session.in_lane(number),
+                None => held.filter(|_| number == LaneNumber::SESSION), // its client's
+            };
+            let Some(old) = old.filter(|old| *old != new) else {
                 continue;
             };
             // The lane itself is known, also when newer names have replaced the one that the request came by.
-            let own = self.entry.lane().filter(|_| old == session.key);
-            lanes.name(own.unwrap_or(old), new);
+            let is_held = session.is_none_or(|session| session.key == old);
+            let lane = held.filter(|_| is_held).unwrap_or(old);
+            self.gateway.lanes.name(lane, new);
         }
     }
 }
