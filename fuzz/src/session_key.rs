@@ -9,9 +9,9 @@ use std::sync::{Arc, LazyLock};
 use http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use onelane::session::{
-    CookieName, DEFAULT_MAX_LENGTH, Duplicates, Found, HostScope, IdPattern, LaneName, PathCase, Place,
-    Preset, Scope, SessionKey, Sessions, Settings, Source, Spelling, Transform, mask_path,
-    without_cookie,
+    CookieName, DEFAULT_MAX_LENGTH, Duplicates, Found, HostScope, IdPattern, LaneName, Pair,
+    PathCase, Place, Preset, Scope, SessionKey, Sessions, Settings, Source, Spelling, Transform,
+    mask_path, without_cookie,
 };
 
 use crate::head;
@@ -227,7 +227,7 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
         sources.retain(|source| matches!(source.place, Place::Cookie(_)));
         sessions(sources)
     };
-    let presets = [Preset::AspNet, Preset::Java, Preset::Php];
+    let presets = Preset::ALL;
     let mut all: Vec<Sessions> = presets
         .iter()
         .map(|preset| sessions(preset.sources(None)))
@@ -239,6 +239,9 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
     );
     all.push(explicit());
     all.push(in_scope(Preset::AspNet.sources(None)));
+    let mut lanes = Preset::Sitecore.sources(None);
+    lanes.extend(Preset::Sitecore.shared());
+    all.push(sessions(lanes));
     Rules {
         all,
         aspnet: cookies_of(Preset::AspNet),
@@ -282,11 +285,16 @@ fn explicit() -> Sessions {
                 Ok(CookieName::prefix("ASPSESSIONID", Spelling::IgnoreCase)),
                 vec![
                     Transform::CutAfter('\u{e9}'),
+                    Transform::CutBeforeLast('.'),
                     Transform::StripSuffix("|".to_owned()),
                 ],
             )
         },
         cookie(regex, Vec::new()),
+        source(Place::Pair(Box::new(Pair::of_cookies(
+            ["ID", "TOKEN"],
+            Spelling::IgnoreCase,
+        )))),
         source(Place::Header(HeaderName::from_static("x-session"))),
         source(Place::Query("sid".to_owned())),
         source(Place::PathParameter("sid".to_owned())),

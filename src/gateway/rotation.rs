@@ -18,21 +18,22 @@ impl Visit<'_> {
         scoped: &Scoped,
         response: &HeaderMap,
     ) {
-        let lanes = &self.gateway.lanes;
-        for (lane, new) in self.policy.sessions.issued(response, scoped) {
-            let Some(session) = session else {
-                // A session begins; it belongs to the lane of its client, if the request holds that.
-                if let (LaneNumber::SESSION, Some(own)) = (lane, self.entry.lane()) {
-                    lanes.name(own, new);
-                }
-                continue;
+        let held = self.entry.lane();
+        if session.is_none() && held.is_none() {
+            return;
+        }
+        for (number, new) in self.policy.sessions.issued(response, scoped) {
+            let old = match session {
+                Some(session) => session.in_lane(number),
+                None => held.filter(|_| number == LaneNumber::SESSION), // its client's
             };
-            let Some(old) = session.in_lane(lane).filter(|old| *old != new) else {
+            let Some(old) = old.filter(|old| *old != new) else {
                 continue;
             };
             // The lane itself is known, also when newer names have replaced the one that the request came by.
-            let own = self.entry.lane().filter(|_| old == session.key);
-            lanes.name(own.unwrap_or(old), new);
+            let is_held = session.is_none_or(|session| session.key == old);
+            let lane = held.filter(|_| is_held).unwrap_or(old);
+            self.gateway.lanes.name(lane, new);
         }
     }
 }

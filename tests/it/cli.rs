@@ -164,7 +164,7 @@ FILE:2:11: upstream: localhost:8081
 
 FILE:3:20: session.preset: aspnett
     not one of the choices
-    -> did you mean aspnet? The choices are aspnet, php, java
+    -> did you mean aspnet? The choices are aspnet, sitecore, aspnetcore, classic-asp, php, laravel, woocommerce, magento, moodle, java, coldfusion, django, rails, express
 
 FILE:6:17: queue.wait_timeout: 60
     a duration needs a unit

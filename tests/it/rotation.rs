@@ -37,18 +37,19 @@ fn login(yaml: &str, headers: &str) -> usize {
         proxy.metrics().count("onelane_waiters") == 2 || app.arrived() == 3
     });
     let together = app.inside();
-    if together > 1 {
-        return together;
-    }
     for (ahead, mut exchange) in [first, second, third].into_iter().enumerate() {
         inside.release();
-        assert_eq!(exchange.status(), 200);
         if ahead < 2 {
             inside = app.arrival();
-            assert_eq!(app.inside(), 1);
+        }
+        if together == 1 {
+            assert_eq!(exchange.status(), 200);
+            assert_eq!(app.inside(), usize::from(ahead < 2));
         }
     }
-    assert_eq!(app.targets(), ["/login", "/1", "/2", "/3"]);
+    if together == 1 {
+        assert_eq!(app.targets(), ["/login", "/1", "/2", "/3"]);
+    }
     proxy.until_nothing_is_left();
     together
 }

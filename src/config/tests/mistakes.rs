@@ -198,27 +198,6 @@ fn contradictions_are_refused() {
             "session: { scope: { host: true } }",
             "neither preset nor keys",
         ),
-        ("session: { preset: rails }", "names its own cookie"),
-        (
-            "session: { preset: aspnet, shared: true }",
-            "only Sitecore is known",
-        ),
-        (
-            "session: { keys: [{ cookie: a }], shared: false }",
-            "only Sitecore is known",
-        ),
-        (
-            "session: { keys: [{ cookie: a, lane: shared }] }",
-            "no key has the lane session",
-        ),
-        (
-            "session: { keys: [{ cookie: a }, { cookie: b, lane: b }, { cookie: c, lane: c }, { cookie: d, lane: d }, { cookie: e, lane: e }] }",
-            "5 lanes",
-        ),
-        (
-            "session: { keys: [{ cookie: a }, { cookie: b, lane: 'a b' }] }",
-            "not a lane's name",
-        ),
         ("session: { keys: [] }", "empty list"),
         ("session: { keys: [{ name: a }] }", "no place"),
         ("session: { keys: [{ cookie: a, header: b }] }", "one place"),
@@ -293,6 +272,37 @@ fn patterns_that_cannot_be_used_are_refused() {
         suggestion("routes: [{ path: reports }]"),
         "write \"/reports\" or \"**/reports\""
     );
+}
+
+#[test]
+fn lanes_and_cookies_that_a_session_cannot_have_are_refused() {
+    for (text, expected) in [
+        ("session: { preset: rails }", "names its own cookie"),
+        (
+            "session: { preset: aspnet, shared: true }",
+            "only Sitecore is known",
+        ),
+        (
+            "session: { keys: [{ cookie: a }], shared: false }",
+            "only Sitecore is known",
+        ),
+        (
+            "session: { keys: [{ cookie: a, lane: shared }] }",
+            "no key has the lane session",
+        ),
+        (
+            "session: { keys: [{ cookie: a }, { cookie: b, lane: b }, { cookie: c, lane: c }, { cookie: d, lane: d }, { cookie: e, lane: e }] }",
+            "5 lanes",
+        ),
+        (
+            "session: { keys: [{ cookie: a }, { cookie: b, lane: 'a b' }] }",
+            "not a lane's name",
+        ),
+    ] {
+        let error = error(text);
+        assert!(error.problem.contains(expected), "{text}: {error}");
+        assert!(error.suggestion.is_some(), "{text}");
+    }
 }
 
 #[test]

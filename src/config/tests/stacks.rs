@@ -94,60 +94,7 @@ fn sitecore() {
     use Access::{None, Write};
     let text = include_str!("../../../config/sitecore.yaml");
     let cookies = "ASP.NET_SessionId=lit3py55t21z5v55vlm25s55; SC_ANALYTICS_GLOBAL_COOKIE=611a20207bf14802a1bf1a0aa6e671be|True";
-    let config = check(
-        text,
-        cookies,
-        &[
-            ("GET", "/en/products", "default", Write, OWN),
-            ("POST", "/api/sitecore/cart/add", "default", Write, OWN),
-            (
-                "GET",
-                "/-/media/hero.ashx?w=300",
-                "preset:media",
-                None,
-                NO_LANE,
-            ),
-            (
-                "GET",
-                "/~/media/hero.jpg",
-                "preset:old media",
-                None,
-                NO_LANE,
-            ),
-            ("GET", "/healthz/ready", "health", None, NO_LANE),
-            (
-                "GET",
-                "/layouts/system/VisitorIdentificationCSS.aspx",
-                "visitor identification",
-                Write,
-                OWN,
-            ),
-            ("GET", "/sitecore/shell/default.aspx", "editors", Write, OWN),
-            ("GET", "/sitecore/admin/cache.aspx", "editors", Write, OWN),
-            (
-                "GET",
-                "/sitecore/shell/themes/standard/default.css",
-                "editors files",
-                None,
-                NO_LANE,
-            ),
-            (
-                "GET",
-                "/sitecore/shell/-/media/hero.ashx?thn=1",
-                "editors media",
-                None,
-                NO_LANE,
-            ),
-            (
-                "POST",
-                "/sitecore/shell/-/media/hero.ashx",
-                "editors",
-                Write,
-                OWN,
-            ),
-            ("GET", "/assets/site.js", "preset:static", None, NO_LANE),
-        ],
-    );
+    let config = check(text, cookies, SITECORE);
     assert_limits(&config, 620, OnHoldLimit::Release);
     assert_eq!(terms(&config, "GET", "/sitecore/login").limits.waiters, 200);
 
@@ -370,3 +317,78 @@ fn what_the_files_propose_in_comments_can_be_taken_as_it_stands() {
         assert_eq!(config(&taken).warnings, [], "{taken}");
     }
 }
+
+const SITECORE: &[Case] = &[
+    ("GET", "/en/products", "default", Access::Write, OWN),
+    (
+        "POST",
+        "/api/sitecore/cart/add",
+        "default",
+        Access::Write,
+        OWN,
+    ),
+    (
+        "GET",
+        "/-/media/hero.ashx?w=300",
+        "preset:media",
+        Access::None,
+        NO_LANE,
+    ),
+    (
+        "GET",
+        "/~/media/hero.jpg",
+        "preset:old media",
+        Access::None,
+        NO_LANE,
+    ),
+    ("GET", "/healthz/ready", "health", Access::None, NO_LANE),
+    (
+        "GET",
+        "/layouts/system/VisitorIdentificationCSS.aspx",
+        "visitor identification",
+        Access::Write,
+        OWN,
+    ),
+    (
+        "GET",
+        "/sitecore/shell/default.aspx",
+        "editors",
+        Access::Write,
+        OWN,
+    ),
+    (
+        "GET",
+        "/sitecore/admin/cache.aspx",
+        "editors",
+        Access::Write,
+        OWN,
+    ),
+    (
+        "GET",
+        "/sitecore/shell/themes/standard/default.css",
+        "editors files",
+        Access::None,
+        NO_LANE,
+    ),
+    (
+        "GET",
+        "/sitecore/shell/-/media/hero.ashx?thn=1",
+        "editors media",
+        Access::None,
+        NO_LANE,
+    ),
+    (
+        "POST",
+        "/sitecore/shell/-/media/hero.ashx",
+        "editors",
+        Access::Write,
+        OWN,
+    ),
+    (
+        "GET",
+        "/assets/site.js",
+        "preset:static",
+        Access::None,
+        NO_LANE,
+    ),
+];

@@ -165,11 +165,13 @@ fn while_a_lane_lives_all_its_names_are_one_line_on_all_cores() {
     let (newest, inside) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     on_each_core(|core| {
         let mut random = fastrand::Rng::with_seed(core);
-        let (lanes, newest, inside) = (lanes.clone(), newest.clone(), inside.clone());
+        let (lanes, newest, inside) =
+            (Arc::clone(&lanes), Arc::clone(&newest), Arc::clone(&inside));
         async move {
             flood(10, || {
                 let age = random.usize(..MAX / 4);
-                let (lanes, newest, inside) = (lanes.clone(), newest.clone(), inside.clone());
+                let (lanes, newest, inside) =
+                    (Arc::clone(&lanes), Arc::clone(&newest), Arc::clone(&inside));
                 async move {
                     let number = newest.load(Ordering::SeqCst).saturating_sub(age);
                     let permit = match join(&lanes, number) {

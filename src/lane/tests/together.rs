@@ -537,8 +537,9 @@ fn race(fault: Option<Fault>) -> (usize, usize) {
         async move {
             flood(8, || {
                 let numbers = some_lanes(random.u8(..));
-                let (lanes, inside, limits) = (lanes.clone(), inside.clone(), limits.clone());
-                let (together, stuck) = (together.clone(), stuck.clone());
+                let (lanes, inside, limits) =
+                    (Arc::clone(lanes), Arc::clone(inside), limits.clone());
+                let (together, stuck) = (Arc::clone(together), Arc::clone(stuck));
                 let gives_up = random.u8(..20) == 0;
                 async move {
                     let keys: Vec<_> = numbers
