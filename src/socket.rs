@@ -10,6 +10,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -141,6 +142,12 @@ impl Socket {
             .as_socket()
             .set_linger(Some(std::time::Duration::ZERO))
             .ok(); // it is closed then, if not reset
+    }
+
+    /// Our own address on this connection; None for a unix socket, or when it is closed.
+    pub fn local_address(&self) -> Option<IpAddr> {
+        let address = self.stream.as_socket().local_addr().ok()?;
+        address.as_socket().map(|address| address.ip())
     }
 
     /// Looks at a connection that should be idle, with one system call, since the runtime's knowledge can lag.

@@ -14,7 +14,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Uri};
 
 use crate::config::Config;
 use crate::gateway::OnReadWrote;
-use crate::lane::{Limits, OnFull, OnHoldLimit};
+use crate::lane::{Admission, Limits, OnFull, OnHoldLimit};
 use crate::route::{
     Access, Explanation, Mode, OnClientGone, Origin, Outcome, Reads, Release, Terms,
 };
@@ -201,15 +201,20 @@ fn access(terms: &Terms) -> String {
 /// The session, with its digest; with several lanes, a line for each.
 fn sessions(text: &mut String, config: &Config, request: &Parts) {
     let lanes: Vec<_> = config.policy.sessions.find_by_lane(request).collect();
+    let found = config.policy.sessions.find(request);
     if let [_, _, ..] = lanes[..] {
         for (name, found) in &lanes {
             line(text, &format!("lane {name}"), &in_words(found));
         }
     } else {
+        line(text, "session", &in_words(&found));
+    }
+    let by_client = config.policy.without_session.shares_a_lane();
+    if by_client && !matches!(found, Found::Session(_)) {
         line(
             text,
-            "session",
-            &in_words(&config.policy.sessions.find(request)),
+            "by client",
+            "for a short time it shares a lane with the other requests of its client that have no session",
         );
     }
 }
@@ -252,6 +257,7 @@ fn limits(text: &mut String, terms: &Terms) {
         on_wait_timeout,
         on_hold_limit,
         max_passed,
+        admission,
     } = lane;
     line(
         text,
@@ -265,8 +271,12 @@ fn limits(text: &mut String, terms: &Terms) {
         text,
         "wait",
         &format!(
-            "at most {}; then: {}",
+            "at most {}; then{}: {}",
             time(*wait_timeout),
+            match admission {
+                Admission::Estimate => ", or at once when the writers ahead would take longer",
+                Admission::Off => "",
+            },
             full(*on_wait_timeout, *max_passed)
         ),
     );

@@ -138,6 +138,11 @@ impl ClientIp {
         ClientNetwork(IpNet::new_assert(self.0, bits).network())
     }
 
+    /// The address itself.
+    pub fn address(self) -> IpAddr {
+        self.0
+    }
+
     /// The network that holds this address alone, as the configuration writes it.
     pub fn cidr(self) -> impl fmt::Display {
         IpNet::from(self.0)

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use crate::client::{ForwardingHeader, ProxyProtocol};
-use crate::gateway::{OnReadWrote, Reports, ServerTiming};
-use crate::lane::{OnFull, OnHoldLimit};
+use crate::gateway::{OnReadWrote, Reports, ServerTiming, WithoutSession};
+use crate::lane::{Admission, OnFull, OnHoldLimit};
 use crate::route::{Access, Mode, OnClientGone, Reads, Release};
 
 use super::{AccessLog, LogFormat};
@@ -74,6 +74,13 @@ pub(super) const MAX_WAITING: usize = 10_000;
 pub(super) const CLIENT_SHARE: usize = 4;
 /// A few requests beside the lane, never a flood.
 pub(super) const MAX_PASSED: usize = 10;
+/// To wait costs nothing but time, and an estimate may be wrong.
+pub(super) const ADMISSION: Admission = Admission::Off;
+
+/// Users behind one address with one browser would wait for each other; only the operator can know that they do not.
+pub(super) const WITHOUT_SESSION: WithoutSession = WithoutSession::Pass;
+/// A browser's first burst; nobody waits for a stranger for longer.
+pub(super) const BY_CLIENT_WINDOW: Duration = Duration::from_secs(2);
 
 /// The most rules of the throttle: each request is held against each of them, and each remembers up to 6 MB of clients.
 pub(super) const MOST_RULES: usize = 32;

@@ -275,6 +275,7 @@ fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
         throttle: throttle::read(top, &routes, max_waiting),
         routes,
         sessions: session.sessions,
+        without_session: session.without_session,
         client,
         max_waiting,
         max_waiting_per_client: (max_waiting / defaults::CLIENT_SHARE).max(1),

@@ -3,8 +3,9 @@
 //! Guarantees: the rules come from a preset or from explicit keys, never from both or neither.
 //! Does not do: read explicit keys; `keys` does.
 
-use super::keys;
-use super::reader::{Keys, Refused, Section, Value};
+use super::reader::{Keys, Section, Value};
+use super::{defaults, keys};
+use crate::gateway::WithoutSession;
 use crate::route::preset;
 use crate::session::{HostScope, OwnCookie, PathCase, Preset, Scope, Sessions, Settings, Source};
 
@@ -17,6 +18,8 @@ pub(super) struct SessionRules {
     pub path_case: PathCase,
     /// Where the session id is looked for, compiled.
     pub sessions: Sessions,
+    /// What becomes of requests without a session.
+    pub without_session: WithoutSession,
 }
 
 /// `session`.
@@ -26,7 +29,9 @@ pub(super) fn read(top: &Section<'_>) -> SessionRules {
         .as_ref()
         .and_then(|section| section.read("preset", preset));
     let path_case = preset.map_or(PathCase::Sensitive, preset::path_case);
+    let without_session = without_session(section.as_ref());
     let rules = |settings| SessionRules {
+        without_session,
         preset,
         path_case,
         sessions: Sessions::new(settings),
@@ -41,7 +46,6 @@ pub(super) fn read(top: &Section<'_>) -> SessionRules {
             secret: None,
         });
     };
-    section.read("without_session", without_session);
     rules(Settings {
         sources: sources(&section, preset),
         scope: Scope {
@@ -152,14 +156,21 @@ fn scope(value: &Value<'_>) -> Option<Scope> {
     })
 }
 
-fn without_session(value: &Value<'_>) -> Option<()> {
-    if value.is_word("by_client") {
-        return value.refuse_later(
-            "without_session: by_client",
-            "write pass: requests without a session have no lane",
-        );
-    }
-    value.choice(&[("pass", ())])
+/// `without_session` and `by_client_window`.
+fn without_session(session: Option<&Section<'_>>) -> WithoutSession {
+    let Some(session) = session else {
+        return defaults::WITHOUT_SESSION;
+    };
+    let window = session
+        .read("by_client_window", Value::timeout)
+        .unwrap_or(defaults::BY_CLIENT_WINDOW);
+    let choices = [
+        ("pass", WithoutSession::Pass),
+        ("by_client", WithoutSession::ByClient { window }),
+    ];
+    session
+        .read("without_session", |value| value.choice(&choices))
+        .unwrap_or(defaults::WITHOUT_SESSION)
 }
 
 const SESSION: Keys = Keys {
@@ -171,11 +182,9 @@ const SESSION: Keys = Keys {
         "scope",
         "secret",
         "without_session",
-    ],
-    refused: &[Refused::later(
         "by_client_window",
-        "remove it; without_session is pass",
-    )],
+    ],
+    refused: &[],
 };
 
 const SCOPE: Keys = Keys {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::defaults;
 use super::reader::{Keys, Refused, Section, Value};
-use crate::lane::{Limits, OnFull, OnHoldLimit};
+use crate::lane::{Admission, Limits, OnFull, OnHoldLimit};
 use crate::route::{Access, Mode, OnClientGone, Reads, Release, Terms, preset};
 use crate::session::Preset;
 
@@ -25,6 +25,7 @@ pub(super) fn of_preset(preset: Option<Preset>) -> Terms {
             on_wait_timeout: defaults::ON_WAIT_TIMEOUT,
             on_hold_limit: preset.map_or(defaults::ON_HOLD_LIMIT, preset::on_hold_limit),
             max_passed: defaults::MAX_PASSED,
+            admission: defaults::ADMISSION,
         },
         release: preset.map_or(defaults::RELEASE, preset::release),
         follow_hold: defaults::FOLLOW_HOLD,
@@ -86,7 +87,6 @@ fn over(section: &Section<'_>, terms: Terms, queue_keys: &'static Keys) -> Terms
 }
 
 fn limits(queue: &Section<'_>, base: &Limits) -> Limits {
-    queue.read("admission", no_admission);
     let limits = Limits {
         waiters: queue
             .read("limit", |value| value.whole(0..=defaults::MOST))
@@ -109,6 +109,7 @@ fn limits(queue: &Section<'_>, base: &Limits) -> Limits {
         max_passed: queue
             .read("max_passed", |value| value.whole(0..=defaults::MOST))
             .unwrap_or(base.max_passed),
+        admission: queue.read("admission", admission).unwrap_or(base.admission),
     };
     // The defaults are so: of the 130 s, 20 are for the application to end a page that was given 110.
     let as_by_default =
@@ -156,14 +157,12 @@ fn access(value: &Value<'_>) -> Option<Access> {
     value.choice(ACCESS)
 }
 
-fn no_admission(value: &Value<'_>) -> Option<()> {
-    if value.is_word("off") || value.is_word("false") {
-        return Some(());
+/// `off` or `estimate`.
+fn admission(value: &Value<'_>) -> Option<Admission> {
+    if value.is_word("false") {
+        return Some(Admission::Off);
     }
-    value.refuse_later(
-        "admission by estimate",
-        "write off, or remove the key; wait_timeout bounds the wait",
-    )
+    value.choice(ADMISSION)
 }
 
 const ACCESS: &[(&str, Access)] = &[
@@ -198,6 +197,9 @@ const ON_FULL: &[(&str, OnFull)] = &[
     ("pass", OnFull::Pass),
     ("pass_without_session", OnFull::PassWithoutSession),
 ];
+
+const ADMISSION: &[(&str, Admission)] =
+    &[("off", Admission::Off), ("estimate", Admission::Estimate)];
 
 const ON_HOLD_LIMIT: &[(&str, OnHoldLimit)] = &[
     ("release", OnHoldLimit::Release),

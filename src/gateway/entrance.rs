@@ -1,4 +1,4 @@
-//! The door of the lane: read ahead, join, wait, or step aside.
+//! The door of the lane, or of several: read ahead, join, wait, or step aside.
 //!
 //! Guarantees: a request that leaves here with an [`Entry`] may be forwarded; one whose client left while it waited is
 //! never seen by the application. In observe mode nobody waits and nobody is refused.
@@ -36,39 +36,42 @@ impl Visit<'_> {
         body: &mut RequestBody,
     ) -> Result<(), Ended> {
         let (terms, lanes) = (self.terms, &self.gateway.lanes);
-        let (Some(hold), Some(session)) = (hold(terms), session) else {
-            // What is wrong with the beginning of a body is answered before the application sees any of it.
-            let bounds = Bounds {
-                spool: 0,
-                ..self.bounds()
-            };
-            return Ok(body.read_ahead(&bounds, Patience::None).await?);
+        let Some(hold) = hold(terms) else {
+            return self.enter_without_lane(body).await;
+        };
+        let Some(session) = session else {
+            return self.enter_as_newcomer(hold, head, body).await;
         };
         if terms.mode == Mode::Observe {
-            let shadow = lanes.observe(session.key, hold, &terms.limits);
-            match shadow.arrival() {
-                Arrival::Free => {}
-                Arrival::WouldWait => self.gateway.metrics.would_wait(),
-                Arrival::WouldBeRefused => {
-                    self.gateway.metrics.would_wait();
-                    self.gateway.metrics.would_refuse();
-                }
-            }
+            let shadow = lanes.observe_all(session.key, &session.also, hold, &terms.limits);
+            self.would(shadow.arrival());
             self.entry = Entry::beside(Place::Shadow(shadow), now());
             return Ok(());
         }
         body.read_ahead(&self.bounds(), Patience::Pace).await?;
-        match lanes.join(session.key, hold, &terms.limits, self.policy.max_waiting) {
+        if let Some(permit) = self.reenter(session, hold, &head.headers)? {
+            self.entry = self.held(permit);
+            return Ok(());
+        }
+        let (limits, max) = (&terms.limits, self.policy.max_waiting);
+        match lanes.join_all(session.key, &session.also, hold, limits, max) {
             Ok(Joined::Granted(permit)) => self.entry = self.held(permit),
             Ok(Joined::Waiting(waiting)) => match self.wait(waiting, session).await? {
                 Ok(permit) => self.entry = self.held(permit),
                 Err(WaitEnded::Closed) => return Err(Reason::Draining.into()),
                 Err(WaitEnded::TimedOut) => {
+                    self.warn_of_loopback();
                     let action = terms.limits.on_wait_timeout;
                     self.step_aside(action, Reason::WaitTimeout, session, head)?;
                 }
             },
             Err(Full::AllLanes) => return Err(self.full(Reason::WaitersFull, session)),
+            Err(Full::TooLate { position }) => {
+                self.notes.position = position;
+                let action = terms.limits.on_wait_timeout;
+                self.step_aside(action, Reason::WaitTimeout, session, head)
+                    .map_err(would_be_late)?;
+            }
             Err(Full::Lane { .. } | Full::Passed) => {
                 self.step_aside(terms.limits.on_overflow, Reason::QueueFull, session, head)?;
             }
@@ -76,8 +79,31 @@ impl Visit<'_> {
         Ok(())
     }
 
+    /// Goes on outside of any lane. What is wrong with the beginning of a body is answered before the application sees
+    /// any of it.
+    pub(super) async fn enter_without_lane(&self, body: &mut RequestBody) -> Result<(), Ended> {
+        let bounds = Bounds {
+            spool: 0,
+            ..self.bounds()
+        };
+        Ok(body.read_ahead(&bounds, Patience::None).await?)
+    }
+
+    /// Counts what an enforced lane would have done with an observed request.
+    pub(super) fn would(&self, arrival: Arrival) {
+        let metrics = &self.gateway.metrics;
+        match arrival {
+            Arrival::Free => {}
+            Arrival::WouldWait => metrics.would_wait(),
+            Arrival::WouldBeRefused => {
+                metrics.would_wait();
+                metrics.would_refuse();
+            }
+        }
+    }
+
     /// Waits for the turn, unless the client leaves.
-    async fn wait(
+    pub(super) async fn wait(
         &mut self,
         waiting: Waiting,
         session: &Session<'_>,
@@ -124,7 +150,8 @@ impl Visit<'_> {
                 return Err(self.full(reason, session));
             }
         };
-        let Ok(pass) = self.gateway.lanes.pass(session.key, &self.terms.limits) else {
+        let (lanes, limits) = (&self.gateway.lanes, &self.terms.limits);
+        let Ok(pass) = lanes.pass_all(session.key, &session.also, limits) else {
             return Err(self.full(reason, session));
         };
         self.entry = Entry::beside(Place::Passed(pass), now());
@@ -141,12 +168,12 @@ impl Visit<'_> {
         Ok(())
     }
 
-    fn held(&self, permit: Permit) -> Entry {
+    pub(super) fn held(&self, permit: Permit) -> Entry {
         let follows = self.terms.access == Access::Read && self.terms.reads == Reads::Follow;
         Entry::held(permit, follows.then_some(self.terms.follow_hold))
     }
 
-    fn bounds(&self) -> Bounds<'_> {
+    pub(super) fn bounds(&self) -> Bounds<'_> {
         let buffers = &self.policy.buffers;
         Bounds {
             memory: buffers.request,
@@ -157,12 +184,9 @@ impl Visit<'_> {
     }
 
     pub(super) fn full(&self, reason: Reason, session: &Session<'_>) -> Ended {
-        let wait = self
-            .gateway
-            .lanes
-            .estimate(session.key)
-            .unwrap_or(RETRY_MIN)
-            .max(RETRY_MIN);
+        let keys = std::iter::once(&session.key).chain(&session.also);
+        let waits = keys.filter_map(|key| self.gateway.lanes.estimate(*key));
+        let wait = waits.max().unwrap_or(RETRY_MIN).max(RETRY_MIN);
         Ended::Refused(Refusal::new(reason).retry_after(Some(wait)))
     }
 }
@@ -176,6 +200,16 @@ async fn left(socket: Option<Weak<Socket>>) {
     }
 }
 
+/// What is said of a request whose wait would have been too long.
+fn would_be_late(ended: Ended) -> Ended {
+    match ended {
+        Ended::Refused(refusal) if refusal.reason == Reason::WaitTimeout => {
+            Ended::Refused(refusal.detail(TOO_LATE))
+        }
+        other => other,
+    }
+}
+
 /// How a request on these terms holds a lane, if it takes one.
 fn hold(terms: &Terms) -> Option<Hold> {
     match (terms.access, terms.reads) {
@@ -184,6 +218,8 @@ fn hold(terms: &Terms) -> Option<Hold> {
         (Access::Read, Reads::Overtake) | (Access::None, _) => None,
     }
 }
+
+const TOO_LATE: &str = "Earlier requests of this session would take longer than this one may wait.";
 
 /// The least that a client is asked to wait before it tries again.
 const RETRY_MIN: Duration = Duration::from_secs(1);

@@ -1,10 +1,11 @@
-//! A request's stay in its lane, from the door to the release.
+//! A request's stay in its lane, or its lanes, from the door to the release.
 //!
 //! Guarantees: an [`Entry`] ends once, on every path, by `end` or by being dropped; what it held is then free.
 
 use std::time::{Duration, Instant};
 
-use crate::lane::{Arrival, Observed, Overdue, Pass, Permit, Stay};
+use crate::lane::{Arrival, Observed, Overdue, Pass, Permit, Stay, Ticket};
+use crate::session::SessionKey;
 
 /// How a request is in the application.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(super) enum Place {
     Passed(Pass),
     /// It is in the shadow of its lane.
     Shadow(Observed),
+    /// It is in the shadow of a lane with requests of other sessions, whose locks it would not meet.
+    Together(Observed),
 }
 
 /// A request's stay in its lane.
@@ -144,6 +147,7 @@ impl Entry {
             Place::Held(permit) => drop(permit),
             Place::Passed(pass) => drop(pass),
             Place::Shadow(observed) => self.stay = observed.end(),
+            Place::Together(observed) => drop(observed),
         }
         self.held = Some(now.saturating_duration_since(self.since));
     }
@@ -151,6 +155,14 @@ impl Entry {
     /// Whether others wait for the end of this stay.
     pub(super) fn holds(&self) -> bool {
         matches!(self.place, Place::Held(_))
+    }
+
+    /// What its lane knows it by, while it holds.
+    pub(super) fn ticket(&self) -> Option<Ticket> {
+        match &self.place {
+            Place::Held(permit) => Some(permit.ticket()),
+            Place::Free | Place::Passed(_) | Place::Shadow(_) | Place::Together(_) => None,
+        }
     }
 
     /// Whether the stay has ended, or never was.
@@ -162,7 +174,15 @@ impl Entry {
     pub(super) fn arrival(&self) -> Option<Arrival> {
         match &self.place {
             Place::Shadow(observed) => Some(observed.arrival()),
-            Place::Free | Place::Held(_) | Place::Passed(_) => None,
+            Place::Free | Place::Held(_) | Place::Passed(_) | Place::Together(_) => None,
+        }
+    }
+
+    /// The lane that is held; of several, that of the request's session.
+    pub(super) fn lane(&self) -> Option<SessionKey> {
+        match &self.place {
+            Place::Held(permit) => Some(permit.lane()),
+            Place::Free | Place::Passed(_) | Place::Shadow(_) | Place::Together(_) => None,
         }
     }
 

@@ -15,14 +15,17 @@ mod exchange;
 mod forwarding;
 mod headers;
 mod http2;
+mod newcomer;
 mod pipe;
 mod policy;
 mod progress;
 mod protocol;
 pub mod record;
+mod reentrance;
 pub mod refusal;
 mod reply;
 mod report;
+mod rotation;
 mod spool;
 mod steps;
 mod throttle;
@@ -42,6 +45,7 @@ use hyper::body::Incoming;
 pub use account::Fault;
 pub use alarm::Presence;
 pub use bound::Bound;
+pub use newcomer::WithoutSession;
 pub use pipe::{ClientBody, Cut};
 pub use policy::{Application, Buffers, HeadBounds, OnReadWrote, Policy, Reports, ServerTiming};
 pub use reply::{Answers, NoAnswer};
@@ -70,7 +74,7 @@ use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics;
 use crate::route::{Decision, Label, Terms};
-use crate::session::CookieName;
+use crate::session::{CookieName, SessionKey};
 use crate::shutdown::{Draining, InFlight};
 use crate::socket::Socket;
 use crate::throttle::{Stay, Waiters};
@@ -146,6 +150,8 @@ struct Visit<'g> {
     request_id: HeaderValue,
     reply: Reply,
     entry: Entry,
+    /// The lane of its client, when it joined that for want of a session.
+    newcomer: Option<SessionKey>,
     /// Where the throttle counts it as being in the application.
     stay: Stay,
     alarm: Alarm,
@@ -281,6 +287,7 @@ impl Gateway {
             reply: Reply::new(answers, accept, request_id.clone(), Arc::clone(policy)),
             request_id,
             entry: Entry::free(started),
+            newcomer: None,
             stay: Stay::default(),
             alarm: Alarm::new(client.presence.clone()),
             without: None,
@@ -307,6 +314,7 @@ impl Visit<'_> {
 
         // session
         let session = self.session(&head);
+        let scoped = self.policy.sessions.scoped(&head);
 
         // lane
         let mut body = RequestBody::new(body, self.policy.body_size, self.policy.body_pace)?;
@@ -323,6 +331,7 @@ impl Visit<'_> {
         self.hear(response.headers());
 
         // response, and the release
+        self.rotate(session.as_ref(), &scoped, response.headers());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return self.switch(switch, connection, response).await;
         }

@@ -7,6 +7,7 @@ use http::HeaderValue;
 
 use crate::client;
 use crate::evidence::Evidence;
+use crate::gateway::newcomer::WithoutSession;
 use crate::gateway::refusal::{Reason, RefusalPage};
 use crate::pace::Pace;
 use crate::route::RouteTable;
@@ -20,6 +21,8 @@ pub struct Policy {
     pub routes: RouteTable,
     /// Request → session key.
     pub sessions: Sessions,
+    /// What becomes of a request without a session that would take a lane.
+    pub without_session: WithoutSession,
     /// What one client may take, and the clients that have taken.
     pub throttle: Rules,
     /// Request → client.

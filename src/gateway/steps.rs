@@ -72,12 +72,13 @@ impl<'g> Visit<'g> {
             access: (self.terms.mode == Mode::Enforce).then_some(self.terms.access),
             secret: self.policy.application.secret.as_ref(),
             asked: self.asked(),
+            ticket: self.ticket(),
             upgrade: switch.map(|switch| &switch.protocol),
         };
         if !head.headers.contains_key(HOST) {
             head.headers.insert(HOST, self.gateway.upstream.host());
         }
-        headers::to_application(&mut head.headers, &told);
+        headers::to_application(&mut head.headers, told);
         head.version = http::Version::HTTP_11;
     }
 

@@ -113,10 +113,7 @@ impl Visit<'_> {
             Exceeded::Concurrent => (Reason::TooManyConcurrent, None),
             Exceeded::Waiting => {
                 let lanes = &self.gateway.lanes;
-                let wait = self
-                    .notes
-                    .session
-                    .and_then(|session| lanes.estimate(session));
+                let wait = self.lane().and_then(|lane| lanes.estimate(lane));
                 (Reason::TooManyWaiting, wait)
             }
         };

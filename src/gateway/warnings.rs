@@ -24,6 +24,8 @@ pub(super) struct Warnings {
     pub(super) forwarded: Seldom,
     /// Requests that were `read` and wrote.
     pub(super) read_wrote: Seldom,
+    /// Pages that may have waited for themselves.
+    pub(super) loopback: Seldom,
 }
 
 impl Seldom {

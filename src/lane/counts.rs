@@ -84,7 +84,11 @@ impl Tally {
         match was {
             Was::Holding(_) => add_one(&self.ended),
             Was::Observed(Stay::Nested) => add_one(&self.nested),
-            Was::Observed(Stay::Ordinary) | Was::Passed | Was::Stale | Was::Waiting(_) => {}
+            Was::Observed(Stay::Ordinary)
+            | Was::Passed
+            | Was::Reserved
+            | Was::Stale
+            | Was::Waiting(_) => {}
         }
     }
 

@@ -1,8 +1,7 @@
 //! The lanes in memory: wake-ups and deadlines around the queues of a [`Table`].
 //!
 //! Every decision is made by a [`Queue`](super::queue::Queue) under the lock of its table; what it decided for others
-//! is carried out after the lock is released. Having a place is a value (`Place`): it leaves its lane when it is
-//! dropped, whether it waited, held, passed or was observed, and whoever had it, alive, cancelled or panicking.
+//! is carried out after the lock is released.
 //!
 //! Guarantees: one decision for each wait, however its grant, its timer and its client's leaving race; a grant that
 //! nobody takes goes to the next in line; all waiters together never exceed the cap; a request that need not wait costs
@@ -10,15 +9,21 @@
 //! Does not do: watch holders. An exchange calls [`Permit::overdue`] when its hold limit has passed.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 
 use super::counts::{Counts, Tally};
-use super::queue::{Expired, Full, Grant, Standing, Ticket, Turn, WaitEnded, Wake, Wakes, Was};
+use super::names::Naming;
+use super::place::Place;
+use super::queue::{
+    Expired, Full, Grant, Part, Queue, Standing, Ticket, Turn, WaitEnded, Wake, Wakes, Was,
+};
+use super::several::Several;
 use super::shadow::{Arrival, Stay};
 use super::table::Table;
 use super::waiters::{Counted, Waiters};
@@ -28,11 +33,13 @@ use crate::session::SessionKey;
 /// The lanes of all sessions, shared by all cores.
 #[derive(Default)]
 pub struct Lanes {
-    table: Table<Waiter>,
+    pub(super) table: Table<Waiter>,
     tickets: AtomicU64,
-    waiters: Arc<Waiters>,
+    pub(super) waiters: Arc<Waiters>,
     closed: AtomicBool,
-    tally: Tally,
+    pub(super) tally: Tally,
+    /// Held by whoever joins several lanes, while it does.
+    pub(super) several: Mutex<()>,
 }
 
 /// What joining gave.
@@ -48,20 +55,31 @@ pub enum Joined {
 #[derive(Debug)]
 #[must_use = "dropping it leaves the lane"]
 pub struct Waiting {
-    place: Place,
-    position: usize,
-    deadline: Instant,
-    on_hold_limit: OnHoldLimit,
-    outcome: oneshot::Receiver<Outcome>,
+    pub(super) line: Line,
+    pub(super) position: usize,
+    pub(super) deadline: Instant,
+    pub(super) on_hold_limit: OnHoldLimit,
+}
+
+/// Where one waits.
+#[derive(Debug)]
+pub(super) enum Line {
+    One {
+        place: Place,
+        outcome: oneshot::Receiver<Outcome>,
+    },
+    Several(Box<Several>),
 }
 
 /// The right to be in the application; dropping it lets the next in line go.
 #[derive(Debug)]
 #[must_use = "dropping the permit lets the next request go"]
 pub struct Permit {
-    place: Place,
-    grant: Grant,
-    on_hold_limit: OnHoldLimit,
+    pub(super) place: Place,
+    /// Its places in further lanes.
+    pub(super) further: Vec<Place>,
+    pub(super) grant: Grant,
+    pub(super) on_hold_limit: OnHoldLimit,
 }
 
 /// What the hold limit did.
@@ -81,32 +99,37 @@ pub enum Overdue {
 #[derive(Debug)]
 #[must_use = "dropping it ends its count"]
 pub struct Pass {
-    _place: Place,
+    pub(super) _places: Places,
 }
 
 /// A request in a shadow lane; dropping it records its end.
 #[derive(Debug)]
 #[must_use = "dropping it records the end"]
 pub struct Observed {
-    place: Place,
-    arrival: Arrival,
+    pub(super) places: Places,
+    pub(super) arrival: Arrival,
 }
 
-/// A ticket that leaves its lane when it is dropped. Leaving again, or after the wait has ended, changes nothing.
-struct Place {
-    lanes: Arc<Lanes>,
-    key: SessionKey,
-    ticket: Ticket,
-}
+/// The places of one request, that of its session first.
+pub(super) type Places = SmallVec<[Place; 1]>;
 
 /// How a wait ended.
-type Outcome = Result<Grant, WaitEnded>;
+pub(super) type Outcome = Result<Grant, WaitEnded>;
 
 /// A waiter, as its queue keeps it: it is woken at most once, and counts as waiting for as long as it exists.
 #[derive(Debug)]
-struct Waiter {
-    outcome: oneshot::Sender<Outcome>,
-    counted: Counted,
+pub(super) struct Waiter {
+    pub(super) outcome: oneshot::Sender<Outcome>,
+    pub(super) counted: Count,
+}
+
+/// How a waiter counts.
+#[derive(Debug)]
+pub(super) enum Count {
+    /// By itself.
+    Alone { _counted: Counted },
+    /// Together with those of the same request in other lanes: once.
+    Shared { _counted: Arc<Counted> },
 }
 
 impl Lanes {
@@ -115,7 +138,7 @@ impl Lanes {
     /// `max_waiting` bounds the waiters of all lanes together.
     ///
     /// # Errors
-    /// [`Full::Lane`] or [`Full::AllLanes`]; the caller was not added.
+    /// [`Full::Lane`], [`Full::TooLate`] or [`Full::AllLanes`]; the caller was not added.
     pub fn join(
         self: &Arc<Self>,
         key: SessionKey,
@@ -123,20 +146,18 @@ impl Lanes {
         limits: &Limits,
         max_waiting: usize,
     ) -> Result<Joined, Full> {
-        let (ticket, joined, wakes) = self.table.visit(key, |lane, now| {
+        let (key, ticket, joined, wakes) = self.table.visit(key, |lane, now, key| {
             let ticket = self.ticket();
             let joined = lane.join(ticket, hold, now, limits, || {
                 let counted = self.waiters.admit(max_waiting)?;
                 let (outcome, receiver) = oneshot::channel();
+                let counted = Count::Alone { _counted: counted };
                 Ok((Waiter { outcome, counted }, receiver))
             });
-            // Under the lock, so that a close either sees this waiter or is seen here.
-            let closed = joined.is_ok() && self.closed.load(Ordering::Relaxed);
-            let wakes = if closed { lane.close() } else { Wakes::new() };
-            (ticket, joined, wakes)
+            (key, ticket, joined, self.close_if_due(lane))
         });
         let turn = joined?;
-        let place = self.place(key, ticket);
+        let place = self.place(key, ticket, Part::Whole);
         self.carry_out(wakes);
         let on_hold_limit = limits.on_hold_limit;
         Ok(match turn {
@@ -144,6 +165,7 @@ impl Lanes {
                 self.tally.granted();
                 Joined::Granted(Permit {
                     place,
+                    further: Vec::new(),
                     grant,
                     on_hold_limit,
                 })
@@ -153,11 +175,10 @@ impl Lanes {
                 deadline,
                 kept: outcome,
             } => Joined::Waiting(Waiting {
-                place,
+                line: Line::One { place, outcome },
                 position,
                 deadline,
                 on_hold_limit,
-                outcome,
             }),
         })
     }
@@ -167,25 +188,18 @@ impl Lanes {
     /// # Errors
     /// [`Full::Passed`].
     pub fn pass(self: &Arc<Self>, key: SessionKey, limits: &Limits) -> Result<Pass, Full> {
-        let ticket = self.ticket();
-        self.table.visit(key, |lane, _| lane.pass(ticket, limits))?;
-        self.tally.passed();
-        Ok(Pass {
-            _place: self.place(key, ticket),
-        })
+        self.pass_all(key, &[], limits)
     }
 
     /// Enters the shadow of a lane (observe mode): never waits, is never refused.
     pub fn observe(self: &Arc<Self>, key: SessionKey, hold: Hold, limits: &Limits) -> Observed {
-        let ticket = self.ticket();
-        let arrival = self
-            .table
-            .visit(key, |lane, _| lane.observe(ticket, hold, limits));
-        self.tally.observed(arrival);
-        Observed {
-            place: self.place(key, ticket),
-            arrival,
-        }
+        self.observe_all(key, &[], hold, limits)
+    }
+
+    /// Makes `new` another name of the lane of `key`: whoever joins by it joins that lane, for as long as it lives. To be
+    /// called before a client can know `new`, and while the lane is still held.
+    pub fn name(&self, key: SessionKey, new: SessionKey) -> Naming {
+        self.table.name(key, new)
     }
 
     /// An estimate of when one that joins the lane of `key` now might have its turn, from its recent hold times; None
@@ -214,27 +228,31 @@ impl Lanes {
         self.table.capacity()
     }
 
+    /// Ends the waits of a lane that was joined after a close. Under its lock, so that a close either sees a waiter or is
+    /// seen here.
+    pub(super) fn close_if_due(&self, lane: &mut Queue<Waiter>) -> Wakes<Waiter> {
+        if self.closed.load(Ordering::Relaxed) {
+            lane.close()
+        } else {
+            Wakes::new()
+        }
+    }
+
     /// The next ticket. Made under a lane's lock, tickets rise in order of arrival in that lane.
-    fn ticket(&self) -> Ticket {
+    pub(super) fn ticket(&self) -> Ticket {
         Ticket(self.tickets.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn place(self: &Arc<Self>, key: SessionKey, ticket: Ticket) -> Place {
+    pub(super) fn place(self: &Arc<Self>, key: SessionKey, ticket: Ticket, part: Part) -> Place {
         Place {
             lanes: Arc::clone(self),
             key,
             ticket,
+            part,
         }
     }
 
-    fn leave(&self, key: SessionKey, ticket: Ticket) -> Was<Waiter> {
-        let left = self.table.visit(key, |lane, now| lane.leave(ticket, now));
-        self.tally.left(&left.was);
-        self.carry_out(left.wakes);
-        left.was
-    }
-
-    fn apply(&self, expired: Expired<Waiter>) {
+    pub(super) fn apply(&self, expired: Expired<Waiter>) {
         for (_, action) in expired.overdue {
             self.tally.overdue(action);
         }
@@ -243,12 +261,13 @@ impl Lanes {
 
     /// Tells waiters what was decided. A waiter that has gone meanwhile does not hear it; it has left or is about to,
     /// and its leaving passes the lane on.
-    fn carry_out(&self, wakes: impl IntoIterator<Item = Wake<Waiter>>) {
+    pub(super) fn carry_out(&self, wakes: impl IntoIterator<Item = Wake<Waiter>>) {
         for wake in wakes {
-            if wake.outcome.is_ok() {
-                self.tally.granted();
-            }
             let Waiter { outcome, counted } = wake.waiter;
+            match counted {
+                Count::Alone { .. } if wake.outcome.is_ok() => self.tally.granted(),
+                Count::Alone { .. } | Count::Shared { .. } => {}
+            }
             drop(counted);
             outcome.send(wake.outcome).ok();
         }
@@ -275,12 +294,17 @@ impl Waiting {
     /// [`WaitEnded`]; the place is gone.
     pub async fn turn(self) -> Result<Permit, WaitEnded> {
         let Self {
-            place,
+            line,
             deadline,
             on_hold_limit,
-            mut outcome,
             ..
         } = self;
+        let (place, mut outcome) = match line {
+            Line::One { place, outcome } => (place, outcome),
+            Line::Several(several) => {
+                return Box::pin(several.turn(deadline, on_hold_limit)).await;
+            }
+        };
         let decided = tokio::select! {
             biased;
             decided = &mut outcome => decided,
@@ -293,6 +317,7 @@ impl Waiting {
         let grant = decided.unwrap_or(Err(WaitEnded::Closed))?;
         Ok(Permit {
             place,
+            further: Vec::new(),
             grant,
             on_hold_limit,
         })
@@ -303,6 +328,11 @@ impl Permit {
     /// What the lane knows this permit by.
     pub fn ticket(&self) -> Ticket {
         self.place.ticket
+    }
+
+    /// The lane's own key, whatever name of it the request came with; of several lanes, that of its session.
+    pub fn lane(&self) -> SessionKey {
+        self.place.key
     }
 
     /// When the permit was granted.
@@ -318,13 +348,17 @@ impl Permit {
     /// To be called at [`Permit::hold_deadline`]: applies the hold limit. Right also when somebody else in the lane has
     /// applied it before, and as often as it is called.
     pub fn overdue(&mut self) -> Overdue {
-        let Place { lanes, key, ticket } = &self.place;
-        let (expired, standing) = lanes
-            .table
-            .visit(*key, |lane, now| (lane.expire(now), lane.standing(*ticket)));
-        lanes.apply(expired);
+        let mut standing = self.place.standing();
+        for place in &self.further {
+            // The lane that has gone furthest decides: all have one hold limit, from nearly the same moment on.
+            standing = match (standing, place.standing()) {
+                (None, _) | (_, None) => None,
+                (Some(Standing::Overdue), _) => Some(Standing::Overdue),
+                (Some(Standing::InTime | Standing::Reserved), other) => other,
+            };
+        }
         match (standing, self.on_hold_limit) {
-            (Some(Standing::InTime), _) => Overdue::NotYet,
+            (Some(Standing::InTime | Standing::Reserved), _) => Overdue::NotYet,
             (Some(Standing::Overdue), _) | (None, OnHoldLimit::Wait) => Overdue::Kept,
             (None, OnHoldLimit::Abort) => Overdue::Aborted,
             (None, OnHoldLimit::Release) => Overdue::Released,
@@ -340,37 +374,9 @@ impl Observed {
 
     /// Ends the stay, as dropping does, and says how it was.
     pub fn end(self) -> Stay {
-        match self.place.lanes.leave(self.place.key, self.place.ticket) {
-            Was::Observed(stay) => stay,
-            Was::Holding(_) | Was::Passed | Was::Stale | Was::Waiting(_) => Stay::Ordinary,
+        match self.places.first().map(Place::leave) {
+            Some(Was::Observed(stay)) => stay,
+            _ => Stay::Ordinary,
         }
-    }
-}
-
-impl Place {
-    /// Applies the deadlines of the lane. The timer for `due` has fired, so that has passed, whatever the clock says:
-    /// afterwards this place does not wait any more.
-    fn time_out(&self, due: Instant) {
-        let expired = self
-            .lanes
-            .table
-            .visit(self.key, |lane, now| lane.expire(now.max(due)));
-        self.lanes.apply(expired);
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        drop(self.lanes.leave(self.key, self.ticket));
-    }
-}
-
-impl fmt::Debug for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, ticket, .. } = self;
-        f.debug_struct("Place")
-            .field("key", key)
-            .field("ticket", ticket)
-            .finish_non_exhaustive()
     }
 }

@@ -6,13 +6,19 @@
 //! Does not do: know HTTP, routes or sockets; reorder; retry.
 //!
 //! Inside, from the rules outwards: [`queue`] decides, with time as an argument, by its `holders` and, in observe mode,
-//! its `shadow`; `table` keeps one queue per session, only while it is used; `local` adds wake-ups and deadlines;
-//! `waiters` caps the waiters of all lanes together; `counts` counts.
+//! its `shadow`; `table` keeps one queue per session, only while it is used; `names` gives a lane further
+//! keys while it lives; `place` is a place in it, as a value; `local` adds wake-ups and deadlines; `several` takes several
+//! lanes for one request; `beside` lets in whom its holder calls; `waiters` caps the waiters of all lanes together;
+//! `counts` counts.
 
+mod beside;
 mod counts;
 mod holders;
 mod local;
+mod names;
+mod place;
 pub mod queue;
+mod several;
 mod shadow;
 mod table;
 #[cfg(test)]
@@ -23,7 +29,8 @@ use std::time::Duration;
 
 pub use counts::Counts;
 pub use local::{Joined, Lanes, Observed, Overdue, Pass, Permit, Waiting};
-pub use queue::{Full, Ticket, WaitEnded};
+pub use names::Naming;
+pub use queue::{Full, NotBeside, Ticket, WaitEnded};
 pub use shadow::{Arrival, Stay};
 
 /// How a request holds its lane.
@@ -51,8 +58,20 @@ pub struct Limits {
     pub on_wait_timeout: OnFull,
     /// What happens at the end of `hold_limit`.
     pub on_hold_limit: OnHoldLimit,
-    /// Requests of one lane that may be inside by `pass` or `pass_without_session` at a time.
+    /// Requests of one lane that may be inside by `pass` or `pass_without_session` at a time; and, counted apart, those
+    /// that may hold it beside the one that the application makes them for.
     pub max_passed: usize,
+    /// Whether a request may be told at once that its turn would come too late.
+    pub admission: Admission,
+}
+
+/// Whether the end of a wait is judged at its beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Admission {
+    /// Turned away at once when the writers ahead, each of the lane's recent hold time, take longer than `wait_timeout`.
+    Estimate,
+    /// Whoever finds room in the line may wait.
+    Off,
 }
 
 /// What a full lane, or the end of the wait timeout, does with a request.

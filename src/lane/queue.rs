@@ -8,6 +8,9 @@
 //! because of a holder (no wake-up is lost). A holder is known by its ticket alone: one whose hold limit has moved the
 //! lane on is no longer listed, and what it does later with its ticket finds nothing to release.
 //!
+//! A request may have several lanes. Each of them grants as if it were the only one, but is then only reserved: the hold
+//! begins in all of them when the request goes inside ([`Queue::start`]), and until then the wait timeout goes on.
+//!
 //! Guarantees: exclusion but for the hold limit and for passes, both reported; deadlines that passed are dealt with in
 //! the order in which they passed, so that a late call to [`Queue::expire`] decides as a punctual one.
 //! Does not do: wake anybody. What an operation changed for others is its result, to be acted on by the caller.
@@ -17,11 +20,11 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
-use super::holders::{Holders, Request, after};
+use super::holders::{Holders, Removed, Request};
 use super::shadow::{Arrival, Shadow, Stay};
-use super::{Hold, Limits};
+use super::{Admission, Hold, Limits};
 
-pub use super::holders::{Grant, OverdueHolders, Standing};
+pub use super::holders::{Grant, OverdueHolders, Part, Standing};
 
 /// A place in a lane, whether it waits, holds, passes or is observed. The caller makes them, each unique in the
 /// process, so that a ticket of a lane that is gone never means anybody in the lane that took its place.
@@ -43,6 +46,23 @@ pub enum Full {
     /// `queue.max_passed` requests of the lane are inside without a permit.
     #[error("too many requests of the lane have passed it")]
     Passed,
+    /// The turn would come after the wait timeout ([`Admission::Estimate`]).
+    #[error("the turn would come too late: {position} requests are ahead")]
+    TooLate {
+        /// Requests ahead, holders included.
+        position: usize,
+    },
+}
+
+/// Why a request may not hold a lane beside another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotBeside {
+    /// `queue.max_passed` requests hold the lane beside others.
+    #[error("too many requests hold the lane beside others")]
+    Full,
+    /// The other one does not hold the lane, or no longer.
+    #[error("the other one does not hold the lane")]
+    Stale,
 }
 
 /// Why a wait ended without a permit.
@@ -59,6 +79,7 @@ pub enum WaitEnded {
 /// The line of one session. `W` stands for a waiter: whatever the caller needs to wake it.
 #[derive(Debug)]
 pub struct Queue<W> {
+    born: Option<Instant>,
     holders: Holders,
     line: VecDeque<Waiter<W>>,
     passed: Vec<Ticket>,
@@ -113,6 +134,8 @@ pub enum Was<W> {
     Observed(Stay),
     /// Inside without a permit.
     Passed,
+    /// A holder whose request was not inside: it waited for another of its lanes.
+    Reserved,
     /// Nothing, or nothing any more: the wait had ended, or the hold limit had moved the lane on.
     Stale,
     /// A waiter, which is given back.
@@ -132,16 +155,30 @@ pub struct Expired<W> {
 #[derive(Debug)]
 struct Waiter<W> {
     request: Request,
-    deadline: Instant,
     waiter: W,
 }
 
 impl<W> Queue<W> {
+    /// An empty lane that begins `now`.
+    pub fn begun(now: Instant) -> Self {
+        Self {
+            born: Some(now),
+            ..Self::default()
+        }
+    }
+
+    /// How long the lane has been in use without a break.
+    pub fn age(&self, now: Instant) -> Duration {
+        self.born
+            .map_or(Duration::ZERO, |born| now.saturating_duration_since(born))
+    }
+
     /// Takes the lane, or a place at the end of its line. `line_up` is called only for a request that has to wait and
     /// for which there is room; it makes the waiter, and what the caller keeps of it.
     ///
     /// # Errors
-    /// [`Full::Lane`] when `limits.waiters` wait already, or the error of `line_up`; nothing has changed.
+    /// [`Full::Lane`] when `limits.waiters` wait already, [`Full::TooLate`] when it is not worth while to wait, or the
+    /// error of `line_up`; nothing has changed.
     pub fn join<R>(
         &mut self,
         ticket: Ticket,
@@ -150,7 +187,24 @@ impl<W> Queue<W> {
         limits: &Limits,
         line_up: impl FnOnce() -> Result<(W, R), Full>,
     ) -> Result<Turn<R>, Full> {
-        let request = Request::new(ticket, hold, limits);
+        self.join_part(ticket, hold, Part::Whole, now, limits, line_up)
+    }
+
+    /// As [`Queue::join`], for a request that has several lanes, of which this one is a `part`: what is granted, now or
+    /// later, is reserved until [`Queue::start`] or the end of the wait timeout.
+    ///
+    /// # Errors
+    /// As [`Queue::join`].
+    pub fn join_part<R>(
+        &mut self,
+        ticket: Ticket,
+        hold: Hold,
+        part: Part,
+        now: Instant,
+        limits: &Limits,
+        line_up: impl FnOnce() -> Result<(W, R), Full>,
+    ) -> Result<Turn<R>, Full> {
+        let request = Request::new(ticket, hold, part, now, limits);
         let waiting = self.line.len();
         if waiting == 0 && self.holders.admit(hold) {
             return Ok(Turn::Now(self.holders.add(request, now)));
@@ -158,19 +212,47 @@ impl<W> Queue<W> {
         if waiting >= limits.waiters {
             return Err(Full::Lane { waiting });
         }
-        let (waiter, kept) = line_up()?;
-        let deadline = after(now, limits.wait_timeout);
-        self.line.push_back(Waiter {
-            request,
-            deadline,
-            waiter,
-        });
         let position = self.holders.len() + waiting;
+        if limits.admission == Admission::Estimate
+            && self.holders.forecast(self.writers()) > Some(limits.wait_timeout)
+        {
+            return Err(Full::TooLate { position });
+        }
+        let (waiter, kept) = line_up()?;
+        let deadline = request.patience();
+        self.line.push_back(Waiter { request, waiter });
         Ok(Turn::Later {
             position,
             deadline,
             kept,
         })
+    }
+
+    /// Takes the lane together with `outer`, which holds it: for a request that the application makes while it works on
+    /// that one, and which would otherwise wait for it. The lane is free when both have left, in whatever order; the new
+    /// one's own ticket is as good as the other's for a third. Its hold limit passes with that of `outer` at the latest,
+    /// so that a page that calls itself without end does not keep its lane. Of several lanes, this one is a `part`.
+    ///
+    /// # Errors
+    /// [`NotBeside`]; nothing has changed.
+    pub fn reenter(
+        &mut self,
+        ticket: Ticket,
+        outer: Ticket,
+        hold: Hold,
+        part: Part,
+        now: Instant,
+        limits: &Limits,
+    ) -> Result<Grant, NotBeside> {
+        let request = Request::new(ticket, hold, part, now, limits);
+        self.holders
+            .add_beside(outer, request, limits.max_passed, now)
+    }
+
+    /// The request of `ticket`, for which the lane is reserved, goes inside: its hold begins. None when the lane is not
+    /// reserved for it, or no longer.
+    pub fn start(&mut self, ticket: Ticket, now: Instant) -> Option<Grant> {
+        self.holders.start(ticket, now)
     }
 
     /// Lets a ticket go, whatever it is: a waiter leaves the line, a holder the lane, a pass or an observed request
@@ -198,7 +280,7 @@ impl<W> Queue<W> {
 
     /// When [`Queue::expire`] will next have something to do.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let waits = self.line.iter().map(|waiter| waiter.deadline);
+        let waits = self.line.iter().map(|waiter| waiter.request.patience());
         waits.chain(self.holders.next_deadline()).min()
     }
 
@@ -234,9 +316,7 @@ impl<W> Queue<W> {
     /// When one that arrives now might have its turn, by the usual time of a hold and the writers ahead. A guess, for
     /// `Retry-After`.
     pub fn estimate(&self, now: Instant) -> Duration {
-        let is_writer = |waiter: &&Waiter<W>| waiter.request.hold == Hold::Exclusive;
-        let writers = self.line.iter().filter(is_writer).count();
-        self.holders.estimate(writers, now)
+        self.holders.estimate(self.writers(), now)
     }
 
     /// Whether nobody holds, waits, passes or is observed: the lane may be forgotten.
@@ -245,6 +325,12 @@ impl<W> Queue<W> {
             && self.line.is_empty()
             && self.passed.is_empty()
             && self.shadow.is_empty()
+    }
+
+    /// How many of those that wait are writers.
+    fn writers(&self) -> usize {
+        let is_writer = |waiter: &&Waiter<W>| waiter.request.hold == Hold::Exclusive;
+        self.line.iter().filter(is_writer).count()
     }
 
     /// Grants the head of the line for as long as no holder is in its way.
@@ -257,8 +343,10 @@ impl<W> Queue<W> {
     }
 
     fn take_out(&mut self, ticket: Ticket, now: Instant) -> Was<W> {
-        if let Some(held) = self.holders.remove(ticket, now) {
-            return Was::Holding(held);
+        match self.holders.remove(ticket, now) {
+            Some(Removed::Held(held)) => return Was::Holding(held),
+            Some(Removed::Reserved) => return Was::Reserved,
+            None => {}
         }
         if let Some(waiter) = take_first(&mut self.line, |waiter| waiter.request.ticket == ticket) {
             return Was::Waiting(waiter.waiter);
@@ -271,7 +359,9 @@ impl<W> Queue<W> {
     }
 
     fn time_out(&mut self, due: Instant, wakes: &mut Wakes<W>) {
-        while let Some(waiter) = take_first(&mut self.line, |waiter| waiter.deadline <= due) {
+        while let Some(waiter) =
+            take_first(&mut self.line, |waiter| waiter.request.patience() <= due)
+        {
             wakes.push(waiter.ended(Err(WaitEnded::TimedOut)));
         }
     }
@@ -280,6 +370,7 @@ impl<W> Queue<W> {
 impl<W> Default for Queue<W> {
     fn default() -> Self {
         Self {
+            born: None,
             holders: Holders::default(),
             line: VecDeque::new(),
             passed: Vec::new(),

@@ -26,6 +26,7 @@ pub(super) enum Family {
     ClientsGone,
     Exceptions,
     HeldOver,
+    Reentrance,
     WouldWait,
     WouldRefuse,
     Nested,
@@ -66,6 +67,7 @@ pub(super) enum Label {
     OddCookie,
     Outcome,
     ProxyFault,
+    Reentrance,
     Refusal,
     Report,
     Route,
@@ -88,7 +90,7 @@ impl Label {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Access => "access",
-            Self::CertificateReload => "result",
+            Self::CertificateReload | Self::Reentrance => "result",
             Self::Exception => "kind",
             Self::Gone => "where",
             Self::Ending
@@ -134,7 +136,7 @@ pub(super) const HOLD_BOUNDS: [f64; 15] = [
 /// The label of what is said of one node.
 pub(super) const UPSTREAM: &str = "upstream";
 
-pub(super) const FAMILIES: [Declared; 26] = [
+pub(super) const FAMILIES: [Declared; 27] = [
     counter(
         Family::Requests,
         "requests",
@@ -230,6 +232,12 @@ pub(super) const FAMILIES: [Declared; 26] = [
         "held_over_limit",
         "Permits whose hold limit passed and that kept their lane (on_hold_limit: wait).",
         &[],
+    ),
+    counter(
+        Family::Reentrance,
+        "reentrance",
+        "Requests with a ticket of a request that they are made for, by what became of them.",
+        &[Label::Reentrance],
     ),
     counter(
         Family::WouldWait,

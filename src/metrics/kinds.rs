@@ -48,6 +48,19 @@ pub enum Gone {
     Waiting,
 }
 
+/// What became of a request with `X-Onelane-Ticket`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reentrance {
+    /// It entered beside the holder.
+    Entered,
+    /// Its ticket was not made here, or for another session; it went on without.
+    Forged,
+    /// Too many had entered beside the holder; it was refused.
+    Refused,
+    /// The request that got the ticket holds its lane no longer; it went on without.
+    Stale,
+}
+
 /// What was decided of a request by one rule of the throttle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ThrottleDecision {
@@ -80,6 +93,10 @@ impl CertificateReload {
 
 impl Gone {
     pub(super) const LABELS: &'static [&'static str] = &["inside", "waiting"];
+}
+
+impl Reentrance {
+    pub(super) const LABELS: &'static [&'static str] = &["entered", "forged", "refused", "stale"];
 }
 
 impl ThrottleDecision {

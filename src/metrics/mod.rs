@@ -17,7 +17,7 @@ mod kinds;
 mod scrape;
 mod shape;
 
-pub use kinds::{CertificateReload, Ending, Exception, Gone, ThrottleDecision};
+pub use kinds::{CertificateReload, Ending, Exception, Gone, Reentrance, ThrottleDecision};
 
 use families::Family;
 use scrape::Scrape;
@@ -229,6 +229,11 @@ impl Core {
     /// A hold limit passed, and the lane stays held.
     pub fn held_over(&self) {
         self.add(Family::HeldOver, 0, 1);
+    }
+
+    /// A request showed the ticket of another one.
+    pub fn reentrance(&self, result: Reentrance) {
+        self.add(Family::Reentrance, result as usize, 1);
     }
 
     /// An observed request met another writer inside.

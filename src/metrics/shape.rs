@@ -3,7 +3,7 @@
 //! Guarantees: each series has a place of its own, fixed at the start. Does not do: count.
 
 use super::families::{FAMILIES, Family, Kind, Label};
-use super::{CertificateReload, Ending, Exception, Gone, Labels, ThrottleDecision};
+use super::{CertificateReload, Ending, Exception, Gone, Labels, Reentrance, ThrottleDecision};
 
 /// Where each family's cells are, the same for all cores.
 #[derive(Debug)]
@@ -68,6 +68,7 @@ impl Shape {
             Label::OddCookie => self.labels.odd_cookies.to_vec(),
             Label::Outcome => self.labels.outcomes.to_vec(),
             Label::ProxyFault => self.labels.proxy_faults.to_vec(),
+            Label::Reentrance => Reentrance::LABELS.to_vec(),
             Label::Refusal => self.labels.refusals.to_vec(),
             Label::Report => self.labels.reports.to_vec(),
             Label::Route => self.routes.iter().map(String::as_str).collect(),

@@ -2,8 +2,8 @@
 
 use std::thread;
 
-use super::*;
 use super::families::FAMILIES;
+use super::*;
 
 fn metrics(cores: usize) -> Metrics {
     let labels = Labels {
@@ -60,6 +60,7 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_clients_gone counter",
             "onelane_exclusion_exceptions counter",
             "onelane_held_over_limit counter",
+            "onelane_reentrance counter",
             "onelane_would_wait counter",
             "onelane_would_refuse counter",
             "onelane_nested counter",
@@ -187,6 +188,21 @@ fn each_recording_counts_its_own_series_and_no_other() {
         |core| core.nested(1),
         r#"onelane_nested_total{route="say \"hi\"\\"}"#,
     );
+}
+
+#[test]
+fn what_became_of_a_ticket_is_told_apart() {
+    for (result, label) in [
+        (Reentrance::Entered, "entered"),
+        (Reentrance::Forged, "forged"),
+        (Reentrance::Refused, "refused"),
+        (Reentrance::Stale, "stale"),
+    ] {
+        assert_counts(
+            move |core| core.reentrance(result),
+            &format!(r#"onelane_reentrance_total{{result="{label}"}}"#),
+        );
+    }
 }
 
 #[test]

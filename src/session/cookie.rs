@@ -91,7 +91,7 @@ impl CookieName {
         self.matches(name).then_some(value)
     }
 
-    fn matches(&self, name: &[u8]) -> bool {
+    pub(super) fn matches(&self, name: &[u8]) -> bool {
         let configured = self.configured.as_bytes();
         match &self.matcher {
             Matcher::Exact => name.len() == configured.len() && self.same(name, configured),

@@ -15,10 +15,20 @@ pub const MOST_LANES: usize = 4;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaneName(Arc<str>);
 
+/// Which of the lanes of a configuration one is; the first is the user's own session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneNumber(usize);
+
+impl LaneNumber {
+    /// The user's own session.
+    pub const SESSION: Self = Self(0);
+}
+
 /// The sources of one lane: alternatives, the first with a valid id wins.
 #[derive(Debug)]
 pub(super) struct LaneSources {
     pub(super) name: LaneName,
+    pub(super) number: LaneNumber,
     pub(super) sources: Vec<Source>,
 }
 
@@ -62,11 +72,15 @@ pub(super) fn by_lane(sources: Vec<Source>) -> Vec<LaneSources> {
             Some(lane) => lane.sources.push(source),
             None => lanes.push(LaneSources {
                 name: source.lane.clone(),
+                number: LaneNumber(0),
                 sources: vec![source],
             }),
         }
     }
     lanes.sort_by_key(|lane| !lane.name.is_session());
+    for (number, lane) in lanes.iter_mut().enumerate() {
+        lane.number = LaneNumber(number);
+    }
     lanes
 }
 

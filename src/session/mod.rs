@@ -3,8 +3,8 @@
 //! Guarantees: an id leaves this module only as a keyed digest ([`SessionKey`]); what does not match its pattern is no
 //! session, reported with the reason and never with the value; no input makes it panic, and a request without
 //! transforms costs no allocation.
-//! Does not do: know whether a session exists in the application; learn ids from responses; keep anything between
-//! requests.
+//! Does not do: know whether a session exists in the application; keep anything between requests, also not the ids that
+//! responses set.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -12,22 +12,26 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use http::request::Parts;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 mod cookie;
 mod cookieless;
+mod issued;
 mod lanes;
 mod mask;
+mod newcomer;
 pub mod path;
 mod preset;
 pub(crate) mod query;
 mod scope;
+mod seal;
 mod source;
 
 use lanes::LaneSources;
 
 pub use cookie::{CookieName, Spelling, without_cookie, without_set_cookie};
-pub use lanes::{LaneName, MOST_LANES};
+pub use issued::{Issued, Scoped};
+pub use lanes::{LaneName, LaneNumber, MOST_LANES};
 pub use mask::mask_path;
 pub use path::{PathCase, Unsafe};
 pub use preset::{OwnCookie, Preset};
@@ -59,6 +63,10 @@ pub struct Sessions {
     lanes: Vec<LaneSources>,
     scope: Scope,
     secret: Secret,
+    /// Of the keys of those without a session.
+    clients: Secret,
+    /// Of what [`Sessions::seal`] gives away.
+    seals: Secret,
 }
 
 /// What a request says about its session.
@@ -79,6 +87,8 @@ pub struct Session<'s> {
     pub key: SessionKey,
     /// Its further lanes, if any (Sitecore's shared session); all or none are taken. No key is there twice.
     pub also: SmallVec<[SessionKey; 1]>,
+    /// The numbers of these lanes in the configuration: that of `key`, then those of `also`.
+    pub numbers: SmallVec<[LaneNumber; 2]>,
     /// The cookie that carried the id of `key`; None when it came from the URL or a header. What [`without_cookie`] takes.
     pub cookie: Option<&'s Arc<CookieName>>,
 }
@@ -140,10 +150,13 @@ impl Sessions {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let secret = settings.secret.filter(|secret| !secret.is_empty());
+        let secret = secret.map_or_else(Secret::random, |secret| Secret::derive(secret.as_bytes()));
         Self {
             lanes: lanes::by_lane(settings.sources),
             scope: settings.scope,
-            secret: secret.map_or_else(Secret::random, |secret| Secret::derive(secret.as_bytes())),
+            clients: secret.derived("onelane 2026-11-21 client key"),
+            seals: secret.derived("onelane 2026-11-21 seal"),
+            secret,
         }
     }
 
@@ -156,6 +169,7 @@ impl Sessions {
             found = match (found, self.in_lane(lane, request)) {
                 (Found::Session(mut session), Found::Session(further)) => {
                     session.also.push(further.key);
+                    session.numbers.extend(further.numbers);
                     Found::Session(session)
                 }
                 (session @ Found::Session(_), _) | (_, session @ Found::Session(_)) => session,
@@ -185,6 +199,7 @@ impl Sessions {
                     return Found::Session(Session {
                         key: self.key(&id, &lane.name, request),
                         also: SmallVec::new(),
+                        numbers: smallvec![lane.number],
                         cookie: source.place.cookie(),
                     });
                 }
@@ -203,6 +218,16 @@ impl Sessions {
     /// The digest of an id in its lane and scope. The source is not part of it: ASP.NET's cookie and its URL segment with
     /// one id are one session. Two lanes have two keys also where their ids are the same text.
     fn key(&self, id: &[u8], lane: &LaneName, request: &Parts) -> SessionKey {
+        self.digest(id, lane, |add| self.scope.add_to(add, request))
+    }
+
+    /// The digest of an id in its lane, and of what `scope` adds.
+    fn digest(
+        &self,
+        id: &[u8],
+        lane: &LaneName,
+        scope: impl FnOnce(&mut dyn FnMut(&[u8])),
+    ) -> SessionKey {
         let mut hasher = blake3::Hasher::new_keyed(&self.secret.0);
         hasher.update(&(id.len() as u64).to_le_bytes()).update(id);
         if !lane.is_session() {
@@ -212,7 +237,9 @@ impl Sessions {
                 .update(&(name.len() as u64).to_le_bytes())
                 .update(name.as_bytes());
         }
-        self.scope.add_to(&mut hasher, request);
+        scope(&mut |part| {
+            hasher.update(part);
+        });
         let mut key = [0; 16];
         hasher.finalize_xof().fill(&mut key);
         SessionKey(key)
@@ -222,6 +249,11 @@ impl Sessions {
 impl Secret {
     fn derive(from: &[u8]) -> Self {
         Self(blake3::derive_key("onelane 2026-11-21 session key", from))
+    }
+
+    /// Another secret, from which this one cannot be learned, for the purpose that `context` names.
+    fn derived(&self, context: &'static str) -> Self {
+        Self(blake3::derive_key(context, &self.0))
     }
 
     /// From the operating system's randomness, by way of the keys that std draws for its hash tables (128 bits).

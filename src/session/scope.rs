@@ -42,14 +42,13 @@ impl Default for Scope {
 
 impl Scope {
     /// Adds the scope to a digest; each part is preceded by its length, so that no two scopes read the same.
-    pub(super) fn add_to(&self, digest: &mut blake3::Hasher, request: &Parts) {
+    pub(super) fn add_to(&self, add: &mut dyn FnMut(&[u8]), request: &Parts) {
         if self.host == HostScope::Included {
             let host = host_of(request).unwrap_or_default();
-            digest
-                .update(b"host")
-                .update(&(host.len() as u64).to_le_bytes());
+            add(b"host");
+            add(&(host.len() as u64).to_le_bytes());
             for byte in host.bytes() {
-                digest.update(&[byte.to_ascii_lowercase()]);
+                add(&[byte.to_ascii_lowercase()]);
             }
         }
         if self.path_segments == 0 {
@@ -63,10 +62,9 @@ impl Scope {
             .filter(|segment| !segment.is_empty())
             .take(self.path_segments)
         {
-            digest
-                .update(b"path")
-                .update(&(segment.len() as u64).to_le_bytes())
-                .update(segment.as_bytes());
+            add(b"path");
+            add(&(segment.len() as u64).to_le_bytes());
+            add(segment.as_bytes());
         }
     }
 }

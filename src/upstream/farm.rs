@@ -5,6 +5,7 @@
 //! Does not do: decide (`choice` does); send.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ use super::choice::{Standing, Wish};
 use super::connect::{ConnectError, PAUSE_MAX, PAUSE_MIN};
 use super::connection::Connection;
 use super::nodes::{Chosen, InFlight, Nodes};
-use super::settings::Settings;
+use super::settings::{Settings, Target};
 use super::{Reuse, Upstream};
 
 /// One core's connections to the application's nodes.
@@ -65,6 +66,16 @@ where
     /// The `Host` for a request that came without one, as HTTP/1.0 allows: the first node's.
     pub fn host(&self) -> HeaderValue {
         self.connections[0].settings().target.host()
+    }
+
+    /// Whether a node's URL names this address.
+    pub fn has(&self, address: IpAddr) -> bool {
+        self.connections
+            .iter()
+            .any(|node| match &node.settings().target {
+                Target::Tcp { host, .. } | Target::Tls { host, .. } => host.parse() == Ok(address),
+                Target::Unix(_) => false,
+            })
     }
 
     /// As [`Nodes::wish`]. Costs nothing when there is one node.

@@ -315,6 +315,26 @@ fn explain_has_a_line_for_each_lane_and_one_for_the_presets_routes() {
 }
 
 #[test]
+fn explain_says_what_becomes_of_who_has_no_session_and_when_a_wait_is_judged() {
+    let of_the_client = "it shares a lane with the other requests of its client";
+    let at_once =
+        "wait         at most 2m; then, or at once when the writers ahead would take longer:";
+    for (by_client, estimate) in [("by_client", "estimate"), ("pass", "off")] {
+        let file = File::new(&format!(
+            "session: {{ preset: php, without_session: {by_client} }}\nqueue: {{ admission: {estimate} }}\n"
+        ));
+        let output = onelane(&["explain", "POST", "/a", "-c", file.as_str()]);
+        let said = text(&output.stdout);
+        assert_eq!(
+            said.contains(of_the_client),
+            by_client == "by_client",
+            "{said}"
+        );
+        assert_eq!(said.contains(at_once), estimate == "estimate", "{said}");
+    }
+}
+
+#[test]
 fn explain_shows_the_same_digest_for_the_same_session_and_says_what_is_odd() {
     let file = File::new("session: { preset: php, secret: s }\n");
     let session = |value: &str| {

@@ -5,6 +5,7 @@
 mod certificates; // those of listeners are watched, and counted
 mod cli; // what an operator types, sees and gets as exit code
 mod disconnect; // who leaves while waiting is never served; who leaves inside keeps the lane until the end
+mod door; // who may go in beside others: new sessions, a page's own calls; who is told at once that it is too late
 mod drain; // SIGTERM: holders and waiters finish, or are cut off at the deadline
 mod edge; // slow, greedy and silent clients, at the connection
 mod evidence; // what requests do to their sessions is asked, believed, counted, and advised upon
@@ -18,7 +19,9 @@ mod observe; // observe mode changes nothing and counts what it would have done
 mod ordering; // one lane per session: writers in order, reads as they are told to
 mod real; // nginx and Python's server behind Onelane, under a browser-like load
 mod recorder; // the scripted application's own checks find what they are there to find
+mod rotation; // an id that a response gives a session joins its lane
 mod sessions; // which requests are one session, as each stack has it
+mod several; // a request with several lanes is alone in each
 mod soak; // the long random run
 mod sticky; // a session stays at the node that has it, and leaves it only when that is gone
 mod strict; // nothing doubtful is forwarded, and docs/malformed.md is true

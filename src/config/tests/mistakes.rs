@@ -356,9 +356,6 @@ fn a_long_value_is_shortened_to_a_line() {
 #[test]
 fn their_keys_are_refused_as_such() {
     for text in [
-        "session: { preset: php, without_session: by_client }",
-        "session: { preset: php, by_client_window: 2s }",
-        "queue: { admission: estimate }",
         "admin: { token: abc }",
         "store: redis",
         "store: { redis: { url: x } }",

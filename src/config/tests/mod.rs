@@ -18,6 +18,7 @@ mod client;
 mod doubts;
 mod files;
 mod mistakes;
+mod newcomers;
 mod stacks;
 mod terms;
 mod throttle;

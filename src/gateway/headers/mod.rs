@@ -14,6 +14,7 @@ use http::header::{
 use smallvec::SmallVec;
 
 use super::forwarding::{self, FORWARDING};
+use super::reentrance::X_ONELANE_TICKET;
 use super::report::Asked;
 use crate::client::{ClientIp, Scheme, Via};
 use crate::route::Access;
@@ -34,12 +35,14 @@ pub(super) struct Told<'a> {
     pub(super) secret: Option<&'a HeaderValue>,
     /// Whether it is asked what the request does to its session; only with a secret.
     pub(super) asked: Asked,
+    /// None when the request holds no lane.
+    pub(super) ticket: Option<HeaderValue>,
     /// The protocol to change to, when the client asked for one.
     pub(super) upgrade: Option<&'a HeaderValue>,
 }
 
 /// Makes a client's header the one that the application gets.
-pub(super) fn to_application(headers: &mut HeaderMap, told: &Told<'_>) {
+pub(super) fn to_application(headers: &mut HeaderMap, told: Told<'_>) {
     remove_nominated(headers);
     for name in HOP_BY_HOP.iter().chain(&NEVER_FROM_CLIENTS) {
         headers.remove(name);
@@ -61,6 +64,9 @@ pub(super) fn to_application(headers: &mut HeaderMap, told: &Told<'_>) {
         if told.asked == Asked::Wrote {
             headers.insert(X_ONELANE_REPORT, HeaderValue::from_static("wrote"));
         }
+    }
+    if let Some(ticket) = told.ticket {
+        headers.insert(X_ONELANE_TICKET, ticket);
     }
     if let Some(upgrade) = told.upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -86,6 +92,7 @@ pub(super) fn to_client(
         headers.remove(name);
     }
     headers.remove(X_ONELANE_WROTE);
+    headers.remove(X_ONELANE_TICKET); // an application that sends all back gives no credential away
     headers.insert(X_REQUEST_ID, request_id.clone());
     if let Some(waited) = waited {
         let timing = format!("onelane;dur={}", waited.as_millis());
@@ -204,7 +211,7 @@ static NEVER_FROM_CLIENTS: [HeaderName; 10] = [
     X_ONELANE_REPORT,
     X_ONELANE_CLIENT,
     X_ONELANE_SECRET,
-    HeaderName::from_static("x-onelane-ticket"),
+    X_ONELANE_TICKET,
     X_ONELANE_WROTE,
     X_REQUEST_ID,
 ];

@@ -21,9 +21,10 @@ fn forwarded_by(via: Via, fields: &[(&str, &str)]) -> HeaderMap {
         access: Some(Access::Write),
         secret: None,
         asked: Asked::Nothing,
+        ticket: None,
         upgrade: None,
     };
-    to_application(&mut headers, &told);
+    to_application(&mut headers, told);
     headers
 }
 
@@ -159,9 +160,10 @@ fn the_client_behind_a_proxy_is_named_together_with_the_secret() {
             access,
             secret,
             asked: Asked::Nothing,
+            ticket: None,
             upgrade: None,
         };
-        to_application(&mut headers, &told);
+        to_application(&mut headers, told);
         assert_eq!(headers["x-forwarded-for"], "192.0.2.9, 192.0.2.1");
         let named = headers
             .get("x-onelane-client")
@@ -208,4 +210,41 @@ fn the_application_promises_its_keep_alive() {
     let promised = |value| keep_alive(&map(&[("keep-alive", value)]));
     assert_eq!(promised("max=100, timeout=5"), Some(Duration::from_secs(5)));
     assert_eq!(promised("timeout=soon"), None);
+}
+
+#[test]
+fn a_ticket_goes_to_the_application_alone_and_only_ours() {
+    let (id, ours) = (
+        HeaderValue::from_static("id-1"),
+        HeaderValue::from_static("ours"),
+    );
+    for (ticket, arrives) in [(Some(ours), Some("ours")), (None, None)] {
+        let mut headers = map(&[
+            ("x-onelane-ticket", "forged"),
+            ("x_onelane_ticket", "forged"),
+            ("connection", "x-onelane-ticket"),
+        ]);
+        let told = Told {
+            peer: PeerAddr::new(SocketAddr::from(([192, 0, 2, 1], 5))).client(),
+            client: PeerAddr::new(SocketAddr::from(([192, 0, 2, 1], 5))).client(),
+            via: Via::Direct,
+            scheme: Scheme::Http,
+            request_id: &id,
+            access: Some(Access::Write),
+            secret: None,
+            asked: Asked::Nothing,
+            ticket,
+            upgrade: None,
+        };
+        to_application(&mut headers, told);
+        let tickets: Vec<_> = headers
+            .iter()
+            .filter(|(name, _)| name.as_str().contains("ticket"))
+            .map(|(_, value)| value.to_str().unwrap())
+            .collect();
+        assert_eq!(tickets, arrives.into_iter().collect::<Vec<_>>());
+    }
+    let mut back = map(&[("x-onelane-ticket", "ours")]);
+    to_client(&mut back, &id, None);
+    assert!(!back.contains_key("x-onelane-ticket"));
 }

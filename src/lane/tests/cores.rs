@@ -355,7 +355,7 @@ async fn hurried(lanes: Arc<Lanes>, mut random: fastrand::Rng) {
 }
 
 /// Lets many requests come, `in_flight` at a time on this core, each a task of its own.
-async fn flood<F>(in_flight: usize, mut request: impl FnMut() -> F)
+pub(super) async fn flood<F>(in_flight: usize, mut request: impl FnMut() -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -394,14 +394,14 @@ async fn polled(waiting: Waiting, polls: usize) -> Option<Result<Permit, WaitEnd
 }
 
 /// What must happen soon; a bound so generous that only what never happens exceeds it.
-async fn in_time<T>(what: impl Future<Output = T>) -> T {
+pub(super) async fn in_time<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(seconds(20), what)
         .await
         .expect("it should have happened")
 }
 
 /// Runs one single-threaded runtime on each of some threads, as the product does, to their ends.
-fn on_each_core<F: Future<Output = ()>>(work: impl Fn(u64) -> F + Sync) {
+pub(super) fn on_each_core<F: Future<Output = ()>>(work: impl Fn(u64) -> F + Sync) {
     let work = &work;
     thread::scope(|scope| {
         for core in 0..CORES {

@@ -388,7 +388,7 @@ impl Witness {
                 !self.inside.iter().chain(&self.waiting).any(is_it)
                     && !self.passed.contains(&ticket)
             }
-            Was::Observed(_) => false,
+            Was::Observed(_) | Was::Reserved => false,
         };
         if right { Ok(()) } else { Err(Violation::Stale) }
     }

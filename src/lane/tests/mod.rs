@@ -1,20 +1,27 @@
 //! The promises of the lane, in the order in which it is built: the rules by example (`rules`) and against a naive
-//! model (`model`, `histories`), the shadow, the table's wake-ups and deadlines (`waiting`, `holding`), and its
+//! model (`model`, `histories`), who is turned away at once (`admission`) or let in beside (`beside`), the shadow, the
+//! table's wake-ups and deadlines (`waiting`, `holding`), further names of a lane (`names`), several lanes for one
+//! request, by example (`several`) and at random (`together`), and the table's
 //! behaviour when cores race (`cores`, `cap`).
 
+mod admission;
+mod beside;
 mod cap;
 mod cores;
 mod histories;
 mod holding;
 mod model;
+mod names;
 mod rules;
+mod several;
 mod shadow;
+mod together;
 mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Full, Hold, Joined, Lanes, Limits, OnFull, OnHoldLimit, Permit, Waiting};
+use super::{Admission, Full, Hold, Joined, Lanes, Limits, OnFull, OnHoldLimit, Permit, Waiting};
 use crate::session::SessionKey;
 
 /// The defaults of the product.
@@ -27,6 +34,7 @@ fn limits() -> Limits {
         on_wait_timeout: OnFull::Refuse,
         on_hold_limit: OnHoldLimit::Release,
         max_passed: 10,
+        admission: Admission::Off,
     }
 }
 

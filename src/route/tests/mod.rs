@@ -12,7 +12,7 @@ use std::time::Duration;
 use http::{HeaderName, Method};
 
 use super::*;
-use crate::lane::{Limits, OnFull, OnHoldLimit};
+use crate::lane::{Admission, Limits, OnFull, OnHoldLimit};
 use crate::session::Preset;
 
 fn terms(access: Access) -> Terms {
@@ -28,6 +28,7 @@ fn terms(access: Access) -> Terms {
             on_wait_timeout: OnFull::Refuse,
             on_hold_limit: OnHoldLimit::Release,
             max_passed: 10,
+            admission: Admission::Off,
         },
         release: Release::Body {
             grace: Duration::ZERO,

@@ -4,11 +4,14 @@
 //! Does not do: send requests.
 
 mod cookies;
+mod issued;
 mod keys;
 mod lanes;
+mod newcomers;
 mod paths;
 mod presets;
 mod removing;
+mod seals;
 mod urls;
 
 use std::sync::Arc;
