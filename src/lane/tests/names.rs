@@ -235,3 +235,20 @@ fn when_lanes_and_names_come_and_go_on_all_cores_no_name_is_missed_or_left() {
     assert_eq!(left(&lanes), (0, 0));
     assert_eq!(lanes.counts().granted, lanes.counts().ended);
 }
+
+/// Lanes that end at the very moment at which they get a name.
+#[test]
+fn a_name_that_races_with_the_end_of_its_lane_is_made_or_not_but_never_left() {
+    let lanes = Arc::<Lanes>::default();
+    let (permits, named) = std::sync::mpsc::channel::<Permit>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || named.into_iter().for_each(drop));
+        for number in 0..200_000 {
+            let permit = granted(&lanes, 2 * number);
+            permits.send(permit).unwrap();
+            lanes.name(key(2 * number), key(2 * number + 1));
+        }
+        drop(permits);
+    });
+    assert_eq!(left(&lanes), (0, 0));
+}
