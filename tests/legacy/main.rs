@@ -6,9 +6,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod applications;
+mod comparison;
 mod http; // a small client with a cookie
 mod onelane; // Onelane as its users run it, in a process of its own
+mod plan; // what is compared, and what is claimed of it
 mod process; // programs that are ended with their value
+mod scenarios; // what is measured of an application, bare and behind Onelane
 
 /// The command line's program really starts in front of an application.
 #[test]
