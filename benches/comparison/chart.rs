@@ -67,10 +67,19 @@ fn totals(canvas: &mut Canvas, panel: Panel, points: &[&Point]) {
     let most = grid(canvas, panel, values, whole_seconds);
     let x = |n: usize| panel.x + AXIS + (PLOT_WIDTH - AXIS - 66.0) * n as f64 / 50.0;
     for n in [1, 10, 20, 50] {
-        canvas.text((x(n), panel.floor() + 16.0), Anchor::Middle, "small", &n.to_string());
+        canvas.text(
+            (x(n), panel.floor() + 16.0),
+            Anchor::Middle,
+            "small",
+            &n.to_string(),
+        );
     }
     let place = |&(n, value): &(usize, f64)| (x(n), panel.height_of(value, most));
-    for (who, series) in [(Who::Bare, &bare), (Who::Onelane, &behind), (Who::Ideal, &ideal)] {
+    for (who, series) in [
+        (Who::Bare, &bare),
+        (Who::Onelane, &behind),
+        (Who::Ideal, &ideal),
+    ] {
         let places: Vec<_> = series.iter().map(place).collect();
         canvas.line(&places, who);
         let Some((last, &(_, value))) = places.last().zip(series.last()) else {
@@ -97,7 +106,13 @@ fn gets(canvas: &mut Canvas, panel: Panel, points: &[&Point]) {
     };
     let of = |p: &&&Point| matches!(p.series, Series::Gets(_)) && p.label == first.label;
     let groups = grouped(points.iter().filter(of), |point| point.at_once.to_string());
-    bars(canvas, panel, &groups, |value| format!("{value:.1}"), number);
+    bars(
+        canvas,
+        panel,
+        &groups,
+        |value| format!("{value:.1}"),
+        number,
+    );
 }
 
 /// Bars: lost updates.

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use crate::machine::Machine;
 use crate::plan::claim::{Claim, Kind};
-use crate::plan::{Part, Series, Side};
 use crate::plan::table::{Table, seconds};
+use crate::plan::{Part, Series, Side};
 
 /// The whole document.
 pub(crate) fn render(machine: &Machine, parts: &[Part]) -> String {
@@ -69,7 +69,10 @@ fn claims_of(claims: &[&Claim], kind: Kind) -> String {
 }
 
 fn push_part(text: &mut String, part: &Part) {
-    push(text, format_args!("## {}\n\n{}\n\n", part.heading, part.words));
+    push(
+        text,
+        format_args!("## {}\n\n{}\n\n", part.heading, part.words),
+    );
     for table in &part.tables {
         push(text, format_args!("{}:\n\n{table}\n", table.caption));
     }

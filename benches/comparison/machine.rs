@@ -29,7 +29,9 @@ impl Machine {
         let load = fs::read_to_string("/proc/loadavg")?;
         Ok(Self {
             cores: thread::available_parallelism().map_or(1, usize::from),
-            processor: value(&cpu, "model name", ':').unwrap_or("unknown").to_owned(),
+            processor: value(&cpu, "model name", ':')
+                .unwrap_or("unknown")
+                .to_owned(),
             system: value(&system, "PRETTY_NAME", '=')
                 .unwrap_or("Linux")
                 .trim_matches('"')
@@ -97,7 +99,11 @@ const PROGRAMS: [(&str, &str, &[&str]); 9] = [
     ("PHP", "php-fpm8.2", &["-v"]),
     ("Redis", "redis-server", &["--version"]),
     ("Python", "python3", &["--version"]),
-    ("Django", "python3", &["-c", "import django; print(django.get_version())"]),
+    (
+        "Django",
+        "python3",
+        &["-c", "import django; print(django.get_version())"],
+    ),
     ("gunicorn", "gunicorn", &["--version"]),
     ("Node.js", "node", &["--version"]),
     ("Chromium", "chromium", &["--version"]),

@@ -175,10 +175,7 @@ fn show(part: &Part) {
 
 fn write(machine: &Machine, parts: &[Part]) -> io::Result<()> {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-    fs::write(
-        docs.join("comparison.md"),
-        document::render(machine, parts),
-    )?;
+    fs::write(docs.join("comparison.md"), document::render(machine, parts))?;
     fs::write(docs.join("comparison.svg"), chart::draw(parts))?;
     println!("\nwritten: docs/comparison.md, docs/comparison.svg");
     Ok(())

@@ -125,7 +125,6 @@ impl fmt::Display for Canvas {
     }
 }
 
-
 /// Of the whole picture.
 pub(crate) const WIDTH: f64 = 800.0;
 const HEIGHT: f64 = 610.0;

@@ -260,10 +260,7 @@ fn latencies(
         );
         return;
     };
-    section.figure(
-        format!("{name}: ratio of the medians"),
-        ratio(to(&without)),
-    );
+    section.figure(format!("{name}: ratio of the medians"), ratio(to(&without)));
     section.at_most(
         format!("{name}: ratio to the attack on nginx beside"),
         to(&beside),

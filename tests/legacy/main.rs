@@ -7,8 +7,13 @@
 
 mod applications;
 mod comparison;
+mod django;
 mod http; // a small client with a cookie
+mod load; // many requests of one session at once
+mod node;
 mod onelane; // Onelane as its users run it, in a process of its own
+mod php;
+#[allow(dead_code, reason = "the benchmark uses the rest")]
 mod plan; // what is compared, and what is claimed of it
 mod process; // programs that are ended with their value
 mod scenarios; // what is measured of an application, bare and behind Onelane

@@ -19,7 +19,10 @@ pub(super) fn run(extent: Extent) -> io::Result<Part> {
         |way| Timings::measure(way, REQUESTS),
     )?;
     let mut table = Table::new(
-        format!("{} XMLHttpRequests of {} ms, by the browser's own clock", REQUESTS.writes, REQUESTS.ms),
+        format!(
+            "{} XMLHttpRequests of {} ms, by the browser's own clock",
+            REQUESTS.writes, REQUESTS.ms
+        ),
         &["", "all answered after", "median", "longest"],
     );
     for (name, timings) in [("bare", &found.bare), ("Onelane", &found.behind)] {
@@ -36,7 +39,12 @@ pub(super) fn run(extent: Extent) -> io::Result<Part> {
         words: WORDS.to_owned(),
         tables: vec![table],
         claims: vec![
-            Claim::promise("in Chromium: total / ideal", over(&found.behind), 1.25, ratio),
+            Claim::promise(
+                "in Chromium: total / ideal",
+                over(&found.behind),
+                1.25,
+                ratio,
+            ),
             Claim::control("in Chromium: total / ideal", over(&found.bare), 2.0, ratio),
         ],
         points: Vec::new(),

@@ -14,8 +14,17 @@ pub(super) fn run(extent: Extent) -> io::Result<Part> {
     let mut claims = Vec::new();
     let size = extent.choose(FULL, SHORT);
     let mut table = Table::new(
-        format!("{} clients leave; each had asked for {} ms of work", size.leavers, size.ms),
-        &["application", "worked off bare", "Onelane", "next click bare", "Onelane"],
+        format!(
+            "{} clients leave; each had asked for {} ms of work",
+            size.leavers, size.ms
+        ),
+        &[
+            "application",
+            "worked off bare",
+            "Onelane",
+            "next click bare",
+            "Onelane",
+        ],
     );
     for start in [subjects::aspnet_in_process, subjects::php_files] {
         let setting = Setting::start(start()?, "")?;
@@ -59,4 +68,7 @@ const FULL: Size = Size {
     leavers: 10,
     ms: 300,
 };
-const SHORT: Size = Size { leavers: 4, ms: 200 };
+const SHORT: Size = Size {
+    leavers: 4,
+    ms: 200,
+};

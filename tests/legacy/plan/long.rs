@@ -17,7 +17,15 @@ pub(super) fn run(extent: Extent) -> io::Result<Part> {
     let size = extent.choose(FULL, SHORT);
     let mut table = Table::new(
         format!("{} increments by {} clients", size.increments, size.clients),
-        &["application", "", "served", "failed", "lost", "each", "longest"],
+        &[
+            "application",
+            "",
+            "served",
+            "failed",
+            "lost",
+            "each",
+            "longest",
+        ],
     );
     for start in extent.choose(&SUBJECTS[..], &SUBJECTS[..1]) {
         let setting = Setting::start(start()?, "")?;

@@ -18,11 +18,7 @@ pub(super) fn run(_: Extent) -> io::Result<Part> {
         caption,
         &["application", "bare", "Onelane", "total bare", "Onelane"],
     );
-    for start in [
-        subjects::django,
-        subjects::php_redis,
-        subjects::express,
-    ] {
+    for start in [subjects::django, subjects::php_redis, subjects::express] {
         let setting = Setting::start(start()?, LONG_QUEUE)?;
         let found = setting.both(|way| Writes::measure(way, INCREMENTS))?;
         let (bare, behind) = (found.bare, found.behind);

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::applications::{Application, Page};
+use crate::applications::Application;
 use crate::scenarios::reads::{Reads, SETTLE, Size};
 
 use super::claim::{Claim, none};
@@ -15,13 +15,14 @@ pub(super) fn run(extent: Extent) -> io::Result<Part> {
     let mut claims = Vec::new();
     let size = extent.choose(FULL, SHORT);
     let mut table = Table::new(
-        format!("{} reads; median, and the last one's answer after the end of the write", size.readers),
+        format!(
+            "{} reads; median, and the last one's answer after the end of the write",
+            size.readers
+        ),
         &["application", "bare", "", "Onelane", ""],
     );
     for (start, waits) in SUBJECTS {
-        let application = start()?;
-        let route = route(&application);
-        let setting = Setting::start(application, &route)?;
+        let setting = Setting::start(start()?, "")?;
         let found = setting.rounds(
             extent.choose(3, 1),
             |reads: &Reads| reads.median,
@@ -78,12 +79,6 @@ fn after(reads: Reads) -> String {
         true => "before".to_owned(),
         false => format!("+ {}", time(reads.after)),
     }
-}
-
-/// The route of the page that reads.
-fn route(application: &Application) -> String {
-    let path = (application.spell)(Page::Read);
-    format!("routes: [{{ path: \"{path}\", access: read }}]\n")
 }
 
 const SUBJECTS: [(fn() -> io::Result<Application>, Waits); 3] = [

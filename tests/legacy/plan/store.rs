@@ -21,10 +21,7 @@ pub(super) fn run(extent: Extent) -> io::Result<Part> {
             subjects::aspnet_counting as fn() -> _,
             extent.choose(&AT_ONCE[..], &[10]),
         ),
-        (
-            subjects::aspnet_redis,
-            extent.choose(&AT_ONCE[4..], &[10]),
-        ),
+        (subjects::aspnet_redis, extent.choose(&AT_ONCE[4..], &[10])),
     ] {
         let setting = Setting::start(start()?, "")?;
         for &writes in numbers {

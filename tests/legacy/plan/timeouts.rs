@@ -18,8 +18,19 @@ pub(super) fn run(extent: Extent) -> io::Result<Part> {
         &format!("queue: {{ wait_timeout: {wait}s }}\n"),
     )?;
     let found = setting.both(|way| Writes::measure(way, size))?;
-    let columns = ["", "200", "503, Retry-After", "failed", "lost", "overlaps", "total"];
-    let mut table = Table::new(format!("{} writes of {} ms", size.writes, size.ms), &columns);
+    let columns = [
+        "",
+        "200",
+        "503, Retry-After",
+        "failed",
+        "lost",
+        "overlaps",
+        "total",
+    ];
+    let mut table = Table::new(
+        format!("{} writes of {} ms", size.writes, size.ms),
+        &columns,
+    );
     for (name, writes) in [("bare", &found.bare), ("Onelane", &found.behind)] {
         table.row([
             name.to_owned(),
@@ -53,7 +64,12 @@ pub(super) fn run(extent: Extent) -> io::Result<Part> {
                 size.writes as f64 * 0.6,
                 number,
             ),
-            Claim::control("executionTimeout 5 s: failed, lost or overlapping", wrong, 1.0, number),
+            Claim::control(
+                "executionTimeout 5 s: failed, lost or overlapping",
+                wrong,
+                1.0,
+                number,
+            ),
         ],
         points: Vec::new(),
     })

@@ -60,7 +60,7 @@ fn matrix(
             };
             for (side, writes) in [(Side::Bare, &found.bare), (Side::Behind, &found.behind)] {
                 let over = writes.total().as_secs_f64() / ideal.as_secs_f64();
-                cells.push(format!("{} ({})", time(writes.total()), ratio(over)));
+                cells.push(cell(writes, over));
                 if ms == 50 {
                     points.push(Point {
                         series: Series::Total(side),
@@ -76,6 +76,22 @@ fn matrix(
         table.row(cells.expect("two cells for each length"));
     }
     Ok(table)
+}
+
+/// The total and its ratio to the ideal, and what went wrong, if anything did.
+fn cell(writes: &Writes, over_ideal: f64) -> String {
+    let mut text = format!("{} ({})", time(writes.total()), ratio(over_ideal));
+    let unserved = writes.number(Fate::Failed) + writes.number(Fate::Refused);
+    for (number, what) in [
+        (unserved as i64, "not served"),
+        (writes.lost(), "lost"),
+        (writes.overlaps() as i64, "overlaps"),
+    ] {
+        if number != 0 {
+            text.push_str(&format!(", {number} {what}"));
+        }
+    }
+    text
 }
 
 /// What is claimed of ASP.NET InProc.

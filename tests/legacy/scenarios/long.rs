@@ -76,12 +76,7 @@ impl Long {
     }
 }
 
-fn increments(
-    mut client: Client,
-    path: &str,
-    left: &AtomicUsize,
-    deadline: Instant,
-) -> Vec<Reply> {
+fn increments(mut client: Client, path: &str, left: &AtomicUsize, deadline: Instant) -> Vec<Reply> {
     let mut replies = Vec::new();
     let take_one = |left: usize| left.checked_sub(1);
     while Instant::now() < deadline

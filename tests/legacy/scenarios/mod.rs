@@ -86,7 +86,10 @@ impl<'a> Way<'a> {
 /// The value in the middle; of an even number the higher one of two.
 pub(crate) fn median(mut durations: Vec<Duration>) -> Duration {
     durations.sort_unstable();
-    durations.get(durations.len() / 2).copied().unwrap_or_default()
+    durations
+        .get(durations.len() / 2)
+        .copied()
+        .unwrap_or_default()
 }
 
 /// Does nothing for a while. It stops its thread, which must have nothing else to do.

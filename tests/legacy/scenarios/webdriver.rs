@@ -47,7 +47,9 @@ impl Browser {
                 "timeouts": {"script": PATIENCE.as_millis() as u64},
             }}}),
         )?;
-        let id = answer["sessionId"].as_str().ok_or_else(|| refused(&answer))?;
+        let id = answer["sessionId"]
+            .as_str()
+            .ok_or_else(|| refused(&answer))?;
         browser.session = format!("{}/{id}", browser.session);
         Ok(browser)
     }

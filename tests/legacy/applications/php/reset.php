@@ -1,0 +1,4 @@
+<?php
+// Forgets what the application has seen.
+apcu_clear_cache();
+echo 'reset';

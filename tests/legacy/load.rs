@@ -1,0 +1,78 @@
+//! Many requests of one session at once, and what became of them.
+//!
+//! Guarantees: every answer is counted; nothing is tried again.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Barrier;
+use std::thread;
+
+use crate::applications::{Application, Page};
+use crate::http::{Answer, Client};
+use crate::onelane::Onelane;
+
+/// What was lost of increments that were made at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// Increments that were answered with 200 and that the session does not have.
+    pub(crate) lost: usize,
+    /// Answers with another status.
+    pub(crate) refused: usize,
+    /// Times that a writer met another one inside.
+    pub(crate) overlaps: u64,
+}
+
+/// Onelane in front of `application`, with room in a lane for everybody.
+pub(crate) fn onelane(application: &Application) -> io::Result<Onelane> {
+    let more = format!("{}queue: {{ limit: 1000 }}\n", application.yaml);
+    Onelane::start(application.address, &more)
+}
+
+/// Sends `count` increments of one new session at once to `address`, each of which works for `ms` milliseconds.
+pub(crate) fn increments(
+    application: &Application,
+    address: SocketAddr,
+    count: usize,
+    ms: u64,
+) -> io::Result<Outcome> {
+    application.reset()?;
+    let mut user = application.user(address)?; // its first increment
+    let answers = at_once(&user, address, &application.page(Page::Write, ms), count)?;
+    let done = answers.iter().filter(|answer| answer.status == 200).count();
+    Ok(Outcome {
+        lost: (done + 1).saturating_sub(counter(application, &mut user)?),
+        refused: count - done,
+        overlaps: application.stats()?.overlaps,
+    })
+}
+
+/// The counter of the user's session.
+pub(crate) fn counter(application: &Application, user: &mut Client) -> io::Result<usize> {
+    let page = application.page(Page::Read, 0);
+    user.get(&page)?.body.parse().map_err(io::Error::other)
+}
+
+/// Sends `count` requests of the user's session at once, each on a connection of its own.
+pub(crate) fn at_once(
+    user: &Client,
+    address: SocketAddr,
+    path: &str,
+    count: usize,
+) -> io::Result<Vec<Answer>> {
+    let start = Barrier::new(count);
+    thread::scope(|scope| {
+        let browsers: Vec<_> = (0..count)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut browser = user.again(address);
+                    start.wait();
+                    browser.get(path)
+                })
+            })
+            .collect();
+        browsers
+            .into_iter()
+            .map(|browser| browser.join().expect("a browser does not panic"))
+            .collect()
+    })
+}
