@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::applications::aspnet::BROWSER_PAGE;
 use crate::scenarios::browser::Timings;
 use crate::scenarios::writes::Size;
 
@@ -16,7 +17,7 @@ pub(super) fn run(extent: Extent) -> io::Result<Part> {
     let found = setting.rounds(
         extent.choose(3, 1),
         |timings: &Timings| timings.total,
-        |way| Timings::measure(way, REQUESTS),
+        |way| Timings::measure(way, BROWSER_PAGE, REQUESTS),
     )?;
     let mut table = Table::new(
         format!(
@@ -53,7 +54,7 @@ pub(super) fn run(extent: Extent) -> io::Result<Part> {
 
 const REQUESTS: Size = Size { writes: 20, ms: 50 };
 const WORDS: &str = "\
-Chromium (headless) loads a page of the ASP.NET application, and the page sends 20 XMLHttpRequests at once. The times are the \
+Chromium (headless) loads a page of the ASP.NET application, and its script sends 20 XMLHttpRequests at once. The times are the \
 browser's resource timings, `responseEnd - fetchStart`. Over HTTP/1.1 a browser opens six connections to a host and keeps \
 further requests in a line of its own until one is free; that wait is part of each time. So never more than five requests wait \
 for the session's lock, and the bare application suffers less than under 20 connections: a request that leaves the browser's \

@@ -25,13 +25,14 @@ pub(crate) struct Timings {
 }
 
 impl Timings {
-    /// A new browser loads a page of the application, which gives it a session; then the page sends `size.writes` requests
-    /// (XMLHttpRequest) at once.
-    pub(crate) fn measure(way: Way<'_>, size: Size) -> io::Result<Self> {
+    /// A new browser loads a page of the application, which gives it a session, and then the one at `path`, which sends
+    /// `size.writes` requests (XMLHttpRequest) at once to the page that writes.
+    pub(crate) fn measure(way: Way<'_>, path: &str, size: Size) -> io::Result<Self> {
         let browser = Browser::start()?;
         browser.load(way.address(), &way.page(Page::Write, 0))?;
-        let path = way.page(Page::Write, size.ms);
-        let timings = browser.run(REQUESTS, json!([path, size.writes]))?;
+        browser.load(way.address(), &format!("{path}?ms={}", size.ms))?;
+        let write = (way.application.spell)(Page::Write);
+        let timings = browser.run(TIMINGS, json!([write]))?;
         Self::parse(&timings, size.writes)
     }
 
@@ -65,21 +66,13 @@ impl Timings {
     }
 }
 
-/// Sends the requests and gives out the browser's timings of those that were answered with 200. Each has an address of its
-/// own, since Chromium sends no two requests for the same one at once, in the hope that the first answer can be cached.
-const REQUESTS: &str = r"
-const [path, number, done] = arguments;
-performance.clearResourceTimings();
-let left = number;
-const served = new Set();
-for (let i = 0; i < number; i++) {
-  const request = new XMLHttpRequest();
-  request.open('GET', path + '&request=' + i);
-  request.onloadend = () => {
-    if (request.status === 200) served.add(request.responseURL);
-    if (--left === 0) setTimeout(() => done(performance.getEntriesByType('resource')
-      .filter(entry => served.has(entry.name))
-      .map(entry => ({ from: entry.fetchStart, to: entry.responseEnd }))), 100);
-  };
-  request.send();
-}";
+/// Waits for the page, and gives out the browser's timings of those of its requests that were answered with 200.
+const TIMINGS: &str = r"
+const [path, done] = arguments;
+const look = () => {
+  if (document.title !== 'done') { setTimeout(look, 50); return; }
+  done(performance.getEntriesByType('resource')
+    .filter(entry => entry.name.includes(path) && entry.responseStatus === 200)
+    .map(entry => ({ from: entry.fetchStart, to: entry.responseEnd })));
+};
+look();";
