@@ -11,6 +11,7 @@ step() { printf '\n== %s\n' "$*"; }
 # What each program is needed for: curl and gcc for Rust itself, nginx and python3 as real applications, nginx and haproxy
 # as those that malformed requests are compared with.
 declare -A package=([curl]=curl [gcc]=gcc [haproxy]=haproxy [nginx]=nginx-light [python3]=python3)
+package+=([fastcgi-mono-server4]=mono-fastcgi-server4 [mcs]=mono-mcs [asp-state4]=mono-xsp4 [redis-server]=redis-server) # ASP.NET
 
 install_missing() {
   local missing=() program

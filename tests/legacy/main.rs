@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod applications;
+mod aspnet;
 mod comparison;
 mod django;
 mod http; // a small client with a cookie

@@ -38,9 +38,9 @@ impl Process {
         let said = tempfile::tempfile()?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "TERM", "--"]).arg(path);
+        command.stdin(Stdio::null());
         prepare(&mut command);
         let child = command
-            .stdin(Stdio::null())
             .stdout(said.try_clone()?)
             .stderr(said.try_clone()?)
             .spawn()?;

@@ -14,6 +14,7 @@
 //!
 //! Guarantees: an application serves when its value is given out, and ends when that is dropped.
 
+pub(crate) mod aspnet;
 pub(crate) mod django;
 pub(crate) mod node;
 pub(crate) mod php;

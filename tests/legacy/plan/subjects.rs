@@ -1,45 +1,38 @@
 //! The applications, as they are started for the comparison.
 
 use std::io;
-use std::net::SocketAddr;
+use std::time::Duration;
 
-use crate::applications::{Application, Page, django, node, php};
+use crate::applications::aspnet::{self, Options, Sessions};
+use crate::applications::{Application, django, node, php};
 
 /// ASP.NET with its sessions in the process.
 pub(super) fn aspnet_in_process() -> io::Result<Application> {
-    fake()
-}
-pub(super) fn aspnet_state_server() -> io::Result<Application> {
-    fake()
-}
-pub(super) fn aspnet_counting() -> io::Result<Application> {
-    fake()
-}
-pub(super) fn aspnet_redis() -> io::Result<Application> {
-    fake()
-}
-pub(super) fn aspnet_timeout() -> io::Result<Application> {
-    fake()
+    aspnet::start(Sessions::InProc, &Options::default())
 }
 
-fn fake() -> io::Result<Application> {
-    let address = std::env::var("FAKE").map_err(io::Error::other)?;
-    let address: SocketAddr = address.parse().map_err(io::Error::other)?;
-    Ok(Application {
-        name: "fake",
-        address,
-        yaml: "session: { preset: aspnet }\nroutes: [{ path: /read, access: read }, { path: /none, access: none }]\n",
-        parts: vec![],
-        spell: |p| match p {
-            Page::Write => "/write",
-            Page::Read => "/read",
-            Page::None => "/none",
-            Page::Login => "/login",
-            Page::Inner => "/inner",
-            Page::Stats => "/stats",
-            Page::Reset => "/reset",
-        },
-    })
+/// ASP.NET with its sessions in the state server.
+pub(super) fn aspnet_state_server() -> io::Result<Application> {
+    aspnet::start(Sessions::StateServer, &Options::default())
+}
+
+/// ASP.NET with a provider that counts its calls, in memory.
+pub(super) fn aspnet_counting() -> io::Result<Application> {
+    aspnet::start(Sessions::Counting, &Options::default())
+}
+
+/// The same, on Redis.
+pub(super) fn aspnet_redis() -> io::Result<Application> {
+    aspnet::start(Sessions::Redis, &Options::default())
+}
+
+/// ASP.NET that ends a request after 5 s, and breaks a lock of that age.
+pub(super) fn aspnet_timeout() -> io::Result<Application> {
+    let options = Options {
+        execution_timeout: Duration::from_secs(5),
+        ..Options::default()
+    };
+    aspnet::start(Sessions::InProc, &options)
 }
 
 /// PHP-FPM with 16 workers; its files handler locks the session's file for the whole page.

@@ -1,0 +1,1 @@
+<%@ Page Language="C#" EnableSessionState="ReadOnly" %><%= Legacy.Pages.Read(Context) %>

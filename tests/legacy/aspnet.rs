@@ -1,0 +1,266 @@
+//! Real ASP.NET, bare and behind Onelane: what its session lock costs, and what is left of that.
+//!
+//! Guarantees: what Onelane is said to change is also seen without it, where it is not so. Times are compared with wide
+//! margins; the comparison measures them.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::applications::aspnet::{self, Options, Sessions};
+use crate::applications::{Application, Page, Stats};
+use crate::http::{Answer, Client};
+use crate::onelane::Onelane;
+
+/// An application without the companion.
+fn site(sessions: Sessions) -> Application {
+    aspnet::start(sessions, &Options::default()).unwrap()
+}
+
+fn in_front_of(application: &Application) -> Onelane {
+    Onelane::start(application.address, application.yaml).unwrap()
+}
+
+/// The user's requests, all at once; the answers in the order of the paths.
+fn at_once(user: &Client, address: SocketAddr, paths: &[String]) -> Vec<Answer> {
+    thread::scope(|scope| {
+        let requests: Vec<_> = paths
+            .iter()
+            .map(|path| scope.spawn(|| user.again(address).get(path).unwrap()))
+            .collect();
+        let answers = requests.into_iter().map(|request| request.join().unwrap());
+        answers.collect()
+    })
+}
+
+/// Waits until something is so; the time is only there for the test to end.
+#[track_caller]
+fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !so() {
+        assert!(Instant::now() < deadline, "it never came true: {what}");
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+fn waiters(onelane: &Onelane) -> usize {
+    let waiters = onelane.metric("onelane_waiters", "").unwrap();
+    format!("{waiters}").parse().unwrap()
+}
+
+/// The numbers that pages have answered with.
+fn numbers(answers: &[Answer]) -> Vec<usize> {
+    let number = |answer: &Answer| {
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body.trim().parse().unwrap()
+    };
+    answers.iter().map(number).collect()
+}
+
+fn counter(application: &Application, user: &Client) -> usize {
+    let mut user = user.again(application.address);
+    numbers(&[user.get(&application.page(Page::Read, 0)).unwrap()])[0]
+}
+
+#[test]
+fn each_waiter_polls_the_store_in_bare_aspnet() {
+    let application = site(Sessions::Counting);
+    let user = application.user(application.address).unwrap();
+    application.reset().unwrap();
+    let started = Instant::now();
+    let writes = vec![application.page(Page::Write, 50); 20];
+    let answers = at_once(&user, application.address, &writes);
+    let took = started.elapsed();
+    let stats = application.stats().unwrap();
+    let mut order = numbers(&answers);
+    order.sort_unstable();
+    assert_eq!(
+        order,
+        (2..22).collect::<Vec<_>>(),
+        "each found what the one before had left"
+    );
+    assert_eq!(stats.overlaps, 0, "its own lock works");
+    assert!(stats.gets > 60, "{stats:?}");
+    assert!(took > Duration::from_secs(2), "20 of 50 ms took {took:?}");
+}
+
+#[test]
+fn behind_onelane_each_request_gets_its_session_once_in_order_of_arrival() {
+    let application = site(Sessions::Counting);
+    let onelane = in_front_of(&application);
+    let user = application.user(onelane.address()).unwrap();
+    application.reset().unwrap();
+    let write = |ms| {
+        let (mut user, path) = (
+            user.again(onelane.address()),
+            application.page(Page::Write, ms),
+        );
+        move || user.get(&path).unwrap()
+    };
+    let answers = thread::scope(|scope| {
+        let holder = scope.spawn(write(700));
+        eventually("the first is inside", || {
+            onelane.metric("onelane_holders", "").unwrap() > 0.0
+        });
+        let mut requests = vec![holder];
+        for number in 1..20 {
+            requests.push(scope.spawn(write(10)));
+            eventually("it waits", || {
+                waiters(&onelane) == number || requests[0].is_finished()
+            });
+        }
+        let answers = requests.into_iter().map(|request| request.join().unwrap());
+        answers.collect::<Vec<_>>()
+    });
+    assert_eq!(numbers(&answers), (2..22).collect::<Vec<_>>());
+    let expected = Stats {
+        overlaps: 0,
+        gets: 20,
+        exclusive: 20,
+    };
+    assert_eq!(application.stats().unwrap(), expected);
+}
+
+#[test]
+fn behind_onelane_twenty_writes_take_little_more_than_their_work() {
+    let application = site(Sessions::InProc);
+    let onelane = in_front_of(&application);
+    let user = application.user(onelane.address()).unwrap();
+    let started = Instant::now();
+    let writes = vec![application.page(Page::Write, 50); 20];
+    let mut order = numbers(&at_once(&user, onelane.address(), &writes));
+    let took = started.elapsed();
+    order.sort_unstable();
+    assert_eq!(order, (2..22).collect::<Vec<_>>());
+    assert_eq!(application.stats().unwrap().overlaps, 0);
+    assert!(took < Duration::from_secs(2), "20 of 50 ms took {took:?}");
+}
+
+#[test]
+fn reads_go_together_behind_a_write_and_ask_the_store_once() {
+    let application = site(Sessions::Counting);
+    let onelane = in_front_of(&application);
+    let user = application.user(onelane.address()).unwrap();
+    let mixed = |write: u64, read: u64| {
+        let mut paths = vec![application.page(Page::Read, read); 10];
+        paths.insert(0, application.page(Page::Write, write));
+        paths
+    };
+    for (address, polls) in [(application.address, true), (onelane.address(), false)] {
+        application.reset().unwrap();
+        let started = Instant::now();
+        thread::scope(|scope| {
+            let paths = mixed(300, 300);
+            let write = user.again(address);
+            let writer = scope.spawn(move || write.again(address).get(&paths[0]).unwrap());
+            eventually("the write is inside", || {
+                application.stats().unwrap().exclusive > 0
+            });
+            let reads = at_once(&user, address, &mixed(0, 300)[1..]);
+            let first = numbers(&[writer.join().unwrap()])[0];
+            assert_eq!(numbers(&reads), [first; 10], "they see what was written");
+        });
+        let (took, stats) = (started.elapsed(), application.stats().unwrap());
+        assert_eq!(stats.gets > 11, polls, "{stats:?}");
+        assert!(
+            took < Duration::from_millis(3000),
+            "one after another: {took:?}"
+        );
+    }
+}
+
+#[test]
+fn a_client_that_left_while_waiting_costs_the_others_nothing() {
+    let application = site(Sessions::Counting);
+    let onelane = in_front_of(&application);
+    for (address, executed) in [(application.address, 7), (onelane.address(), 2)] {
+        let user = application.user(application.address).unwrap();
+        application.reset().unwrap();
+        thread::scope(|scope| {
+            let path = application.page(Page::Write, 1000);
+            let mut writer = user.again(address);
+            let holder = scope.spawn(move || writer.get(&path).unwrap());
+            eventually("the holder is inside", || {
+                application.stats().unwrap().exclusive > 0
+            });
+            let waiting: Vec<TcpStream> = (0..5)
+                .map(|_| send(&user, address, "/write.aspx?ms=1"))
+                .collect();
+            eventually("the others wait", || {
+                waiters(&onelane) == 5 || application.stats().unwrap().exclusive >= 6
+            });
+            drop(waiting);
+            numbers(&[holder.join().unwrap()]);
+        });
+        eventually("all is done that is done", || {
+            counter(&application, &user) == 1 + executed - 1
+        });
+    }
+}
+
+/// Sends a request of the user and does not read the answer.
+fn send(user: &Client, address: SocketAddr, path: &str) -> TcpStream {
+    let cookies: Vec<String> = user
+        .cookies()
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: site\r\nCookie: {}\r\n\r\n",
+        cookies.join("; ")
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn every_kind_of_store_is_served() {
+    for sessions in [Sessions::StateServer, Sessions::Redis] {
+        let application = site(sessions);
+        let onelane = in_front_of(&application);
+        let user = application.user(onelane.address()).unwrap();
+        application.reset().unwrap();
+        let writes = vec![application.page(Page::Write, 5); 10];
+        let mut order = numbers(&at_once(&user, onelane.address(), &writes));
+        order.sort_unstable();
+        assert_eq!(order, (2..12).collect::<Vec<_>>(), "{sessions:?}");
+        let stats = application.stats().unwrap();
+        let gets = if sessions == Sessions::Redis { 10 } else { 0 };
+        assert_eq!(
+            stats,
+            Stats {
+                overlaps: 0,
+                gets,
+                exclusive: gets
+            },
+            "{sessions:?}"
+        );
+    }
+}
+
+#[test]
+fn a_page_calls_its_own_site_as_its_user() {
+    let application = site(Sessions::InProc);
+    let mut user = application.user(application.address).unwrap();
+    assert_eq!(
+        numbers(&[user.get(&application.page(Page::Inner, 5)).unwrap()]),
+        [2]
+    );
+    assert_eq!(counter(&application, &user), 2);
+}
+
+#[test]
+fn a_request_is_aborted_after_its_execution_timeout() {
+    let options = Options {
+        execution_timeout: Duration::from_secs(1),
+        ..Options::default()
+    };
+    let application = aspnet::start(Sessions::InProc, &options).unwrap();
+    let mut user = application.user(application.address).unwrap();
+    let started = Instant::now();
+    let answer = user.get(&application.page(Page::Write, 20_000)).unwrap();
+    assert_eq!(answer.status, 500, "{}", answer.body);
+    assert!(started.elapsed() < Duration::from_secs(15));
+}
