@@ -86,7 +86,7 @@ fn said(program: &str, arguments: &[&str]) -> Option<String> {
 
 /// The first word that has a version's form.
 fn version(said: &str) -> Option<String> {
-    said.split([' ', '/', '(', ',', '=', '\n'])
+    said.split([' ', '/', '(', ')', ',', '=', '\n'])
         .map(|word| word.trim_start_matches('v'))
         .find(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.'))
         .map(str::to_owned)

@@ -36,6 +36,7 @@ mod scenarios;
 mod svg; // shapes and their styles
 
 use machine::Machine;
+use plan::setting::Stage;
 use plan::{CHAPTERS, Chapter, Extent, Part};
 
 /// What the command line asks for.
@@ -135,11 +136,15 @@ fn measure(order: &Order) -> io::Result<ExitCode> {
     let machine = Machine::look()?;
     println!("{machine}");
     let (mut parts, mut code) = (Vec::new(), ExitCode::SUCCESS);
+    let mut stage = Stage::default();
     for chapter in &order.chapters {
         println!("\n{} ...", chapter.name);
         io::stdout().flush()?;
         let began = Instant::now();
-        match (chapter.run)(order.extent) {
+        if order.extent == Extent::Full {
+            stage = Stage::default(); // applications of its own
+        }
+        match (chapter.run)(&mut stage, order.extent) {
             Ok(part) => {
                 show(&part);
                 println!("({:.0} s)", began.elapsed().as_secs_f64());

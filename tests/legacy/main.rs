@@ -5,19 +5,17 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+#[allow(dead_code, reason = "the comparison uses the rest")]
 mod applications;
 mod aspnet;
-mod comparison;
 mod django;
+#[allow(dead_code, reason = "the comparison uses the rest")]
 mod http; // a small client with a cookie
 mod load; // many requests of one session at once
 mod node;
 mod onelane; // Onelane as its users run it, in a process of its own
 mod php;
-#[allow(dead_code, reason = "the benchmark uses the rest")]
-mod plan; // what is compared, and what is claimed of it
 mod process; // programs that are ended with their value
-mod scenarios; // what is measured of an application, bare and behind Onelane
 
 /// The command line's program really starts in front of an application.
 #[test]

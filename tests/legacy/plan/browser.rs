@@ -7,13 +7,14 @@ use crate::scenarios::browser::Timings;
 use crate::scenarios::writes::Size;
 
 use super::claim::Claim;
-use super::setting::Setting;
+use super::setting::Stage;
+use super::subjects::Subject;
 use super::table::{Table, ratio, time};
-use super::{Extent, Part, subjects};
+use super::{Extent, Part};
 
 /// Measures a page that sends its requests in the background.
-pub(super) fn run(extent: Extent) -> io::Result<Part> {
-    let setting = Setting::start(subjects::aspnet_in_process()?, "")?;
+pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
+    let setting = stage.setting(Subject::AspnetInProc, "")?;
     let found = setting.rounds(
         extent.choose(3, 1),
         |timings: &Timings| timings.total,

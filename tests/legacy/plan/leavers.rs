@@ -5,12 +5,13 @@ use std::io;
 use crate::scenarios::leavers::{LEFT, Leavers, Size};
 
 use super::claim::{Claim, none};
-use super::setting::Setting;
+use super::setting::Stage;
+use super::subjects::Subject;
 use super::table::{Table, number, time};
-use super::{Extent, Part, subjects};
+use super::{Extent, Part};
 
 /// Measures users who click again.
-pub(super) fn run(extent: Extent) -> io::Result<Part> {
+pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
     let mut claims = Vec::new();
     let size = extent.choose(FULL, SHORT);
     let mut table = Table::new(
@@ -26,8 +27,8 @@ pub(super) fn run(extent: Extent) -> io::Result<Part> {
             "Onelane",
         ],
     );
-    for start in [subjects::aspnet_in_process, subjects::php_files] {
-        let setting = Setting::start(start()?, "")?;
+    for subject in [Subject::AspnetInProc, Subject::PhpFiles] {
+        let setting = stage.setting(subject, "")?;
         let rounds = extent.choose(3, 1);
         let found = setting.rounds(
             rounds,

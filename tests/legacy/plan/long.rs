@@ -3,16 +3,16 @@
 use std::io;
 use std::time::Duration;
 
-use crate::applications::Application;
 use crate::scenarios::long::{Long, Size};
 
 use super::claim::none;
-use super::setting::Setting;
+use super::setting::Stage;
+use super::subjects::Subject;
 use super::table::{Table, time};
-use super::{Extent, Part, subjects};
+use super::{Extent, Part};
 
 /// Measures them on every kind of stack.
-pub(super) fn run(extent: Extent) -> io::Result<Part> {
+pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
     let mut claims = Vec::new();
     let size = extent.choose(FULL, SHORT);
     let mut table = Table::new(
@@ -27,8 +27,8 @@ pub(super) fn run(extent: Extent) -> io::Result<Part> {
             "longest",
         ],
     );
-    for start in extent.choose(&SUBJECTS[..], &SUBJECTS[..1]) {
-        let setting = Setting::start(start()?, "")?;
+    for &subject in extent.choose(&SUBJECTS[..], &SUBJECTS[..1]) {
+        let setting = stage.setting(subject, "")?;
         let found = setting.both(|way| Long::measure(way, size))?;
         for (side, long) in [("bare", &found.bare), ("Onelane", &found.behind)] {
             table.row([
@@ -37,6 +37,7 @@ pub(super) fn run(extent: Extent) -> io::Result<Part> {
                 long.served.to_string(),
                 long.failed.to_string(),
                 long.lost.to_string(),
+                long.overlaps.to_string(),
                 time(long.each()),
                 time(long.longest),
             ]);
@@ -60,12 +61,12 @@ pub(super) fn run(extent: Extent) -> io::Result<Part> {
     })
 }
 
-const SUBJECTS: [fn() -> io::Result<Application>; 5] = [
-    subjects::aspnet_in_process,
-    subjects::php_files,
-    subjects::php_redis,
-    subjects::django,
-    subjects::express,
+const SUBJECTS: [Subject; 5] = [
+    Subject::AspnetInProc,
+    Subject::PhpFiles,
+    Subject::PhpRedis,
+    Subject::Django,
+    Subject::Express,
 ];
 const FULL: Size = Size {
     increments: 3_000,

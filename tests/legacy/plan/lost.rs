@@ -6,20 +6,21 @@ use crate::scenarios::load::Fate;
 use crate::scenarios::writes::{Size, Writes};
 
 use super::claim::{Claim, none};
-use super::setting::Setting;
+use super::setting::Stage;
+use super::subjects::Subject;
 use super::table::{Table, number, time};
-use super::{Extent, Part, Point, Series, Side, subjects};
+use super::{Extent, Part, Point, Series, Side};
 
 /// Measures concurrent increments in Django, PHP with Redis, and Express.
-pub(super) fn run(_: Extent) -> io::Result<Part> {
+pub(super) fn run(stage: &mut Stage, _: Extent) -> io::Result<Part> {
     let (mut claims, mut points) = (Vec::new(), Vec::new());
     let caption = format!("Lost out of {} increments sent at once", INCREMENTS.writes);
     let mut table = Table::new(
         caption,
         &["application", "bare", "Onelane", "total bare", "Onelane"],
     );
-    for start in [subjects::django, subjects::php_redis, subjects::express] {
-        let setting = Setting::start(start()?, LONG_QUEUE)?;
+    for subject in [Subject::Django, Subject::PhpRedis, Subject::Express] {
+        let setting = stage.setting(subject, LONG_QUEUE)?;
         let found = setting.both(|way| Writes::measure(way, INCREMENTS))?;
         let (bare, behind) = (found.bare, found.behind);
         table.row([

@@ -1,7 +1,7 @@
 //! Which application is measured with which scenario, in which size, and what is claimed of it.
 //!
 //! `benches/comparison` runs the full size and writes the document; the tests run the short one and assert the same claims.
-//! Guarantees: a part starts its own applications, and warms both ways up alike; bare and behind Onelane are measured in
+//! Guarantees: both ways to an application are warmed up alike; bare and behind Onelane are measured in
 //! alternation.
 
 use std::io;
@@ -13,7 +13,7 @@ mod long;
 mod lost;
 mod others;
 mod reads;
-mod setting; // an application with Onelane in front of it
+pub(crate) mod setting; // an application with Onelane in front of it
 mod store;
 mod subjects; // the applications, as they are started
 pub(crate) mod table; // tables as Markdown, figures as text
@@ -21,6 +21,7 @@ mod timeouts;
 mod writes;
 
 use claim::Claim;
+use setting::Stage;
 use table::Table;
 
 /// How much is measured.
@@ -89,7 +90,7 @@ pub(crate) enum Side {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chapter {
     pub(crate) name: &'static str,
-    pub(crate) run: fn(Extent) -> io::Result<Part>,
+    pub(crate) run: fn(&mut Stage, Extent) -> io::Result<Part>,
 }
 
 /// In the order of the document.

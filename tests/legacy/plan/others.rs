@@ -5,14 +5,15 @@ use std::io;
 use crate::scenarios::others::{Flood, Others, USERS, WORK};
 
 use super::claim::{Claim, none};
-use super::setting::Setting;
+use super::setting::Stage;
+use super::subjects::Subject;
 use super::table::{Table, ratio, seconds, time};
-use super::{Extent, Part, Point, Series, Side, subjects};
+use super::{Extent, Part, Point, Series, Side};
 
 /// Measures them on an idle server, during the flood, and behind Onelane.
-pub(super) fn run(extent: Extent) -> io::Result<Part> {
+pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
     let flood = extent.choose(FULL, SHORT);
-    let setting = Setting::start(subjects::php_files()?, "")?;
+    let setting = stage.setting(Subject::PhpFiles, "")?;
     let idle = Others::measure(setting.way(Side::Bare), None)?;
     let found = setting.both(|way| Others::measure(way, Some(flood)))?;
     let mut table = Table::new(

@@ -2,27 +2,33 @@
 
 use std::io;
 
-use crate::applications::Application;
 use crate::scenarios::reads::{Reads, SETTLE, Size};
 
 use super::claim::{Claim, none};
-use super::setting::Setting;
+use super::setting::Stage;
+use super::subjects::Subject;
 use super::table::{Table, seconds, time};
-use super::{Extent, Part, subjects};
+use super::{Extent, Part};
 
 /// Measures them where the application makes readers wait, and where it does not.
-pub(super) fn run(extent: Extent) -> io::Result<Part> {
+pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
     let mut claims = Vec::new();
     let size = extent.choose(FULL, SHORT);
     let mut table = Table::new(
         format!(
-            "{} reads; median, and the last one's answer after the end of the write",
+            "{} reads: the median of their times, and the last one's answer after the end of the write",
             size.readers
         ),
-        &["application", "bare", "", "Onelane", ""],
+        &[
+            "application",
+            "median bare",
+            "last bare",
+            "median Onelane",
+            "last Onelane",
+        ],
     );
-    for (start, waits) in SUBJECTS {
-        let setting = Setting::start(start()?, "")?;
+    for (subject, waits) in SUBJECTS {
+        let setting = stage.setting(subject, "")?;
         let found = setting.rounds(
             extent.choose(3, 1),
             |reads: &Reads| reads.median,
@@ -76,15 +82,15 @@ enum Waits {
 
 fn after(reads: Reads) -> String {
     match reads.after.is_zero() {
-        true => "before".to_owned(),
+        true => "earlier".to_owned(),
         false => format!("+ {}", time(reads.after)),
     }
 }
 
-const SUBJECTS: [(fn() -> io::Result<Application>, Waits); 3] = [
-    (subjects::aspnet_in_process, Waits::ForTheWrite),
-    (subjects::php_files, Waits::ForTheWrite),
-    (subjects::django, Waits::ForNothing),
+const SUBJECTS: [(Subject, Waits); 3] = [
+    (Subject::AspnetInProc, Waits::ForTheWrite),
+    (Subject::PhpFiles, Waits::ForTheWrite),
+    (Subject::Django, Waits::ForNothing),
 ];
 const FULL: Size = Size {
     readers: 10,

@@ -9,12 +9,19 @@ use crate::scenarios::Way;
 use crate::scenarios::load::together;
 
 use super::Side;
+use super::subjects::Subject;
 
 /// An application and Onelane in front of it.
 #[derive(Debug)]
 pub(crate) struct Setting {
     onelane: Onelane,
     application: Application,
+}
+
+/// The applications that run, each with its own Onelane.
+#[derive(Debug, Default)]
+pub(crate) struct Stage {
+    settings: Vec<(Subject, &'static str, Setting)>,
 }
 
 /// What both ways gave.
@@ -24,9 +31,25 @@ pub(crate) struct Pair<T> {
     pub(crate) behind: T,
 }
 
+impl Stage {
+    /// An application behind Onelane with `more` YAML: the one that runs already, or else a new one.
+    pub(super) fn setting(&mut self, subject: Subject, more: &'static str) -> io::Result<&Setting> {
+        let known = |(name, yaml, _): &(Subject, &str, Setting)| (*name, *yaml) == (subject, more);
+        let place = match self.settings.iter().position(known) {
+            Some(place) => place,
+            None => {
+                let setting = Setting::start(subject.start()?, more)?;
+                self.settings.push((subject, more, setting));
+                self.settings.len() - 1
+            }
+        };
+        Ok(&self.settings[place].2)
+    }
+}
+
 impl Setting {
     /// Starts Onelane in front of it, with `more` YAML beside the application's own, and warms both ways up.
-    pub(crate) fn start(application: Application, more: &str) -> io::Result<Self> {
+    fn start(application: Application, more: &str) -> io::Result<Self> {
         let yaml = format!("{}\n{more}", application.yaml.trim_end());
         let onelane = Onelane::start(application.address, &yaml)?;
         let setting = Self {
@@ -63,6 +86,18 @@ impl Setting {
         })
     }
 
+    /// Measures one way `rounds` times, and gives the round in the middle by `key`.
+    pub(crate) fn middle<T>(
+        &self,
+        side: Side,
+        rounds: usize,
+        key: impl Fn(&T) -> Duration,
+        measure: impl Fn(Way<'_>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let all = (0..rounds).map(|_| measure(self.way(side)));
+        Ok(in_the_middle(all.collect::<io::Result<_>>()?, key))
+    }
+
     /// Measures both ways `rounds` times in alternation, and gives the round in the middle by `key`.
     pub(crate) fn rounds<T>(
         &self,
@@ -84,14 +119,9 @@ impl Setting {
                 }
             }
         }
-        let middle = |mut all: Vec<T>| {
-            all.sort_by_key(&key);
-            let middle = all.len() / 2;
-            all.swap_remove(middle)
-        };
         Ok(Pair {
-            bare: middle(bare),
-            behind: middle(behind),
+            bare: in_the_middle(bare, &key),
+            behind: in_the_middle(behind, &key),
         })
     }
 
@@ -108,6 +138,13 @@ impl Setting {
         }
         Ok(())
     }
+}
+
+/// By `key`; of an even number the higher one of two.
+fn in_the_middle<T>(mut all: Vec<T>, key: impl Fn(&T) -> Duration) -> T {
+    all.sort_by_key(key);
+    let middle = all.len() / 2;
+    all.swap_remove(middle)
 }
 
 /// How often each page is asked for by all.

@@ -5,25 +5,23 @@ use std::io;
 use crate::scenarios::writes::{Size, Writes};
 
 use super::claim::Claim;
-use super::setting::Setting;
+use super::setting::Stage;
+use super::subjects::Subject;
 use super::table::{Table, ratio};
-use super::{Extent, Part, Point, Series, Side, subjects};
+use super::{Extent, Part, Point, Series, Side};
 
 /// Measures the counting provider, in memory and on Redis.
-pub(super) fn run(extent: Extent) -> io::Result<Part> {
+pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
     let (mut claims, mut points) = (Vec::new(), Vec::new());
     let mut table = Table::new(
         "Calls of GetItem and GetItemExclusive for each request",
         &["application", "at once", "bare", "Onelane"],
     );
-    for (start, numbers) in [
-        (
-            subjects::aspnet_counting as fn() -> _,
-            extent.choose(&AT_ONCE[..], &[10]),
-        ),
-        (subjects::aspnet_redis, extent.choose(&AT_ONCE[4..], &[10])),
+    for (subject, numbers) in [
+        (Subject::AspnetCounting, extent.choose(&AT_ONCE[..], &[10])),
+        (Subject::AspnetRedis, extent.choose(&AT_ONCE[4..], &[10])),
     ] {
-        let setting = Setting::start(start()?, "")?;
+        let setting = stage.setting(subject, "")?;
         for &writes in numbers {
             let size = Size { writes, ms: 50 };
             let found = setting.both(|way| Writes::measure(way, size))?;

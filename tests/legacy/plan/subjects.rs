@@ -3,59 +3,57 @@
 use std::io;
 use std::time::Duration;
 
-use crate::applications::aspnet::{self, Options, Sessions};
+use crate::applications::aspnet::{self, Options};
 use crate::applications::{Application, django, node, php};
 
-/// ASP.NET with its sessions in the process.
-pub(super) fn aspnet_in_process() -> io::Result<Application> {
-    aspnet::start(Sessions::InProc, &Options::default())
+/// An application with its kind of sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    AspnetInProc,
+    AspnetStateServer,
+    /// With a provider that counts its calls, in memory.
+    AspnetCounting,
+    /// The same, on Redis.
+    AspnetRedis,
+    /// Ends a request after 5 s.
+    AspnetFiveSeconds,
+    /// The files handler locks the session's file for the whole page.
+    PhpFiles,
+    /// php-redis as it comes: without a lock.
+    PhpRedis,
+    /// php-redis with `redis.session.locking_enabled`.
+    PhpRedisLocking,
+    Django,
+    Express,
 }
 
-/// ASP.NET with its sessions in the state server.
-pub(super) fn aspnet_state_server() -> io::Result<Application> {
-    aspnet::start(Sessions::StateServer, &Options::default())
-}
-
-/// ASP.NET with a provider that counts its calls, in memory.
-pub(super) fn aspnet_counting() -> io::Result<Application> {
-    aspnet::start(Sessions::Counting, &Options::default())
-}
-
-/// The same, on Redis.
-pub(super) fn aspnet_redis() -> io::Result<Application> {
-    aspnet::start(Sessions::Redis, &Options::default())
-}
-
-/// ASP.NET that ends a request after 5 s, and breaks a lock of that age.
-pub(super) fn aspnet_timeout() -> io::Result<Application> {
-    let options = Options {
-        execution_timeout: Duration::from_secs(5),
-        ..Options::default()
-    };
-    aspnet::start(Sessions::InProc, &options)
-}
-
-/// PHP-FPM with 16 workers; its files handler locks the session's file for the whole page.
-pub(super) fn php_files() -> io::Result<Application> {
-    php::start(php::Sessions::Files, php::Options::default())
-}
-
-/// php-redis as it is by default: without a lock.
-pub(super) fn php_redis() -> io::Result<Application> {
-    php::start(php::Sessions::Redis, php::Options::default())
-}
-
-/// php-redis with `redis.session.locking_enabled`.
-pub(super) fn php_redis_locking() -> io::Result<Application> {
-    php::start(php::Sessions::LockedRedis, php::Options::default())
-}
-
-/// Django in gunicorn, 16 threads.
-pub(super) fn django() -> io::Result<Application> {
-    django::start()
-}
-
-/// Express with express-session.
-pub(super) fn express() -> io::Result<Application> {
-    node::start()
+impl Subject {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When it is not installed, with the command that installs it.
+    pub(super) fn start(self) -> io::Result<Application> {
+        match self {
+            Self::AspnetInProc => aspnet::start(aspnet::Sessions::InProc, &Options::default()),
+            Self::AspnetStateServer => {
+                aspnet::start(aspnet::Sessions::StateServer, &Options::default())
+            }
+            Self::AspnetCounting => aspnet::start(aspnet::Sessions::Counting, &Options::default()),
+            Self::AspnetRedis => aspnet::start(aspnet::Sessions::Redis, &Options::default()),
+            Self::AspnetFiveSeconds => {
+                let options = Options {
+                    execution_timeout: Duration::from_secs(5),
+                    ..Options::default()
+                };
+                aspnet::start(aspnet::Sessions::InProc, &options)
+            }
+            Self::PhpFiles => php::start(php::Sessions::Files, php::Options::default()),
+            Self::PhpRedis => php::start(php::Sessions::Redis, php::Options::default()),
+            Self::PhpRedisLocking => {
+                php::start(php::Sessions::LockedRedis, php::Options::default())
+            }
+            Self::Django => django::start(),
+            Self::Express => node::start(),
+        }
+    }
 }

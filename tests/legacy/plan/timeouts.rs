@@ -6,17 +6,18 @@ use crate::scenarios::load::Fate;
 use crate::scenarios::writes::{Size, Writes};
 
 use super::claim::{Claim, none};
-use super::setting::Setting;
+use super::setting::Stage;
+use super::subjects::Subject;
 use super::table::{Table, number, time};
-use super::{Extent, Part, subjects};
+use super::{Extent, Part};
 
 /// Measures what becomes of them.
-pub(super) fn run(extent: Extent) -> io::Result<Part> {
-    let (size, wait) = extent.choose((FULL, 10), (SHORT, 6));
-    let setting = Setting::start(
-        subjects::aspnet_timeout()?,
-        &format!("queue: {{ wait_timeout: {wait}s }}\n"),
-    )?;
+pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
+    let (size, wait, queue) = extent.choose(
+        (FULL, 10, "queue: { wait_timeout: 10s }\n"),
+        (SHORT, 6, "queue: { wait_timeout: 6s }\n"),
+    );
+    let setting = stage.setting(Subject::AspnetFiveSeconds, queue)?;
     let found = setting.both(|way| Writes::measure(way, size))?;
     let columns = [
         "",

@@ -2,17 +2,18 @@
 
 use std::io;
 
-use crate::applications::Application;
+use crate::scenarios::Way;
 use crate::scenarios::load::Fate;
 use crate::scenarios::writes::{Size, Writes, one_by_one};
 
 use super::claim::{Claim, none};
-use super::setting::{Pair, Setting};
+use super::setting::{Pair, Setting, Stage};
+use super::subjects::Subject;
 use super::table::{Table, ratio, time};
-use super::{Extent, Part, Point, Series, Side, subjects};
+use super::{Extent, Part, Point, Series, Side};
 
 /// Measures the whole table in front of ASP.NET, and of others.
-pub(super) fn run(extent: Extent) -> io::Result<Part> {
+pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
     let mut part = Part {
         heading: "Writes of one session at once",
         words: WORDS.to_owned(),
@@ -20,20 +21,23 @@ pub(super) fn run(extent: Extent) -> io::Result<Part> {
         claims: Vec::new(),
         points: Vec::new(),
     };
-    let first = Setting::start(subjects::aspnet_in_process()?, "")?;
+    let first = stage.setting(Subject::AspnetInProc, "")?;
     match extent {
         Extent::Full => {
-            part.tables
-                .push(matrix(&first, ROUNDS, &mut part.points, &mut part.claims)?);
-            drop(first);
-            for start in OTHERS {
-                let setting = Setting::start(start()?, "")?;
-                part.tables
-                    .push(matrix(&setting, 1, &mut Vec::new(), &mut Vec::new())?);
+            let table = matrix(first, ROUNDS, &mut part.points, &mut part.claims)?;
+            part.tables.push(table);
+            for subject in OTHERS {
+                let setting = stage.setting(subject, "")?;
+                let table = matrix(setting, 1, &mut Vec::new(), &mut Vec::new())?;
+                part.tables.push(table);
             }
         }
         Extent::Short => {
-            let found = first.both(|way| Writes::measure(way, TWENTY))?;
+            let measure = |way: Way<'_>| Writes::measure(way, TWENTY);
+            let found = Pair {
+                bare: measure(first.way(Side::Bare))?,
+                behind: first.middle(Side::Behind, ROUNDS, Writes::total, measure)?,
+            };
             claims(&mut part.claims, TWENTY, &found);
         }
     }
@@ -135,10 +139,10 @@ const COLUMNS: [&str; 7] = [
 /// Of the first table; the middle one counts.
 const ROUNDS: usize = 3;
 /// Further stacks that lock a session themselves.
-const OTHERS: [fn() -> io::Result<Application>; 3] = [
-    subjects::aspnet_state_server,
-    subjects::php_files,
-    subjects::php_redis_locking,
+const OTHERS: [Subject; 3] = [
+    Subject::AspnetStateServer,
+    Subject::PhpFiles,
+    Subject::PhpRedisLocking,
 ];
 const WORDS: &str = "\
 N requests of one session are sent at the same moment, each on a connection of its own; each works 0, 50 or 200 ms and \

@@ -29,6 +29,8 @@ pub(crate) struct Long {
     pub(crate) failed: usize,
     /// Answered with 200, but not in the counter.
     pub(crate) lost: i64,
+    /// Times that the application saw two writers of the session at once.
+    pub(crate) overlaps: u64,
     pub(crate) total: Duration,
     /// The one that took longest.
     pub(crate) longest: Duration,
@@ -40,6 +42,7 @@ impl Long {
         let user = way.user()?;
         let clients = way.connections(&user, size.clients)?;
         let (before, path) = (way.counter(&user)?, way.page(Page::Write, 0));
+        way.application.reset()?;
         let (left, began) = (AtomicUsize::new(size.increments), Instant::now());
         let replies: Vec<Reply> = thread::scope(|scope| {
             let threads: Vec<_> = clients
@@ -55,6 +58,7 @@ impl Long {
                 .collect()
         });
         let total = began.elapsed();
+        let overlaps = way.application.stats()?.overlaps;
         let counted = way.counter(&user)? - before;
         let served = replies
             .iter()
@@ -65,6 +69,7 @@ impl Long {
             served,
             failed: replies.len() - served,
             lost: served as i64 - counted,
+            overlaps,
             total,
             longest: took.max().unwrap_or_default(),
         })
