@@ -18,11 +18,11 @@ pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
         &["application", "at once", "bare", "Onelane"],
     );
     for (subject, numbers) in [
-        (Subject::AspnetCounting, extent.choose(&AT_ONCE[..], &[10])),
-        (Subject::AspnetRedis, extent.choose(&AT_ONCE[4..], &[10])),
+        (Subject::AspnetCounting, extent.choose(&AT_ONCE[..], &[8])),
+        (Subject::AspnetRedis, extent.choose(&AT_ONCE[4..], &[])),
     ] {
-        let setting = stage.setting(subject, "")?;
         for &writes in numbers {
+            let setting = stage.setting(subject, "")?;
             let size = Size { writes, ms: 50 };
             let found = setting.both(|way| Writes::measure(way, size))?;
             let (bare, behind) = (found.bare.gets_each(), found.behind.gets_each());
@@ -34,7 +34,7 @@ pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
             ]);
             let what = format!("{}: calls for each of {writes} at once", setting.name());
             claims.push(Claim::promise(&*what, behind, 1.0, ratio));
-            if writes >= 10 {
+            if writes > 5 {
                 claims.push(Claim::control(what, bare, writes as f64 / 4.0, ratio));
             }
             for (side, value) in [(Side::Bare, bare), (Side::Behind, behind)] {

@@ -15,7 +15,7 @@ use super::{Extent, Part};
 pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
     let (size, wait, queue) = extent.choose(
         (FULL, 10, "queue: { wait_timeout: 10s }\n"),
-        (SHORT, 6, "queue: { wait_timeout: 6s }\n"),
+        (SHORT, 5, "queue: { wait_timeout: 5s }\n"),
     );
     let setting = stage.setting(Subject::AspnetFiveSeconds, queue)?;
     let found = setting.both(|way| Writes::measure(way, size))?;
@@ -81,6 +81,6 @@ const FULL: Size = Size {
     ms: 500,
 };
 const SHORT: Size = Size {
-    writes: 16,
+    writes: 12,
     ms: 500,
 };

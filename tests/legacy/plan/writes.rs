@@ -1,6 +1,7 @@
 //! Writes of one session at once, on the stacks that lock.
 
 use std::io;
+use std::time::Duration;
 
 use crate::scenarios::Way;
 use crate::scenarios::load::Fate;
@@ -21,52 +22,44 @@ pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
         claims: Vec::new(),
         points: Vec::new(),
     };
-    let first = stage.setting(Subject::AspnetInProc, "")?;
     match extent {
         Extent::Full => {
-            let table = matrix(first, ROUNDS, &mut part.points, &mut part.claims)?;
-            part.tables.push(table);
-            for subject in OTHERS {
-                let setting = stage.setting(subject, "")?;
-                let table = matrix(setting, 1, &mut Vec::new(), &mut Vec::new())?;
-                part.tables.push(table);
+            for subject in SUBJECTS {
+                matrix(&mut part, subject, stage.setting(subject, "")?)?;
             }
         }
         Extent::Short => {
-            let measure = |way: Way<'_>| Writes::measure(way, TWENTY);
-            let found = Pair {
-                bare: measure(first.way(Side::Bare))?,
-                behind: first.middle(Side::Behind, ROUNDS, Writes::total, measure)?,
-            };
-            claims(&mut part.claims, TWENTY, &found);
+            let setting = stage.setting(Subject::AspnetInProc, "")?;
+            let measure = |size| move |way: Way<'_>| Writes::measure(way, size);
+            let bare = measure(TEN)(setting.way(Side::Bare))?;
+            let behind = measure(TWENTY);
+            let behind = setting.middle(Side::Behind, ROUNDS, Writes::total, behind)?;
+            part.claims.push(promise(TWENTY, 1.10, &behind));
+            part.claims.push(control(TEN, 5.0, &bare));
+            part.claims.push(none(wrong_in(setting), wrong(&behind)));
         }
     }
     Ok(part)
 }
 
 /// All numbers of all lengths.
-fn matrix(
-    setting: &Setting,
-    rounds: usize,
-    points: &mut Vec<Point>,
-    claims_of: &mut Vec<Claim>,
-) -> io::Result<Table> {
+fn matrix(part: &mut Part, subject: Subject, setting: &Setting) -> io::Result<()> {
     let caption = format!("{}: total (total / ideal)", setting.name());
     let mut table = Table::new(caption, &COLUMNS);
+    let mut all_wrong = 0;
     for writes in AT_ONCE {
         let mut cells = vec![writes.to_string()];
         for ms in LENGTHS {
             let size = Size { writes, ms };
-            let found = setting.rounds(rounds, Writes::total, |way| Writes::measure(way, size))?;
+            let found = measure(part, subject, setting, size)?;
             let ideal = match ms {
                 0 => one_by_one(setting.way(Side::Bare), size)?,
                 _ => size.ideal(),
             };
             for (side, writes) in [(Side::Bare, &found.bare), (Side::Behind, &found.behind)] {
-                let over = writes.total().as_secs_f64() / ideal.as_secs_f64();
-                cells.push(cell(writes, over));
-                if ms == 50 {
-                    points.push(Point {
+                cells.push(cell(writes, ideal));
+                if (subject, ms) == (Subject::AspnetInProc, 50) {
+                    part.points.push(Point {
                         series: Series::Total(side),
                         at_once: size.writes,
                         label: "",
@@ -74,17 +67,61 @@ fn matrix(
                     });
                 }
             }
-            claims(claims_of, size, &found);
+            all_wrong += wrong(&found.behind);
         }
         let cells = <[String; COLUMNS.len()]>::try_from(cells);
         table.row(cells.expect("two cells for each length"));
     }
-    Ok(table)
+    part.tables.push(table);
+    part.claims.push(none(wrong_in(setting), all_wrong));
+    Ok(())
+}
+
+/// One size; what is promised of it, too, if something is.
+fn measure(
+    part: &mut Part,
+    subject: Subject,
+    setting: &Setting,
+    size: Size,
+) -> io::Result<Pair<Writes>> {
+    let bounds = BOUNDS.into_iter().find(|(known, ..)| *known == size);
+    let Some((_, most, least)) = bounds.filter(|_| subject == Subject::AspnetInProc) else {
+        return setting.both(|way| Writes::measure(way, size));
+    };
+    let found = setting.rounds(ROUNDS, Writes::total, |way| Writes::measure(way, size))?;
+    part.claims.push(promise(size, most, &found.behind));
+    part.claims.push(control(size, least, &found.bare));
+    Ok(found)
+}
+
+fn promise(size: Size, most: f64, behind: &Writes) -> Claim {
+    Claim::promise(over_ideal(size), behind.over_ideal(), most, ratio)
+}
+
+fn control(size: Size, least: f64, bare: &Writes) -> Claim {
+    Claim::control(over_ideal(size), bare.over_ideal(), least, ratio)
+}
+
+fn over_ideal(size: Size) -> String {
+    let Size { writes, ms } = size;
+    format!("ASP.NET, InProc: total / ideal of {writes} writes of {ms} ms")
+}
+
+fn wrong_in(setting: &Setting) -> String {
+    format!("{}: writes not served, lost or overlapping", setting.name())
+}
+
+/// What must not be behind Onelane, all together.
+fn wrong(writes: &Writes) -> u64 {
+    let unserved = writes.number(Fate::Failed) + writes.number(Fate::Refused);
+    unserved as u64 + writes.lost().unsigned_abs() + writes.overlaps()
 }
 
 /// The total and its ratio to the ideal, and what went wrong, if anything did.
-fn cell(writes: &Writes, over_ideal: f64) -> String {
-    let mut text = format!("{} ({})", time(writes.total()), ratio(over_ideal));
+fn cell(writes: &Writes, ideal: Duration) -> String {
+    let total = writes.total();
+    let over_ideal = total.as_secs_f64() / ideal.as_secs_f64();
+    let mut text = format!("{} ({})", time(total), ratio(over_ideal));
     let unserved = writes.number(Fate::Failed) + writes.number(Fate::Refused);
     for (number, what) in [
         (unserved as i64, "not served"),
@@ -98,33 +135,17 @@ fn cell(writes: &Writes, over_ideal: f64) -> String {
     text
 }
 
-/// What is claimed of ASP.NET InProc.
-fn claims(claims: &mut Vec<Claim>, size: Size, found: &Pair<Writes>) {
-    let bounds = [(TWENTY, 1.10, 5.0), (FIFTY, 1.05, 1.5)];
-    for (known, promise, control) in bounds {
-        if known == size {
-            let what = format!("total / ideal of {} writes of {} ms", size.writes, size.ms);
-            let (bare, behind) = (found.bare.over_ideal(), found.behind.over_ideal());
-            claims.push(Claim::promise(&*what, behind, promise, ratio));
-            claims.push(Claim::control(what, bare, control, ratio));
-        }
-    }
-    let behind = &found.behind;
-    let wrong = behind.number(Fate::Failed) + behind.number(Fate::Refused);
-    if wrong > 0 || behind.lost() != 0 || behind.overlaps() > 0 {
-        let what = format!("{} writes of {} ms", size.writes, size.ms);
-        claims.push(none(format!("{what}: not served"), wrong));
-        claims.push(none(format!("{what}: lost"), behind.lost()));
-        claims.push(none(format!("{what}: overlaps"), behind.overlaps()));
-    }
-}
-
-/// Their issue's own sizes.
+/// What the tests measure of the bare application.
+const TEN: Size = Size { writes: 10, ms: 50 };
 const TWENTY: Size = Size { writes: 20, ms: 50 };
 const FIFTY: Size = Size {
     writes: 50,
     ms: 200,
 };
+/// At most behind Onelane, and at least bare.
+const BOUNDS: [(Size, f64, f64); 2] = [(TWENTY, 1.10, 5.0), (FIFTY, 1.05, 1.5)];
+/// Of the sizes with bounds; the middle one counts.
+const ROUNDS: usize = 3;
 const AT_ONCE: [usize; 6] = [1, 2, 5, 10, 20, 50];
 const LENGTHS: [u64; 3] = [0, 50, 200];
 const COLUMNS: [&str; 7] = [
@@ -136,10 +157,9 @@ const COLUMNS: [&str; 7] = [
     "200 ms bare",
     "Onelane",
 ];
-/// Of the first table; the middle one counts.
-const ROUNDS: usize = 3;
-/// Further stacks that lock a session themselves.
-const OTHERS: [Subject; 3] = [
+/// Stacks that lock a session themselves.
+const SUBJECTS: [Subject; 4] = [
+    Subject::AspnetInProc,
     Subject::AspnetStateServer,
     Subject::PhpFiles,
     Subject::PhpRedisLocking,
