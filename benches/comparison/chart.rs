@@ -55,7 +55,7 @@ fn totals(canvas: &mut Canvas, panel: Panel, points: &[&Point]) {
     canvas.titles(
         panel,
         "Time until the last answer",
-        "ASP.NET InProc: N requests of one session at once, 50 ms each",
+        "ASP.NET InProc: N requests of one user at once, 50 ms each",
     );
     let of = |side| -> Vec<(usize, f64)> {
         let points = points.iter().filter(|p| p.series == Series::Total(side));
@@ -76,21 +76,30 @@ fn totals(canvas: &mut Canvas, panel: Panel, points: &[&Point]) {
     }
     let place = |&(n, value): &(usize, f64)| (x(n), panel.height_of(value, most));
     for (who, series) in [
+        (Who::Ideal, &ideal),
         (Who::Bare, &bare),
         (Who::Onelane, &behind),
-        (Who::Ideal, &ideal),
     ] {
         let places: Vec<_> = series.iter().map(place).collect();
         canvas.line(&places, who);
-        let Some((last, &(_, value))) = places.last().zip(series.last()) else {
-            continue;
-        };
-        let (below, class) = match who {
-            Who::Ideal => continue, // its label would lie on Onelane's
-            Who::Bare | Who::Onelane => (4.0, format!("value {}-text", who.class())),
-        };
-        let at = (last.0 + 8.0, last.1 + below);
-        canvas.text(at, Anchor::Start, &class, &seconds(value));
+        for ((n, value), (x, y)) in series.iter().zip(places) {
+            let text = seconds(*value);
+            let class = format!("value {}-text", who.class());
+            match (n, who) {
+                (20, Who::Bare | Who::Onelane) => {
+                    canvas.text((x, y - 8.0), Anchor::End, &class, &text);
+                }
+                (50, Who::Bare) => canvas.text((x + 7.0, y + 4.0), Anchor::Start, &class, &text),
+                (50, Who::Onelane) => {
+                    canvas.text((x + 7.0, y - 2.0), Anchor::Start, &class, &text);
+                }
+                (50, Who::Ideal) => {
+                    let text = format!("ideal {text}");
+                    canvas.text((x + 7.0, y + 12.0), Anchor::Start, "small", &text);
+                }
+                _ => {}
+            }
+        }
     }
 }
 
@@ -99,7 +108,7 @@ fn gets(canvas: &mut Canvas, panel: Panel, points: &[&Point]) {
     canvas.titles(
         panel,
         "Calls of the session store for each request",
-        "ASP.NET, a counting provider: N requests of one session at once",
+        "ASP.NET with a store that counts: N requests at once",
     );
     let Some(first) = points.iter().find(|p| matches!(p.series, Series::Gets(_))) else {
         return;
@@ -120,7 +129,7 @@ fn lost(canvas: &mut Canvas, panel: Panel, points: &[&Point]) {
     canvas.titles(
         panel,
         "Lost updates",
-        "of 100 increments of one session at once, on stacks without a lock",
+        "of 100 increments at once, on stacks that do not lock",
     );
     let of = |p: &&&Point| matches!(p.series, Series::Lost(_));
     let groups = grouped(points.iter().filter(of), |point| point.label.to_owned());
@@ -131,8 +140,8 @@ fn lost(canvas: &mut Canvas, panel: Panel, points: &[&Point]) {
 fn others(canvas: &mut Canvas, panel: Panel, points: &[&Point]) {
     canvas.titles(
         panel,
-        "Other users' waiting time while one session floods",
-        "PHP-FPM, 16 workers, file sessions; median of 20 users",
+        "Other users, while one session floods",
+        "PHP-FPM, 16 workers, file sessions: median time of a request",
     );
     let group = |series, who, label: &str| {
         let point = points.iter().find(|point| point.series == series);
@@ -188,7 +197,7 @@ fn bars(
     let room = (PLOT_WIDTH - AXIS) / groups.len().max(1) as f64;
     for (place, group) in groups.iter().enumerate() {
         let middle = panel.x + AXIS + room * (place as f64 + 0.5);
-        let width = (room * 0.8 / group.bars.len() as f64).min(34.0);
+        let width = (room * 0.9 / group.bars.len() as f64).min(34.0);
         let mut x = middle - width * group.bars.len() as f64 / 2.0;
         for &(who, value) in &group.bars {
             let y = panel.height_of(value, most).min(panel.floor() - THINNEST);
@@ -215,7 +224,7 @@ fn grid(
         .into_iter()
         .find(|step| largest / step <= LINES)
         .unwrap_or(largest / LINES);
-    let most = (largest * HEADROOM / step).ceil() * step;
+    let most = (largest / step).ceil() * step;
     for line in 0..=(most / step).round() as u32 {
         let value = f64::from(line) * step;
         let y = panel.height_of(value, most);
@@ -242,7 +251,5 @@ const AXIS: f64 = 34.0;
 const STEPS: [f64; 7] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
 /// Lines of a plot, at most.
 const LINES: f64 = 5.0;
-/// Above the largest value, for its text.
-const HEADROOM: f64 = 1.08;
 /// A bar that stands for nothing can be seen, too.
 const THINNEST: f64 = 1.5;

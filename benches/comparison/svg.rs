@@ -127,7 +127,7 @@ impl fmt::Display for Canvas {
 
 /// Of the whole picture.
 pub(crate) const WIDTH: f64 = 800.0;
-const HEIGHT: f64 = 610.0;
+const HEIGHT: f64 = 592.0;
 /// Above a plot: its title and what it is of.
 const HEAD: f64 = 34.0;
 /// Of a plot.
@@ -140,11 +140,11 @@ text { font-family: system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neu
 .title { font-size: 15px; font-weight: 600 }
 .label { font-size: 13px }
 .small { font-size: 11.5px; fill: #4b5563 }
-.value { font-size: 12.5px; font-weight: 600 }
+.value { font-size: 11.5px; font-weight: 600 }
 .grid { stroke: #e5e7eb }
 .floor { stroke: #6b7280 }
 .line { fill: none; stroke-width: 2.5; stroke-linejoin: round }
 rect.bare { fill: #d9480f } .line.bare { stroke: #d9480f } .bare-text { fill: #b93a08 }
 rect.onelane { fill: #0b7285 } .line.onelane { stroke: #0b7285 } .onelane-text { fill: #095c6b }
-rect.ideal { fill: #9ca3af } .line.ideal { stroke: #6b7280; stroke-width: 1.5; stroke-dasharray: 4 3 } .ideal-text { fill: #4b5563 }
+rect.ideal { fill: #9ca3af } .line.ideal { stroke: #6b7280; stroke-width: 5; opacity: 0.45 } .ideal-text { fill: #4b5563 }
 ";
