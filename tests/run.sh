@@ -12,6 +12,7 @@ step() { printf '\n== %s\n' "$*"; }
 # as those that malformed requests are compared with.
 declare -A package=([curl]=curl [gcc]=gcc [haproxy]=haproxy [nginx]=nginx-light [python3]=python3)
 package+=([fastcgi-mono-server4]=mono-fastcgi-server4 [mcs]=mono-mcs [asp-state4]=mono-xsp4 [redis-server]=redis-server) # ASP.NET
+package+=([chromium]=chromium [chromedriver]=chromium-driver) # the comparison in a browser
 
 install_missing() {
   local missing=() program
