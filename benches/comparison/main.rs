@@ -136,13 +136,13 @@ fn measure(order: &Order) -> io::Result<ExitCode> {
     let machine = Machine::look()?;
     println!("{machine}");
     let (mut parts, mut code) = (Vec::new(), ExitCode::SUCCESS);
-    let mut stage = Stage::default();
+    let mut stage = Stage::new(progress);
     for chapter in &order.chapters {
         println!("\n{} ...", chapter.name);
         io::stdout().flush()?;
         let began = Instant::now();
         if order.extent == Extent::Full {
-            stage = Stage::default(); // applications of its own
+            stage = Stage::new(progress); // applications of its own
         }
         match (chapter.run)(&mut stage, order.extent) {
             Ok(part) => {
@@ -167,6 +167,10 @@ fn measure(order: &Order) -> io::Result<ExitCode> {
         write(&machine, &parts)?;
     }
     Ok(code)
+}
+
+fn progress(application: &str) {
+    println!("  {application}");
 }
 
 fn show(part: &Part) {

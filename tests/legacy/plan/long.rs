@@ -23,6 +23,7 @@ pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
             "served",
             "failed",
             "lost",
+            "overlaps",
             "each",
             "longest",
         ],

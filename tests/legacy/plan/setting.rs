@@ -19,8 +19,10 @@ pub(crate) struct Setting {
 }
 
 /// The applications that run, each with its own Onelane.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Stage {
+    /// Is told what is measured next.
+    progress: fn(&str),
     settings: Vec<(Subject, &'static str, Setting)>,
 }
 
@@ -32,6 +34,14 @@ pub(crate) struct Pair<T> {
 }
 
 impl Stage {
+    /// Nothing runs yet.
+    pub(crate) fn new(progress: fn(&str)) -> Self {
+        Self {
+            progress,
+            settings: Vec::new(),
+        }
+    }
+
     /// An application behind Onelane with `more` YAML: the one that runs already, or else a new one.
     pub(super) fn setting(&mut self, subject: Subject, more: &'static str) -> io::Result<&Setting> {
         let known = |(name, yaml, _): &(Subject, &str, Setting)| (*name, *yaml) == (subject, more);
@@ -43,7 +53,9 @@ impl Stage {
                 self.settings.len() - 1
             }
         };
-        Ok(&self.settings[place].2)
+        let setting = &self.settings[place].2;
+        (self.progress)(setting.name());
+        Ok(setting)
     }
 }
 

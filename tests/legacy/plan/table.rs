@@ -23,6 +23,7 @@ impl Table {
 
     /// Adds a row, as long as the head.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        assert_eq!(N, self.columns.len(), "a row is as long as the head");
         self.rows.push(cells.into());
     }
 

@@ -158,11 +158,10 @@ const COLUMNS: [&str; 7] = [
     "Onelane",
 ];
 /// Stacks that lock a session themselves.
-const SUBJECTS: [Subject; 4] = [
+const SUBJECTS: [Subject; 3] = [
     Subject::AspnetInProc,
     Subject::AspnetStateServer,
     Subject::PhpFiles,
-    Subject::PhpRedisLocking,
 ];
 const WORDS: &str = "\
 N requests of one session are sent at the same moment, each on a connection of its own; each works 0, 50 or 200 ms and \
