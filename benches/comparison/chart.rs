@@ -225,8 +225,8 @@ fn grid(
         .find(|step| largest / step <= LINES)
         .unwrap_or(largest / LINES);
     let most = (largest / step).ceil() * step;
-    for line in 0..=(most / step).round() as u32 {
-        let value = f64::from(line) * step;
+    let values = (0..).map(|line| f64::from(line) * step);
+    for (line, value) in values.take_while(|value| *value <= most).enumerate() {
         let y = panel.height_of(value, most);
         let class = if line == 0 { "floor" } else { "grid" };
         canvas.rule(panel.x + AXIS, panel.x + PLOT_WIDTH, y, class);

@@ -1,4 +1,4 @@
-//! `docs/comparison.md`: the chart, what is promised, the tables, how it was measured and what it does not show.
+//! `docs/comparison.md`: the chart, the tables, what is promised, how it was measured and what it does not show.
 //!
 //! Guarantees: every figure of it comes from this run.
 
@@ -15,15 +15,15 @@ pub(crate) fn render(machine: &Machine, parts: &[Part]) -> String {
     text.push_str("# Applications alone and behind Onelane\n\n");
     text.push_str(&opening(parts));
     text.push_str(CHART);
+    for part in parts {
+        push_part(&mut text, part);
+    }
     text.push_str("## What is promised\n\n");
     text.push_str(PROMISED);
     let claims: Vec<&Claim> = parts.iter().flat_map(|part| &part.claims).collect();
     text.push_str(&claims_of(&claims, Kind::Promise));
     text.push_str(CONTROLS);
     text.push_str(&claims_of(&claims, Kind::Control));
-    for part in parts {
-        push_part(&mut text, part);
-    }
     text.push_str("## How it was measured\n\n");
     push(&mut text, format_args!("{machine}.\n\n"));
     text.push_str(HOW);
@@ -42,7 +42,7 @@ fn opening(parts: &[Part]) -> String {
     let total = |side| value(Series::Total(side), 20);
     let others = |side| value(Series::Others(side), 0);
     format!(
-        "Twenty requests of 50 ms that one user's browser sends at once take an ASP.NET application {} when it locks the session \
+        "Twenty requests of 50 ms that one user sends at once take an ASP.NET application {} when it locks the session \
          itself, and {} behind Onelane, which lets them in one after another. While one session floods PHP, the requests of all \
          other users take {} without Onelane and {} with it, on an idle server {}. Applications that do not lock their sessions \
          lose most of the updates that one user makes at once; behind Onelane they lose none, and no application was changed.\n\n",
@@ -104,7 +104,7 @@ cargo bench --bench comparison -- --write
 ```
 
 Names choose among the chapters (`cargo bench --bench comparison -- writes lost`), `--quick` is a short form, `--strict` makes a \
-missed bound the exit code 1. `cargo test --test legacy` asserts the same bounds on the short form after every change.
+missed bound the exit code 1. `cargo test --test comparison` asserts the same bounds on the short form after every change.
 
 - The applications are real ones from Debian's packages, with their usual servers: ASP.NET WebForms on Mono behind nginx, PHP-FPM \
 behind nginx, Django in gunicorn, Express on Node.js. Each is started anew for its chapter. Their pages read a counter from the \

@@ -57,12 +57,13 @@ impl fmt::Display for Machine {
             .collect();
         write!(
             f,
-            "{}; {} cores of {}; {}; Onelane {}, {}; load average at the start {}",
+            "{}; {} cores of {}; {}; Onelane {}{}, {}; load average at the start {}",
             self.date,
             self.cores,
             self.processor,
             self.system,
             env!("CARGO_PKG_VERSION"),
+            BUILD,
             programs.join(", "),
             self.load
         )
@@ -92,6 +93,12 @@ fn version(said: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// A release build is what `cargo bench` makes.
+const BUILD: &str = if cfg!(debug_assertions) {
+    " (a debug build)"
+} else {
+    ""
+};
 /// Name, program, and the arguments with which it says its version.
 const PROGRAMS: [(&str, &str, &[&str]); 9] = [
     ("Mono", "mono", &["--version"]),

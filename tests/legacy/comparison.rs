@@ -4,8 +4,6 @@
 //! Guarantees: the same claims with the same bounds, of the same scenarios; each with its control, the application without
 //! Onelane.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
 #[allow(dead_code, reason = "the tests of each application use the rest")]
 mod applications;
 #[allow(dead_code, reason = "the tests of each application use the rest")]

@@ -70,9 +70,10 @@ impl Process {
             let ended = self.child.try_wait()?;
             if ended.is_some() || Instant::now() > deadline {
                 let (said, name) = (self.said()?, &self.name);
-                let how = ended.map_or("does not listen".to_owned(), |status| {
-                    format!("ended: {status}")
-                });
+                let how = ended.map_or_else(
+                    || "does not listen".to_owned(),
+                    |status| format!("ended: {status}"),
+                );
                 return Err(io::Error::other(format!("{name} {how}; it said:\n{said}")));
             }
             thread::park_timeout(Duration::from_millis(20));

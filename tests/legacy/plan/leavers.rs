@@ -1,6 +1,7 @@
 //! What clients that leave cost those that stay.
 
 use std::io;
+use std::time::Duration;
 
 use crate::scenarios::leavers::{LEFT, Leavers, Size};
 
@@ -57,7 +58,7 @@ pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
             "One write runs; a user clicks again and again, and each time the browser drops the request before, which still \
              waits. The bare application learns of that too late, and works all of them off. The next click is sent when all \
              have left; the write that ran then had {} to go.",
-            time(LEFT)
+            time(Duration::from_millis(LEFT))
         ),
         tables: vec![table],
         claims,

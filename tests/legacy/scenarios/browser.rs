@@ -32,7 +32,7 @@ impl Timings {
         browser.load(way.address(), &way.page(Page::Write, 0))?;
         browser.load(way.address(), &format!("{path}?ms={}", size.ms))?;
         let write = (way.application.spell)(Page::Write);
-        let timings = browser.run(TIMINGS, json!([write]))?;
+        let timings = browser.run(TIMINGS, &json!([write]))?;
         Self::parse(&timings, size.writes)
     }
 

@@ -34,10 +34,10 @@ impl Leavers {
         let [mut first, mut next] = <[Client; 2]>::try_from(way.connections(&user, 2)?)
             .expect("two connections were asked for");
         let before = way.counter(&user)?;
-        let slow = way.page(Page::Write, (SETTLE * 2 + LEFT).as_millis() as u64);
+        let slow = way.page(Page::Write, 2 * SETTLE + LEFT);
         let (first, next) = thread::scope(|scope| {
             let first = scope.spawn(move || ask(&mut first, &slow));
-            pause(SETTLE);
+            pause(Duration::from_millis(SETTLE));
             let gone = leave(way, &user, size);
             let next = gone.map(|()| ask(&mut next, &way.page(Page::Write, 0)));
             (first.join().expect("a load thread does not panic"), next)
@@ -73,7 +73,7 @@ fn leave(way: Way<'_>, user: &Client, size: Size) -> io::Result<()> {
         stream.write_all(request.as_bytes())?;
         waiting.push(stream);
     }
-    pause(SETTLE);
+    pause(Duration::from_millis(SETTLE));
     drop(waiting);
     Ok(())
 }
@@ -91,9 +91,9 @@ fn settled(way: Way<'_>, user: &Client, size: Size) -> io::Result<i64> {
     }
 }
 
-/// Long enough for requests to arrive and wait.
-const SETTLE: Duration = Duration::from_millis(300);
-/// What the running write has to go when the clients have left.
-pub(crate) const LEFT: Duration = Duration::from_millis(400);
+/// Long enough for requests to arrive and wait, ms.
+const SETTLE: u64 = 300;
+/// What the running write has to go when the clients have left, ms.
+pub(crate) const LEFT: u64 = 400;
 /// How often ASP.NET looks for the lock.
 const POLL: Duration = Duration::from_millis(500);

@@ -44,7 +44,7 @@ impl Browser {
             "",
             &json!({"capabilities": {"alwaysMatch": {
                 "goog:chromeOptions": {"binary": chromium, "args": arguments},
-                "timeouts": {"script": PATIENCE.as_millis() as u64},
+                "timeouts": {"script": SCRIPT_MS},
             }}}),
         )?;
         let id = answer["sessionId"]
@@ -61,7 +61,7 @@ impl Browser {
     }
 
     /// Runs a script, whose last argument is the function that takes its value.
-    pub(crate) fn run(&self, script: &str, arguments: Value) -> io::Result<Value> {
+    pub(crate) fn run(&self, script: &str, arguments: &Value) -> io::Result<Value> {
         self.post(
             "/execute/async",
             &json!({ "script": script, "args": arguments }),
@@ -98,7 +98,9 @@ fn refused(answer: &Value) -> io::Error {
     io::Error::other(format!("the browser refused: {answer}"))
 }
 
-/// For the loading of a page, and for a script in it.
+/// For a script in a page.
+const SCRIPT_MS: u64 = 110_000;
+/// For every command.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Nothing on a screen, nothing but the page.
 const ARGUMENTS: [&str; 8] = [
