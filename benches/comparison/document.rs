@@ -112,7 +112,7 @@ session, wait for as long as the request says, and store the counter plus one, s
 `tests/legacy/applications` has all of them.
 - Bare, the load goes to the application; otherwise to Onelane, which forwards it to the same running application. The load \
 generator, the number of connections and the requests are the same. The two ways take turns, each with a new session.
-- Before a clock runs, fifty users without contention have asked for each page twice on both ways, and the connections of the \
+- Before a clock runs, fifty users without contention have asked for each page on both ways, and the connections of the \
 measurement are open: compiling a page, starting a worker and connecting are not part of any figure.
 - Of what was measured several times the middle one is shown, with everything of that one run.
 - Load, Onelane and application share the machine.

@@ -28,7 +28,7 @@ pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
             "Onelane",
         ],
     );
-    for subject in [Subject::AspnetInProc, Subject::PhpFiles] {
+    for &subject in extent.choose(&SUBJECTS[..], &SUBJECTS[..1]) {
         let setting = stage.setting(subject, "")?;
         let rounds = extent.choose(3, 1);
         let found = setting.rounds(
@@ -66,6 +66,7 @@ pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
     })
 }
 
+const SUBJECTS: [Subject; 2] = [Subject::AspnetInProc, Subject::PhpFiles];
 const FULL: Size = Size {
     leavers: 10,
     ms: 300,

@@ -76,6 +76,6 @@ const FULL: Flood = Flood {
     ms: 500,
 };
 const SHORT: Flood = Flood {
-    requests: 28,
-    ms: 150,
+    requests: 24,
+    ms: 120,
 };

@@ -140,13 +140,11 @@ impl Setting {
     /// Pages are compiled, workers and threads started, connections made: by users who do not contend.
     fn warm(&self, side: Side) -> io::Result<()> {
         let way = self.way(side);
-        for _ in 0..WARM_ROUNDS {
-            let users: Vec<_> = (0..WARM_USERS)
-                .map(|_| way.user())
-                .collect::<io::Result<_>>()?;
-            for page in [Page::None, Page::Read, Page::Write] {
-                drop(together(users.clone(), &way.page(page, WARM_WORK)));
-            }
+        let users: Vec<_> = (0..WARM_USERS)
+            .map(|_| way.user())
+            .collect::<io::Result<_>>()?;
+        for page in [Page::None, Page::Read, Page::Write] {
+            drop(together(users.clone(), &way.page(page, WARM_WORK)));
         }
         Ok(())
     }
@@ -159,8 +157,6 @@ fn in_the_middle<T>(mut all: Vec<T>, key: impl Fn(&T) -> Duration) -> T {
     all.swap_remove(middle)
 }
 
-/// How often each page is asked for by all.
-const WARM_ROUNDS: usize = 2;
 /// As many as the largest measurement needs threads for.
 const WARM_USERS: usize = 50;
 /// Long enough for all to be inside together, ms.

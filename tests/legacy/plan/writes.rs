@@ -31,11 +31,11 @@ pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
         Extent::Short => {
             let setting = stage.setting(Subject::AspnetInProc, "")?;
             let measure = |size| move |way: Way<'_>| Writes::measure(way, size);
-            let bare = measure(TEN)(setting.way(Side::Bare))?;
+            let bare = measure(SIX)(setting.way(Side::Bare))?;
             let behind = measure(TWENTY);
             let behind = setting.middle(Side::Behind, ROUNDS, Writes::total, behind)?;
             part.claims.push(promise(TWENTY, 1.10, &behind));
-            part.claims.push(control(TEN, 5.0, &bare));
+            part.claims.push(control(SIX, 5.0, &bare));
             part.claims.push(none(wrong_in(setting), wrong(&behind)));
         }
     }
@@ -136,7 +136,7 @@ fn cell(writes: &Writes, ideal: Duration) -> String {
 }
 
 /// What the tests measure of the bare application.
-const TEN: Size = Size { writes: 10, ms: 50 };
+const SIX: Size = Size { writes: 6, ms: 50 };
 const TWENTY: Size = Size { writes: 20, ms: 50 };
 const FIFTY: Size = Size {
     writes: 50,
