@@ -104,7 +104,7 @@ cargo bench --bench comparison -- --write
 ```
 
 Names choose among the chapters (`cargo bench --bench comparison -- writes lost`), `--quick` is a short form, `--strict` makes a \
-missed bound the exit code 1. `cargo test --test comparison` asserts the same bounds on the short form after every change.
+missed bound the exit code 1. `cargo test --test comparison` asserts them on the short form after every change (times with a leeway of half, since a test may not be alone on its machine).
 
 - The applications are real ones from Debian's packages, with their usual servers: ASP.NET WebForms on Mono behind nginx, PHP-FPM \
 behind nginx, Django in gunicorn, Express on Node.js. Each is started anew for its chapter. Their pages read a counter from the \
