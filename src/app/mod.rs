@@ -191,7 +191,10 @@ fn certificates(startup: &Startup) -> Vec<Certificates> {
 }
 
 /// Watches the files of the certificates, and counts what becomes of them.
-fn watch(certificates: &[Certificates], metrics: Arc<metrics::Core>) -> io::Result<Option<tls::Watch>> {
+fn watch(
+    certificates: &[Certificates],
+    metrics: Arc<metrics::Core>,
+) -> io::Result<Option<tls::Watch>> {
     if certificates.is_empty() {
         return Ok(None);
     }

@@ -60,7 +60,6 @@ mod signal {
             Ok(Self)
         }
 
-        #[expect(clippy::needless_pass_by_value, reason = "as on Unix")]
         pub(in crate::cli) fn reload(self, _: Arc<Reload>) -> io::Result<()> {
             Ok(())
         }

@@ -211,7 +211,10 @@ fn parse(
     now: SystemTime,
     environment: Environment<'_>,
 ) -> Result<Config, Errors> {
-    let name = file.map_or_else(|| "configuration".to_owned(), |file| file.display().to_string());
+    let name = file.map_or_else(
+        || "configuration".to_owned(),
+        |file| file.display().to_string(),
+    );
     let pages = Pages::default();
     let beside = Beside {
         folder: file.and_then(Path::parent).unwrap_or_else(|| Path::new("")),

@@ -36,7 +36,10 @@ impl Startup {
             &mut keys,
             "",
             &[
-                ("limits.buffer_memory", *buffer_memory == other.buffer_memory),
+                (
+                    "limits.buffer_memory",
+                    *buffer_memory == other.buffer_memory,
+                ),
                 ("limits.spool_disk", *spool_disk == other.spool_disk),
                 ("admin.listen", *listen == other.admin.listen),
                 ("log.format", *format == other.log.format),
@@ -71,9 +74,8 @@ fn is_same(one: &Listener, other: &Listener) -> bool {
 fn upstreams(keys: &mut Keys, farm: &FarmSettings, other: &FarmSettings) {
     let FarmSettings { nodes, affinity } = farm;
     name(keys, "", &[("affinity", *affinity == other.affinity)]);
-    let names = |nodes: &[NodeSettings]| -> Vec<_> {
-        nodes.iter().map(|node| node.name.clone()).collect()
-    };
+    let names =
+        |nodes: &[NodeSettings]| -> Vec<_> { nodes.iter().map(|node| node.name.clone()).collect() };
     if names(nodes) != names(&other.nodes) {
         let one = |nodes: &[NodeSettings]| nodes.iter().all(|node| node.name.is_none());
         let key = if one(nodes) && one(&other.nodes) {

@@ -18,7 +18,9 @@ mod scrape;
 mod series;
 mod shape;
 
-pub use kinds::{CertificateReload, ConfigReload, Ending, Exception, Gone, Reentrance, ThrottleDecision};
+pub use kinds::{
+    CertificateReload, ConfigReload, Ending, Exception, Gone, Reentrance, ThrottleDecision,
+};
 
 pub use series::Series;
 

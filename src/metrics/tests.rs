@@ -421,7 +421,10 @@ fn a_reload_brings_series_and_the_counts_of_old_ones_stay() {
         .throttled(new.throttle_rule(1), ThrottleDecision::Admitted);
     let text = metrics.encode(Gauges::default());
     for (series, count) in [
-        (r#"session_reports_total{route="/new",report="silent"}"#, 1.0),
+        (
+            r#"session_reports_total{route="/new",report="silent"}"#,
+            1.0,
+        ),
         (r#"session_reports_total{route="/new",report="wrote"}"#, 0.0),
         (r#"session_reports_total{route="/a",report="wrote"}"#, 3.0),
         (

@@ -59,7 +59,8 @@ impl Changes {
 
 impl Difference {
     fn between(old: &Named<'_>, new: &Named<'_>) -> Self {
-        let names = |names: &mut dyn Iterator<Item = &&str>| names.map(ToString::to_string).collect();
+        let names =
+            |names: &mut dyn Iterator<Item = &&str>| names.map(ToString::to_string).collect();
         Self {
             added: names(&mut new.keys().filter(|name| !old.contains_key(*name))),
             changed: names(

@@ -53,7 +53,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "app", "config", "gateway", "route", "session", "lane", "upstream", "evidence", "reload",
+            "app", "config", "gateway", "route", "session", "lane", "upstream", "evidence",
+            "reload",
         ],
     ),
 ];
