@@ -5,7 +5,7 @@
 
 use super::{Admin, Edge, Listener, Log, Startup};
 use crate::tls::Certificates;
-use crate::upstream::{FarmSettings, NodeSettings, Settings};
+use crate::upstream::{FarmSettings, NodeSettings, Settings, Target};
 
 /// The keys whose values differ.
 type Keys = Vec<String>;
@@ -116,7 +116,8 @@ fn node(keys: &mut Keys, section: &str, node: &NodeSettings, other: &NodeSetting
         keys,
         section,
         &[
-            ("url", *target == to.target),
+            ("url", is_same_url(target, &to.target)),
+            ("tls", is_same_tls(target, &to.target)),
             ("connect_timeout", *connect_timeout == to.connect_timeout),
             ("response_timeout", *response_timeout == to.response_timeout),
             ("body_timeout", *body_timeout == to.body_timeout),
@@ -126,6 +127,33 @@ fn node(keys: &mut Keys, section: &str, node: &NodeSettings, other: &NodeSetting
             ("fail_timeout", *fail_timeout == other.fail_timeout),
         ],
     );
+}
+
+fn is_same_url(one: &Target, other: &Target) -> bool {
+    match (one, other) {
+        (
+            Target::Tls { host, port, .. },
+            Target::Tls {
+                host: other_host,
+                port: other_port,
+                ..
+            },
+        ) => (host, port) == (other_host, other_port),
+        (Target::Tcp { .. } | Target::Tls { .. } | Target::Unix(_), _) => one == other,
+    }
+}
+
+/// Where only one of them has TLS, the URL says it.
+fn is_same_tls(one: &Target, other: &Target) -> bool {
+    match (one, other) {
+        (
+            Target::Tls { connector, .. },
+            Target::Tls {
+                connector: other, ..
+            },
+        ) => connector == other,
+        (Target::Tcp { .. } | Target::Tls { .. } | Target::Unix(_), _) => true,
+    }
 }
 
 fn limits(keys: &mut Keys, edge: &Edge, other: &Edge) {

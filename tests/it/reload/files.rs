@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use onelane::reload::{Cause, NotReloaded};
+
 use super::{Site, access};
-use crate::support::{Proxy, Request, Upstream, eventually};
+use crate::support::{Authority, Proxy, Request, Upstream, eventually};
 
 /// Waits until the next request of `/page` is taken for this.
 #[track_caller]
@@ -133,4 +135,36 @@ fn a_file_that_says_the_same_is_no_reload() {
     fs::write(site.file(), site.text(&access("read"))).unwrap();
     until(&site, "read");
     assert_eq!(site.proxy.reload().version().number, 2);
+}
+
+#[test]
+fn certificates_are_replaced_by_themselves_and_other_files_need_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new(folder.path());
+    let [site, other] = ["site", "other"].map(|name| authority.issue(name, &["a.test"]));
+    let [ca, other_ca] = [authority.file(), other.cert.clone()];
+    let app = Upstream::start();
+    let file = folder.path().join("onelane.yaml");
+    let write = |tls: &str, ca: &Path, more: &str| {
+        let yaml = format!(
+            "listen: {{ address: '127.0.0.1:0', tls: {tls} }}
+upstream: {{ url: 'https://APP', tls: {{ ca: '{}' }} }}\n{more}",
+            ca.display()
+        );
+        fs::write(&file, Proxy::yaml(app.address(), &yaml)).unwrap();
+    };
+    write(&site.yaml(), &ca, "");
+    let proxy = Proxy::of_file(&file);
+    authority.issue_for("site", &["a.test"], 2000..2999);
+    write(&site.yaml(), &ca, "mode: observe");
+    let reload = || proxy.reload().reload(Cause::Operator);
+    reload().unwrap();
+    write(&other.yaml(), &ca, "");
+    assert_eq!(
+        reload(),
+        Err(NotReloaded::Startup(vec!["listen".to_owned()]))
+    );
+    write(&site.yaml(), &other_ca, "");
+    let refused = vec!["upstream.tls".to_owned()];
+    assert_eq!(reload(), Err(NotReloaded::Startup(refused)));
 }
