@@ -40,6 +40,13 @@ enum Wake {
     End,
 }
 
+/// Whether a folder was not watched before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Known,
+    New,
+}
+
 /// What is watched.
 struct Folders {
     paths: BTreeSet<PathBuf>,
@@ -66,7 +73,8 @@ impl Watch {
             .name(name.to_owned())
             .spawn(move || {
                 loop {
-                    let files = look(); // first at what has changed since the start
+                    // First at what has changed since the start; again where a folder was not watched yet.
+                    while folders.watch(look()) == Found::New {}
                     match wakes.recv_timeout(pace.poll) {
                         Ok(Wake::Changed) => {
                             if !settled(&wakes, pace.settle) {
@@ -76,7 +84,6 @@ impl Watch {
                         Err(RecvTimeoutError::Timeout) => folders.forget(), // one may be new under its name
                         Ok(Wake::End) | Err(RecvTimeoutError::Disconnected) => return,
                     }
-                    folders.watch(files);
                 }
             })?;
         Ok(Self {
@@ -131,25 +138,28 @@ impl Folders {
     }
 
     /// Watches the folders of `files`, and no others.
-    fn watch(&mut self, files: impl IntoIterator<Item = PathBuf>) {
+    fn watch(&mut self, files: impl IntoIterator<Item = PathBuf>) -> Found {
         let Some(watcher) = &mut self.watcher else {
-            return;
+            return Found::Known;
         };
         let wanted: BTreeSet<_> = files.into_iter().map(|file| folder(&file)).collect();
         for path in self.paths.difference(&wanted) {
             watcher.unwatch(path).ok(); // it may no longer be there
         }
+        let mut found = Found::Known;
         let mut watched = BTreeSet::new();
         for path in wanted {
-            if !self.paths.contains(&path)
-                && let Err(error) = watcher.watch(&path, RecursiveMode::NonRecursive)
-            {
-                tracing::debug!(folder = %path.display(), "not watched until the next look: {error}");
-                continue;
+            if !self.paths.contains(&path) {
+                if let Err(error) = watcher.watch(&path, RecursiveMode::NonRecursive) {
+                    tracing::debug!(folder = %path.display(), "not watched until the next look: {error}");
+                    continue;
+                }
+                found = Found::New;
             }
             watched.insert(path);
         }
         self.paths = watched;
+        found
     }
 
     /// Watches nothing, so that what is now under each name is watched next.
@@ -185,7 +195,34 @@ fn is_reading(kind: EventKind) -> bool {
 mod tests {
     use notify::event::{CreateKind, ModifyKind};
 
+    use std::fs;
+
     use super::*;
+
+    /// Looks soon, and by itself never within a test.
+    const TOLD: Pace = Pace {
+        settle: Duration::from_millis(10),
+        poll: Duration::from_secs(3600),
+    };
+
+    /// Only a failed test waits for so long.
+    const DEADLINE: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn a_folder_that_a_look_names_is_watched_from_then_on() {
+        let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let [one, two] = folders.each_ref().map(|folder| folder.path().join("file"));
+        let (looks, looked) = mpsc::channel();
+        let next = two.clone();
+        let look = move || {
+            looks.send(next.exists()).unwrap();
+            vec![next.clone()]
+        };
+        let _watch = Watch::start("test", [one], TOLD, look).unwrap();
+        assert!(!looked.recv_timeout(DEADLINE).unwrap(), "the first look");
+        fs::write(&two, "").unwrap();
+        while !looked.recv_timeout(DEADLINE).unwrap() {}
+    }
 
     #[test]
     fn reading_a_file_is_no_change_and_writing_it_is() {
