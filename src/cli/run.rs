@@ -1,18 +1,19 @@
 //! `onelane run`: from a configuration to a drained exit.
 //!
 //! Guarantees: nothing is bound before the whole configuration is valid; the first SIGTERM or SIGINT drains, the second
-//! ends at once.
+//! ends at once; SIGHUP reloads.
 //! Does not do: serve; [`crate::app`] does.
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use super::hangup::Hangups;
 use crate::app::{self, Drained, Running};
 use crate::config::{Config, Log, LogFormat};
 
@@ -47,8 +48,11 @@ pub(super) fn run(path: &Path) -> ExitCode {
 fn serve(config: Config) -> Result<Drained, StartError> {
     // Before anything is bound: a signal that comes during the start must not be lost.
     let signals = Signals::listen().map_err(StartError::Signals)?;
+    let hangups = Hangups::listen().map_err(StartError::Signals)?;
     let listeners = app::bind(&config.startup)?;
     let running = Running::start(config, listeners).map_err(StartError::Threads)?;
+    let reload = Arc::clone(running.reload());
+    hangups.reload(reload).map_err(StartError::Threads)?;
     for address in running.addresses() {
         tracing::info!(%address, "listening for clients");
     }
