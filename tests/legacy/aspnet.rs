@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::applications::aspnet::{self, Options, Sessions};
 use crate::applications::{Application, Page, Stats};
 use crate::http::{Answer, Client};
+use crate::load::eventually;
 use crate::onelane::Onelane;
 use crate::process::Process;
 
@@ -33,16 +34,6 @@ fn at_once(user: &Client, address: SocketAddr, paths: &[String]) -> Vec<Answer> 
         let answers = requests.into_iter().map(|request| request.join().unwrap());
         answers.collect()
     })
-}
-
-/// Waits until something is so; the time is only there for the test to end.
-#[track_caller]
-fn eventually(what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !so() {
-        assert!(Instant::now() < deadline, "it never came true: {what}");
-        thread::park_timeout(Duration::from_millis(5));
-    }
 }
 
 fn waiters(onelane: &Onelane) -> usize {
