@@ -21,6 +21,7 @@ mod php;
 mod php_companion;
 mod process; // programs that are ended with their value
 mod reentrance;
+mod sitecore;
 mod stacks;
 
 /// The command line's program really starts in front of an application.
