@@ -10,6 +10,7 @@ mod applications;
 mod aspnet;
 mod aspnet_companion;
 mod django;
+mod evidence;
 #[allow(dead_code, reason = "the comparison uses the rest")]
 mod http; // a small client with a cookie
 mod load; // many requests of one session at once
@@ -19,6 +20,8 @@ mod pages;
 mod php;
 mod php_companion;
 mod process; // programs that are ended with their value
+mod reentrance;
+mod sitecore;
 mod stacks;
 
 /// The command line's program really starts in front of an application.
