@@ -1,4 +1,4 @@
-//! The files in deploy/ and the Dockerfile: what they say of ports, paths, times and sizes agrees with Onelane and with
+//! The files in deploy/, the Dockerfile and the guide for IIS: what they say of ports, paths, times and sizes agrees with Onelane and with
 //! each other, and the configurations in them are valid. (That an orchestrator likes them is not tested here.)
 
 use std::collections::BTreeSet;
@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use onelane::config::{Config, Startup};
 use serde_yaml::Value;
+
+use crate::support::Authority;
 
 /// Where a configuration is put, and what is known of its surroundings. Seconds and bytes.
 #[derive(Clone, Debug)]
@@ -355,6 +357,25 @@ fn the_charts_templates_use_each_value_and_no_other_and_close_what_they_open() {
     }
     let chart = &documents(&read("deploy/helm/onelane/Chart.yaml"))[0];
     assert_eq!(chart["appVersion"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn the_iis_guides_configurations_are_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    Authority::new(folder.path()).issue("site", &["www.example.com"]);
+    let guide = read("docs/iis.md");
+    let blocks: Vec<&str> = guide
+        .split("```yaml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert!(blocks.len() > 3);
+    for yaml in blocks {
+        let file = folder.path().join("onelane.yaml");
+        fs::write(&file, yaml).unwrap();
+        let config = Config::load(&file, &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
+        assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    }
 }
 
 #[cfg(not(windows))]
