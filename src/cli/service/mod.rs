@@ -68,13 +68,13 @@ struct LogFolder {
 }
 
 #[cfg_attr(
-    not(windows),
-    expect(dead_code, reason = "no service, no log of its own")
+    all(not(windows), not(test)),
+    expect(dead_code, reason = "a service's alone")
 )]
 impl LogFolder {
     /// The folder, for a configuration at `config`.
     fn beside(&self, config: &Path) -> PathBuf {
-        let default = || config.parent().unwrap_or(Path::new("")).join("logs");
+        let default = || config.with_file_name("logs");
         self.folder.clone().unwrap_or_else(default)
     }
 }
