@@ -285,7 +285,7 @@ fn the_sidecar_is_started_with_its_configuration_as_nobody_on_a_read_only_disk()
     let service = &of_kind(&documents, "Service")["spec"];
     assert_eq!(
         service["ports"][0]["targetPort"],
-        onelane["ports"][0]["name"]
+        onelane["ports"][0]["containerPort"]
     );
     let labels = &of_kind(&documents, "Deployment")["spec"]["template"]["metadata"]["labels"];
     assert_eq!(&service["selector"], labels);
