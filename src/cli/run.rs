@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::app::{self, Drained, Running};
+use crate::app::{self, Drained, Listeners, Running};
 use crate::config::{Config, Log, LogFormat};
 
 /// Runs until a signal, then drains. Gives 0 when all requests finished, 1 when some were cut off or the start failed,
@@ -58,16 +58,17 @@ pub(super) fn ended(result: Result<Drained, StartError>) -> ExitCode {
 fn serve(config: Config) -> Result<Drained, StartError> {
     // Before anything is bound: a signal that comes during the start must not be lost.
     let signals = Signals::listen().map_err(StartError::Signals)?;
-    serve_until(config, io::stdout(), || signals.first())
+    let listeners = app::bind(&config.startup)?;
+    serve_until(config, listeners, io::stdout(), || signals.first())
 }
 
-/// Binds, starts, and drains when `stop` returns, which is called once all listen; it gives the name of what ends us.
+/// Starts, and drains when `stop` returns, which is called once all listen; it gives the name of what ends us.
 pub(super) fn serve_until(
     config: Config,
+    listeners: Listeners,
     access_log: impl io::Write + Send + 'static,
     stop: impl FnOnce() -> &'static str,
 ) -> Result<Drained, StartError> {
-    let listeners = app::bind(&config.startup)?;
     let running =
         Running::start_logging_to(access_log, config, listeners).map_err(StartError::Threads)?;
     for address in running.addresses() {

@@ -21,6 +21,7 @@ use windows_service::service_control_handler::{
 use windows_service::{define_windows_service, service_dispatcher};
 
 use super::{Verb, stop_hint};
+use crate::app;
 use crate::cli::{Arguments, Command, run};
 use crate::config::{AccessLog, Log, LogFormat};
 
@@ -95,12 +96,15 @@ fn serve(reports: &Reports, stop: &mpsc::Receiver<&'static str>) -> u8 {
     run::log_to(log, false, config.startup.log);
     run::warn_of(&config, &file.path);
     let hint = stop_hint(config.startup.drain_timeout);
-    let result = run::serve_until(config, access_log, || {
+    let until_stop = || {
         reports.say(ServiceState::Running, Duration::ZERO);
         let why = stop.recv().unwrap_or("the service control manager is gone");
         reports.say(ServiceState::StopPending, hint);
         why
-    });
+    };
+    let result = app::bind(&config.startup)
+        .map_err(run::StartError::from)
+        .and_then(|listeners| run::serve_until(config, listeners, access_log, until_stop));
     u8::from(run::ended(result) != ExitCode::SUCCESS)
 }
 
