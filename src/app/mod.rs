@@ -65,6 +65,18 @@ impl Running {
     /// # Errors
     /// When a socket, a thread or a runtime cannot be made ready.
     pub fn start(config: Config, listeners: Listeners) -> io::Result<Self> {
+        Self::start_logging_to(io::stdout(), config, listeners)
+    }
+
+    /// As [`Running::start`], with another place than standard output for the access log: a service has none.
+    ///
+    /// # Errors
+    /// As [`Running::start`].
+    pub fn start_logging_to(
+        access_log: impl io::Write + Send + 'static,
+        config: Config,
+        listeners: Listeners,
+    ) -> io::Result<Self> {
         let Config {
             startup,
             mut policy,
@@ -87,7 +99,7 @@ impl Running {
         policy.count_in(&metrics);
         let shared = share(&startup, policy, drain.listen());
         let reload = reload(&shared, &metrics, origin);
-        let (writer, log) = tracing_appender::non_blocking(io::stdout());
+        let (writer, log) = tracing_appender::non_blocking(access_log);
         let (cores, mut threads) = start_cores(&startup, &shared, &metrics, count, &writer)?;
         let certificates = certificates(&startup);
         let watch = watch(&certificates, metrics.core(0))?;
