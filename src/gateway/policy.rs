@@ -8,6 +8,7 @@ use http::HeaderValue;
 use crate::client;
 use crate::evidence::Evidence;
 use crate::gateway::newcomer::WithoutSession;
+use crate::gateway::readiness::ReadyPath;
 use crate::gateway::refusal::{Reason, RefusalPage};
 use crate::pace::Pace;
 use crate::route::RouteTable;
@@ -45,6 +46,8 @@ pub struct Policy {
     pub server_timing: ServerTiming,
     /// Status codes and pages that differ from the built-in ones.
     pub refusals: HashMap<Reason, RefusalPage>,
+    /// Where balancers ask whether they may send clients here; None: nowhere.
+    pub ready_path: Option<ReadyPath>,
 }
 
 /// What is said to the application, and asked of it (`application:` in the configuration).
