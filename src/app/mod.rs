@@ -23,11 +23,13 @@ use crate::shutdown::{Drain, Draining};
 use crate::tls::{self, Certificates, Reload, Watch};
 use crate::upstream;
 
+mod passed;
 mod sockets;
 mod sources;
 mod threads;
 
-pub use sockets::{BindError, Listeners, bind};
+pub use passed::{Passed, PassedError, PassedSocket, Places, SocketLabel};
+pub use sockets::{BindError, Listeners, bind, bind_beside};
 
 use sources::{labels, sources};
 use threads::{start_cores, start_edge};

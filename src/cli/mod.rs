@@ -22,6 +22,7 @@ mod descriptors;
 mod explain;
 mod health;
 mod run;
+mod systemd;
 
 /// One lane per session in front of a legacy web application.
 #[derive(Debug, Parser)]

@@ -1,7 +1,7 @@
 //! `onelane run`: from a configuration to a drained exit.
 //!
 //! Guarantees: nothing is bound before the whole configuration is valid; the first SIGTERM or SIGINT drains, the second
-//! ends at once.
+//! ends at once; systemd is told when clients are served, and when the drain begins.
 //! Does not do: serve; [`crate::app`] does.
 
 use std::io::{self, IsTerminal};
@@ -13,12 +13,14 @@ use std::thread;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::app::{self, Drained, Running};
+use super::systemd;
+use crate::app::{self, Drained, Passed, PassedError, Running};
 use crate::config::{Config, Log, LogFormat};
 
 /// Runs until a signal, then drains. Gives 0 when all requests finished, 1 when some were cut off or the start failed,
 /// 64 when the configuration is wrong.
 pub(super) fn run(path: &Path) -> ExitCode {
+    let passed = Passed::take(); // before any thread is started
     let mut config = match super::load(path) {
         Ok(config) => config,
         Err(errors) => return super::refuse(&errors),
@@ -28,7 +30,7 @@ pub(super) fn run(path: &Path) -> ExitCode {
         tracing::warn!(file = %path.display(), line = warning.line, key = %warning.at, "{}", warning.message);
     }
     super::descriptors::raise(&mut config.startup);
-    match serve(config) {
+    match serve(config, passed) {
         Ok(Drained { cut_off: 0 }) => {
             tracing::info!("drained");
             ExitCode::SUCCESS
@@ -44,10 +46,19 @@ pub(super) fn run(path: &Path) -> ExitCode {
     }
 }
 
-fn serve(config: Config) -> Result<Drained, StartError> {
+fn serve(config: Config, passed: Result<Passed, PassedError>) -> Result<Drained, StartError> {
     // Before anything is bound: a signal that comes during the start must not be lost.
     let signals = Signals::listen().map_err(StartError::Signals)?;
-    let listeners = app::bind(&config.startup)?;
+    let passed = passed?;
+    for (socket, address) in passed.labels() {
+        tracing::info!(%socket, %address, "passed by whoever started this process");
+    }
+    let places = passed.assign(&config.startup)?;
+    let listeners = app::bind_beside(&config.startup, places)?;
+    let longest = config
+        .startup
+        .drain_delay
+        .saturating_add(config.startup.drain_timeout);
     let running = Running::start(config, listeners).map_err(StartError::Threads)?;
     for address in running.addresses() {
         tracing::info!(%address, "listening for clients");
@@ -55,8 +66,10 @@ fn serve(config: Config) -> Result<Drained, StartError> {
     if let Some(address) = running.admin_address() {
         tracing::info!(%address, "listening for operators");
     }
+    systemd::ready();
     let signal = signals.first();
     tracing::info!(signal, "draining; a second signal ends at once");
+    systemd::stopping(longest);
     Ok(running.drain())
 }
 
@@ -65,6 +78,8 @@ fn serve(config: Config) -> Result<Drained, StartError> {
 enum StartError {
     #[error(transparent)]
     Bind(#[from] app::BindError),
+    #[error(transparent)]
+    Passed(#[from] PassedError),
     #[error("signals cannot be received: {0}")]
     Signals(io::Error),
     #[error("threads cannot be started: {0}")]

@@ -20,6 +20,8 @@ mod ordering; // one lane per session: writers in order, reads as they are told 
 mod readiness; // balancers are answered at ready_path, and nothing of it reaches the application
 mod real; // nginx and Python's server behind Onelane, under a browser-like load
 mod recorder; // the scripted application's own checks find what they are there to find
+#[cfg(unix)]
+mod restart; // by socket activation, without a lost request; what systemd is told
 mod rotation; // an id that a response gives a session joins its lane
 mod sessions; // which requests are one session, as each stack has it
 mod several; // a request with several lanes is alone in each
