@@ -3,7 +3,7 @@
 
 mod activator;
 mod notify;
-// units
+mod units;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
