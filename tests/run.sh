@@ -12,6 +12,7 @@ step() { printf '\n== %s\n' "$*"; }
 # as those that malformed requests are compared with; node, npm and Redis as real applications.
 declare -A package=([curl]=curl [gcc]=gcc [haproxy]=haproxy [nginx]=nginx-light [python3]=python3)
 package+=([node]=nodejs [npm]=npm [redis-server]=redis-server)
+package+=([systemd-analyze]=systemd) # to check deploy/systemd
 # What is no program, or one with a version in its name: PHP and Django, as real applications.
 declare -A package_of_file=(
   [/usr/sbin/php-fpm*]=php-fpm [/usr/lib/php/*/redis.so]=php-redis [/usr/lib/php/*/apcu.so]=php-apcu

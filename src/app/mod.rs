@@ -28,7 +28,7 @@ mod sockets;
 mod sources;
 mod threads;
 
-pub use passed::{Passed, PassedError, PassedSocket, Places, SocketLabel};
+pub use passed::{Passed, PassedError, Places, SocketLabel};
 pub use sockets::{BindError, Listeners, bind, bind_beside};
 
 use sources::{labels, sources};

@@ -16,7 +16,7 @@ pub struct Passed(Vec<PassedSocket>);
 
 /// A socket that was passed to this process.
 #[derive(Debug)]
-pub struct PassedSocket {
+struct PassedSocket {
     label: SocketLabel,
     address: SocketAddr,
     listener: TcpListener,

@@ -5,13 +5,16 @@ mod activator;
 mod notify;
 mod units;
 
-use std::net::SocketAddr;
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use crate::support::{Client, Request, Step, Upstream, answer, eventually, held};
 use activator::Activator;
+use tempfile::TempDir;
 
 /// In front of `app`, at the first two sockets of `activator`.
 fn configuration(activator: &Activator, app: &Upstream) -> String {
@@ -210,4 +213,29 @@ fn what_was_not_passed_is_bound_as_usual() {
             200
         );
     }
+}
+
+#[test]
+fn sockets_that_were_passed_to_another_process_are_left_alone() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("onelane.yaml");
+    let yaml = format!("listen: {}\nadmin: off\n", taken.local_addr().unwrap());
+    fs::write(&file, yaml).unwrap();
+    let start = |process: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_onelane"));
+        command.args(["run", "-c"]).arg(&file);
+        command.env("LISTEN_FDS", "1").env("LISTEN_PID", process);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let another = start("1");
+    assert!(
+        another.contains("not started: cannot listen on"),
+        "{another}"
+    );
+    let own = start(""); // whoever does not know the process that it starts says nothing
+    let expected = "the passed socket 3 is no listening TCP socket: fd 3 is not a socket";
+    assert!(own.contains(expected), "{own}");
 }
