@@ -16,6 +16,8 @@ package+=([haproxy]=haproxy [nginx]=nginx-light [python3]=python3 [node]=nodejs 
 package+=([fastcgi-mono-server4]=mono-fastcgi-server4 [mcs]="mono-mcs libmono-system-web-mvc3.0-cil" [asp-state4]=mono-xsp4)
 # A browser:
 package+=([chromium]=chromium [chromedriver]=chromium-driver)
+# What checks the systemd units, and passes sockets:
+package+=([systemd-analyze]=systemd)
 # What is no program, or one with a version in its name: PHP and Django.
 declare -A package_of_file=(
   [/usr/sbin/php-fpm*]=php-fpm [/usr/lib/php/*/redis.so]=php-redis [/usr/lib/php/*/apcu.so]=php-apcu

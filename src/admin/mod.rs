@@ -95,7 +95,7 @@ impl Edge {
     }
 
     fn readiness(&self) -> Response<Full<Bytes>> {
-        if self.draining.is_draining() {
+        if self.draining.is_leaving() {
             return plain(StatusCode::SERVICE_UNAVAILABLE, "draining");
         }
         match (self.sources.ready)() {

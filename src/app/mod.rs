@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Builder;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing_appender::non_blocking::WorkerGuard;
 
 use crate::config::{Config, Origin, Startup};
@@ -25,11 +25,13 @@ use crate::tls::{self, Certificates};
 use crate::upstream;
 use crate::watch;
 
+mod passed;
 mod sockets;
 mod sources;
 mod threads;
 
-pub use sockets::{BindError, Listeners, bind};
+pub use passed::{Passed, PassedError, Places, SocketLabel};
+pub use sockets::{BindError, Listeners, bind, bind_beside};
 
 use sources::{labels, sources};
 use threads::{start_cores, start_edge};
@@ -40,6 +42,7 @@ pub struct Running {
     addresses: Vec<SocketAddr>,
     admin_address: Option<SocketAddr>,
     drain: Drain,
+    drain_delay: Duration,
     drain_timeout: Duration,
     lanes: Arc<Lanes>,
     threads: Vec<JoinHandle<()>>,
@@ -113,12 +116,13 @@ impl Running {
             (sources, nodes),
             drain.listen(),
         )?);
-        let (lanes, drain_timeout) = (shared.lanes, startup.drain_timeout);
+        let lanes = shared.lanes;
         Ok(Self {
             addresses,
             admin_address,
             drain,
-            drain_timeout,
+            drain_delay: startup.drain_delay,
+            drain_timeout: startup.drain_timeout,
             lanes,
             threads,
             _configuration: watch_configuration(&reload)?,
@@ -143,19 +147,13 @@ impl Running {
         &self.reload
     }
 
-    /// Drains, then ends: readiness fails, no new connections, holders and waiters finish within `drain_timeout`; then
-    /// waiters are refused and holders cut off. Blocks the calling thread until all threads have ended.
+    /// Drains, then ends: readiness fails; after `drain_delay` no new connections; holders and waiters finish within
+    /// `drain_timeout`; then waiters are refused and holders cut off. Blocks the calling thread until all threads have
+    /// ended.
     pub fn drain(self) -> Drained {
-        self.drain.begin();
+        self.drain.leave();
         let left = match Builder::new_current_thread().enable_time().build() {
-            Ok(runtime) => runtime.block_on(async {
-                if timeout(self.drain_timeout, self.drain.idle()).await.is_ok() {
-                    return 0;
-                }
-                self.lanes.close();
-                drop(timeout(LAST_WORD, self.drain.idle()).await);
-                self.drain.in_flight()
-            }),
+            Ok(runtime) => runtime.block_on(self.finish()),
             Err(_) => self.drain.in_flight(),
         };
         self.drain.close();
@@ -163,6 +161,22 @@ impl Running {
             drop(thread.join()); // a thread that panicked has said so, and has nothing left to finish
         }
         Drained { cut_off: left }
+    }
+
+    /// Waits until everybody has been answered, or may not wait any longer; gives the requests that are left.
+    async fn finish(&self) -> usize {
+        sleep(self.drain_delay).await;
+        self.drain.begin();
+        let answered = async {
+            drop(timeout(LAST_REQUESTS, self.drain.deserted()).await);
+            self.drain.idle().await;
+        };
+        if timeout(self.drain_timeout, answered).await.is_ok() {
+            return 0;
+        }
+        self.lanes.close();
+        drop(timeout(LAST_WORD, self.drain.idle()).await);
+        self.drain.in_flight()
     }
 }
 
@@ -219,5 +233,8 @@ fn watch(
     tls::Watch::start(certificates.to_vec(), tls::PACE, SystemTime::now, count).map(Some)
 }
 
+/// How long a drain waits for a request of those who are connected and have none in flight: what was sent before they
+/// could know must be answered. After it, silent connections are closed.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
 /// After the drain's deadline, how long the refusals of those who waited may take.
 const LAST_WORD: Duration = Duration::from_secs(1);

@@ -1,12 +1,14 @@
 //! The sockets that Onelane listens on.
 //!
-//! Guarantees: all are bound, or the first that cannot be is named. Does not do: accept.
+//! Guarantees: all are bound, or the first that cannot be is named. Does not do: accept; `passed` knows those that need not
+//! be bound.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::passed::Places;
 use crate::config::Startup;
 
 /// Bound sockets; made by [`bind`], or by a caller that has its own.
@@ -33,14 +35,27 @@ pub struct BindError {
 /// # Errors
 /// The first address that cannot be bound, with the system's reason.
 pub fn bind(startup: &Startup) -> Result<Listeners, BindError> {
-    let one = |address| listen(address).map_err(|source| BindError { address, source });
+    bind_beside(startup, Places::none(startup))
+}
+
+/// Binds what the configuration names and nobody has passed; `passed` are the places in that configuration.
+///
+/// # Errors
+/// As [`bind`].
+pub fn bind_beside(startup: &Startup, passed: Places) -> Result<Listeners, BindError> {
+    let one = |passed: Option<TcpListener>, address| match passed {
+        Some(listener) => Ok(listener),
+        None => listen(address).map_err(|source| BindError { address, source }),
+    };
+    let data = startup.listen.iter().zip(passed.data);
     Ok(Listeners {
-        data: startup
-            .listen
-            .iter()
-            .map(|listener| one(listener.address))
+        data: data
+            .map(|(listener, passed)| one(passed, listener.address))
             .collect::<Result<_, _>>()?,
-        admin: startup.admin.listen.map(one).transpose()?,
+        admin: match startup.admin.listen {
+            Some(address) => Some(one(passed.admin, address)?),
+            None => None,
+        },
     })
 }
 

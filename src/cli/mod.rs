@@ -24,6 +24,7 @@ mod hangup;
 mod health;
 mod run;
 mod service;
+mod systemd;
 
 /// One lane per session in front of a legacy web application.
 #[derive(Debug, Parser)]

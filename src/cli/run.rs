@@ -1,7 +1,8 @@
 //! `onelane run`: from a configuration to a drained exit.
 //!
 //! Guarantees: nothing is bound before the whole configuration is valid; the first SIGTERM or SIGINT (on Windows Ctrl-C,
-//! Ctrl-Break, or a console that closes) drains, the second ends at once; SIGHUP reloads.
+//! Ctrl-Break, or a console that closes) drains, the second ends at once; SIGHUP reloads; systemd is told when clients are
+//! served, and when the drain begins.
 //! Does not do: serve; [`crate::app`] does.
 
 use std::io::{self, IsTerminal};
@@ -15,12 +16,14 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::hangup::Hangups;
-use crate::app::{self, Drained, Listeners, Running};
+use super::systemd;
+use crate::app::{self, Drained, Listeners, Passed, PassedError, Running};
 use crate::config::{Config, Log, LogFormat};
 
 /// Runs until a signal, then drains. Gives 0 when all requests finished, 1 when some were cut off or the start failed,
 /// 64 when the configuration is wrong.
 pub(super) fn run(path: &Path) -> ExitCode {
+    let passed = Passed::take(); // before any thread is started
     let mut config = match super::load(path) {
         Ok(config) => config,
         Err(errors) => return super::refuse(&errors),
@@ -28,7 +31,7 @@ pub(super) fn run(path: &Path) -> ExitCode {
     log_to(io::stderr, io::stderr().is_terminal(), config.startup.log);
     warn_of(&config, path);
     super::descriptors::raise(&mut config.startup);
-    ended(serve(config))
+    ended(serve(config, passed))
 }
 
 /// Logs the doubts about a configuration.
@@ -56,11 +59,16 @@ pub(super) fn ended(result: Result<Drained, StartError>) -> ExitCode {
     }
 }
 
-fn serve(config: Config) -> Result<Drained, StartError> {
+fn serve(config: Config, passed: Result<Passed, PassedError>) -> Result<Drained, StartError> {
     // Before anything is bound: a signal that comes during the start must not be lost.
     let signals = Signals::listen().map_err(StartError::Signals)?;
     let hangups = Hangups::listen().map_err(StartError::Signals)?;
-    let listeners = app::bind(&config.startup)?;
+    let passed = passed?;
+    for (socket, address) in passed.labels() {
+        tracing::info!(%socket, %address, "passed by whoever started this process");
+    }
+    let places = passed.assign(&config.startup)?;
+    let listeners = app::bind_beside(&config.startup, places)?;
     serve_until(
         config,
         listeners,
@@ -79,6 +87,10 @@ pub(super) fn serve_until(
     started: impl FnOnce(&Running) -> io::Result<()>,
     stop: impl FnOnce() -> &'static str,
 ) -> Result<Drained, StartError> {
+    let longest = config
+        .startup
+        .drain_delay
+        .saturating_add(config.startup.drain_timeout);
     let running =
         Running::start_logging_to(access_log, config, listeners).map_err(StartError::Threads)?;
     started(&running).map_err(StartError::Threads)?;
@@ -88,8 +100,10 @@ pub(super) fn serve_until(
     if let Some(address) = running.admin_address() {
         tracing::info!(%address, "listening for operators");
     }
+    systemd::ready();
     let signal = stop();
     tracing::info!(signal, "draining; a second signal ends at once");
+    systemd::stopping(longest);
     Ok(running.drain())
 }
 
@@ -98,6 +112,8 @@ pub(super) fn serve_until(
 pub(super) enum StartError {
     #[error(transparent)]
     Bind(#[from] app::BindError),
+    #[error(transparent)]
+    Passed(#[from] PassedError),
     #[error("signals cannot be received: {0}")]
     Signals(io::Error),
     #[error("threads cannot be started: {0}")]

@@ -142,6 +142,8 @@ pub(super) const LOG_FORMAT: LogFormat = LogFormat::Text;
 pub(super) const ACCESS_LOG: AccessLog = AccessLog::On;
 /// A developer sees the wait in the browser.
 pub(super) const SERVER_TIMING: ServerTiming = ServerTiming::Show;
+/// nginx's: only who has a balancer that asks for readiness gains by waiting for it.
+pub(super) const DRAIN_DELAY: Duration = Duration::ZERO;
 /// What Kubernetes gives by default from SIGTERM to the kill.
 pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -1,4 +1,4 @@
-//! `listen:` and `admin:`: where clients and operators connect.
+//! `listen:`, `ready_path:` and `admin:`: where clients, balancers and operators connect.
 //!
 //! Guarantees: no address is there twice, also not for clients and operators; certificates can be served.
 //! Does not do: bind.
@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use super::reader::{Keys, NOT_IN_THIS_VERSION, Refused, Section, Value};
 use super::{Admin, Beside, Http2, Listener, certificates, defaults};
 use crate::client::{ProxyProtocol, Settings};
+use crate::gateway::ReadyPath;
 
 /// `listen`: an address, or a list of addresses and of `{address, …}`.
 pub(super) fn clients(top: &Section<'_>, beside: Beside<'_>) -> Vec<Listener> {
@@ -125,6 +126,20 @@ pub(super) fn operators(top: &Section<'_>, clients: &[SocketAddr]) -> Admin {
     }
 }
 
+/// `off`, or a path.
+pub(super) fn ready_path(value: &Value<'_>) -> Option<Option<ReadyPath>> {
+    if value.is_word("off") || value.is_word("false") {
+        return Some(None);
+    }
+    match value.some_text()?.parse() {
+        Ok(path) => Some(Some(path)),
+        Err(error) => value.refuse(
+            error.to_string(),
+            "write a path that the application does not have, such as /onelane-ready",
+        ),
+    }
+}
+
 /// Whether the same port of the same interface is meant.
 fn overlaps(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() == b.port()
@@ -141,9 +156,10 @@ impl Value<'_> {
 
 const LISTENER: Keys = Keys {
     known: &["address", "tls", "proxy_protocol", "http2"],
-    refused: &[Refused::later(
+    refused: &[Refused::because(
         "ready_path",
-        "remove it; the admin listener has /readyz",
+        "it is the same at all listeners",
+        "write ready_path: at the top level",
     )],
 };
 

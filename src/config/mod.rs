@@ -76,7 +76,9 @@ pub struct Startup {
     pub buffer_memory: usize,
     /// Bound of all temporary files together, bytes.
     pub spool_disk: usize,
-    /// How long holders and waiters may take to finish after SIGTERM.
+    /// How long new connections are still accepted after SIGTERM, while readiness fails already.
+    pub drain_delay: Duration,
+    /// How long holders and waiters may take to finish after that.
     pub drain_timeout: Duration,
 }
 
@@ -257,6 +259,9 @@ fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
         log: log(top),
         buffer_memory: limits.buffer_memory,
         spool_disk: limits.spool_disk,
+        drain_delay: top
+            .read("drain_delay", |value| value.duration(Duration::ZERO))
+            .unwrap_or(defaults::DRAIN_DELAY),
         drain_timeout: top
             .read("drain_timeout", |value| value.duration(Duration::ZERO))
             .unwrap_or(defaults::DRAIN_TIMEOUT),
@@ -298,6 +303,7 @@ fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
         },
         refusals: refusals::pages(top, beside),
         series: Default::default(), // the metrics' business
+        ready_path: top.read("ready_path", listen::ready_path).flatten(),
     };
     (startup, policy)
 }
@@ -363,6 +369,8 @@ const TOP: Keys = Keys {
         "store",
         "log",
         "server_timing",
+        "ready_path",
+        "drain_delay",
         "drain_timeout",
     ],
     refused: &[
@@ -371,7 +379,6 @@ const TOP: Keys = Keys {
             "opentelemetry",
             "remove it; the admin listener has /metrics",
         ),
-        Refused::later("ready_path", "remove it; the admin listener has /readyz"),
         Refused::because(
             "access",
             "access belongs to a route",

@@ -22,6 +22,7 @@ impl Startup {
             log,
             buffer_memory,
             spool_disk,
+            drain_delay,
             drain_timeout,
         } = self;
         let mut keys = Keys::new();
@@ -44,6 +45,7 @@ impl Startup {
                 ("admin.listen", *listen == other.admin.listen),
                 ("log.format", *format == other.log.format),
                 ("log.access", *access == other.log.access),
+                ("drain_delay", *drain_delay == other.drain_delay),
                 ("drain_timeout", *drain_timeout == other.drain_timeout),
             ],
         );

@@ -20,6 +20,7 @@ mod pipe;
 mod policy;
 mod progress;
 mod protocol;
+mod readiness;
 pub mod record;
 mod reentrance;
 pub mod refusal;
@@ -48,6 +49,7 @@ pub use bound::Bound;
 pub use newcomer::WithoutSession;
 pub use pipe::{ClientBody, Cut};
 pub use policy::{Application, Buffers, HeadBounds, OnReadWrote, Policy, Reports, ServerTiming};
+pub use readiness::{NoReadyPath, ReadyPath};
 pub use reply::{Answers, NoAnswer};
 pub use spool::Disk;
 pub use throttle::DENY_LIST;
@@ -258,6 +260,9 @@ impl Gateway {
         let (mut head, body) = request.into_parts();
         let version = head.version;
         let checked = protocol::check(&mut head, policy.head); // before the route, which goes by Host
+        if checked.is_ok() && policy.asks_for_readiness(&head) {
+            return self.tell_readiness(&head, answers);
+        }
         let decision = policy.routes.decide(&head);
         let mut visit = self.visit(&policy, &decision, &client, &head, answers);
         visit.version = version;

@@ -8,6 +8,7 @@ use http::HeaderValue;
 use crate::client;
 use crate::evidence::Evidence;
 use crate::gateway::newcomer::WithoutSession;
+use crate::gateway::readiness::ReadyPath;
 use crate::gateway::refusal::{Reason, RefusalPage};
 use crate::gateway::throttle::DENY_LIST;
 use crate::metrics::{Metrics, Series};
@@ -49,6 +50,8 @@ pub struct Policy {
     pub refusals: HashMap<Reason, RefusalPage>,
     /// Where its routes and rules are counted: nowhere until [`Policy::count_in`].
     pub series: Series,
+    /// Where balancers ask whether they may send clients here; None: nowhere.
+    pub ready_path: Option<ReadyPath>,
 }
 
 /// What is said to the application, and asked of it (`application:` in the configuration).

@@ -110,6 +110,7 @@ fn parts(policy: &Policy) -> Vec<(&'static str, String)> {
         application,
         server_timing,
         refusals,
+        ready_path,
         series: _, // not the operator's
     } = policy;
     let order: Vec<_> = routes.routes().iter().map(|route| &route.label).collect();
@@ -131,6 +132,7 @@ fn parts(policy: &Policy) -> Vec<(&'static str, String)> {
         ("application", format!("{application:?}")),
         ("server_timing", format!("{server_timing:?}")),
         ("refusals", format!("{refusals:?}")),
+        ("ready_path", format!("{ready_path:?}")),
     ]
 }
 

@@ -22,6 +22,7 @@ use crate::gateway::record::AccessLog;
 use crate::gateway::refusal::Reason;
 use crate::gateway::{Gateway, Shared};
 use crate::metrics;
+use crate::shutdown::Expected;
 use crate::throttle::Waiters;
 
 /// What a core is made of.
@@ -64,9 +65,12 @@ struct Count {
     none: Notify,
 }
 
-/// One open connection; dropping it ends its count.
+/// One open connection; dropping it ends its count, and nobody expects a request of it any more.
 #[derive(Debug)]
-pub(super) struct Open(Arc<Count>);
+pub(super) struct Open {
+    count: Arc<Count>,
+    _expected: Expected,
+}
 
 /// Starts a core on a thread of its own; it ends when the drain is closed, and with it everything on it.
 ///
@@ -157,9 +161,18 @@ impl Handle {
     }
 
     /// Gives the core a connection.
-    pub(super) fn hand_over(&self, stream: TcpStream, peer: PeerAddr, door: Arc<Door>) {
+    pub(super) fn hand_over(
+        &self,
+        stream: TcpStream,
+        peer: PeerAddr,
+        door: Arc<Door>,
+        expected: Expected,
+    ) {
         self.open.open.fetch_add(1, Ordering::Relaxed);
-        let open = Open(Arc::clone(&self.open));
+        let open = Open {
+            count: Arc::clone(&self.open),
+            _expected: expected,
+        };
         // A core that has ended takes no more: the connection is closed.
         drop(self.connections.send(Accepted {
             stream,
@@ -177,8 +190,8 @@ impl Handle {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        if self.0.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.none.notify_waiters();
+        if self.count.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.count.none.notify_waiters();
         }
     }
 }

@@ -95,8 +95,9 @@ where
     let mut closed = pin!(draining.closed());
     let mut drain = Drain::Unheard;
     std::future::poll_fn(|cx| {
-        // Polled once to be woken when the drain begins, and then until it ends: the flag is cheaper to look at.
-        if drain == Drain::Unheard || (drain == Drain::Awaited && draining.is_draining()) {
+        // Polled once to be woken by the first step of the drain, and then until it ends, since a step that is not heard
+        // wakes nobody again: the flag is cheaper to look at.
+        if drain == Drain::Unheard || (drain == Drain::Awaited && draining.is_leaving()) {
             drain = Drain::Awaited;
             if closed.as_mut().poll(cx).is_ready() {
                 connection.end();

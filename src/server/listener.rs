@@ -31,10 +31,12 @@ pub async fn accept(
     let door = Arc::new(door);
     let shortages = Seldom::default();
     keep_little(&listener);
+    // Between the accept and the hand-over nobody else knows of a connection.
+    let _expected = draining.expect();
     loop {
         let (stream, peer) = tokio::select! {
             biased;
-            () = draining.draining() => return,
+            () = draining.draining() => break,
             accepted = next(&listener, &shortages) => accepted,
         };
         let open: usize = cores.iter().map(Handle::connections).sum();
@@ -49,9 +51,12 @@ pub async fn accept(
         if stream.set_nodelay(true).is_ok()
             && let Ok(stream) = stream.into_std()
         {
-            core.hand_over(stream, PeerAddr::new(peer), Arc::clone(&door));
+            let (door, expected) = (Arc::clone(&door), draining.expect());
+            core.hand_over(stream, PeerAddr::new(peer), door, expected);
         }
     }
+    drop(listener);
+    tracing::info!("no more clients are accepted");
 }
 
 /// Bounds what the system keeps unsent for each client of this listener: an accepted socket inherits it. What has been

@@ -1,8 +1,8 @@
-//! One signal, many listeners: from running over draining to closed.
+//! One signal, many listeners: from running over leaving and draining to closed.
 //!
 //! Guarantees: the state only moves forward; asking for it on the request path is one atomic load; whoever listens
-//! after a step has been taken learns of it at once; each request in flight is counted until its guard is dropped.
-//! Any number of runtimes and threads may share it.
+//! after a step has been taken learns of it at once; each request in flight, and each who may still bring one, is counted
+//! until its guard is dropped. Any number of runtimes and threads may share it.
 //! Does not do: end anything. Those who listen stop accepting, refuse or close by themselves.
 
 use std::sync::Arc;
@@ -31,11 +31,20 @@ pub struct InFlight {
     shared: Arc<Shared>,
 }
 
+/// One who may still bring a request: an acceptor, or a connection; dropping it ends its count.
+#[derive(Debug)]
+#[must_use = "dropping it ends the count of who may bring a request"]
+pub struct Expected {
+    shared: Arc<Shared>,
+}
+
 /// How far the shutdown has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
     /// Connections are accepted.
     Running,
+    /// Still accepted, but balancers are told to send nobody any more.
+    Leaving,
     /// No new connections; requests in flight finish.
     Draining,
     /// The deadline has passed, or all have finished: what is left is cut off.
@@ -46,8 +55,15 @@ enum State {
 struct Shared {
     // A copy of the watch's value: reading the watch takes a lock, and every request asks.
     state: AtomicUsize,
-    in_flight: Apart,
-    idle: Notify,
+    in_flight: Count,
+    expected: Count,
+}
+
+/// A count, and who waits for its end.
+#[derive(Debug, Default)]
+struct Count {
+    number: Apart,
+    none: Notify,
 }
 
 /// A count on a cache line of its own: every request changes it, and every request reads the state beside it.
@@ -60,8 +76,8 @@ impl Drain {
     pub fn new() -> Self {
         let shared = Shared {
             state: AtomicUsize::new(State::Running as usize),
-            in_flight: Apart::default(),
-            idle: Notify::new(),
+            in_flight: Count::default(),
+            expected: Count::default(),
         };
         Self {
             state: watch::Sender::new(State::Running),
@@ -77,6 +93,11 @@ impl Drain {
         }
     }
 
+    /// Tells balancers to send nobody any more; nothing happens when that, or more, has happened before.
+    pub fn leave(&self) {
+        self.advance(State::Leaving);
+    }
+
     /// Starts draining; nothing happens when it has started before.
     pub fn begin(&self) {
         self.advance(State::Draining);
@@ -89,7 +110,7 @@ impl Drain {
 
     /// Requests in flight at this moment.
     pub fn in_flight(&self) -> usize {
-        self.shared.in_flight.0.load(Ordering::Acquire)
+        self.shared.in_flight.now()
     }
 
     /// Waits for a moment with no request in flight; at once when there is none now. New ones may start afterwards:
@@ -97,16 +118,14 @@ impl Drain {
     ///
     /// Cancel safe.
     pub async fn idle(&self) {
-        let mut idle = std::pin::pin!(self.shared.idle.notified());
-        loop {
-            // Registered before the count is read, so that a last guard dropped in between still wakes us.
-            idle.as_mut().enable();
-            if self.in_flight() == 0 {
-                return;
-            }
-            idle.as_mut().await;
-            idle.set(self.shared.idle.notified());
-        }
+        self.shared.in_flight.none().await;
+    }
+
+    /// Waits for a moment at which nobody may bring a request any more; at once when nobody is there now.
+    ///
+    /// Cancel safe.
+    pub async fn deserted(&self) {
+        self.shared.expected.none().await;
     }
 
     fn advance(&self, to: State) {
@@ -128,7 +147,43 @@ impl Default for Drain {
     }
 }
 
+impl Count {
+    fn now(&self) -> usize {
+        self.number.0.load(Ordering::Acquire)
+    }
+
+    fn add(&self) {
+        self.number.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn subtract(&self) {
+        // Release: what was counted has happened before `none` returns.
+        if self.number.0.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.none.notify_waiters();
+        }
+    }
+
+    /// Waits until it is 0. Cancel safe.
+    async fn none(&self) {
+        let mut none = std::pin::pin!(self.none.notified());
+        loop {
+            // Registered before the count is read, so that a last guard dropped in between still wakes us.
+            none.as_mut().enable();
+            if self.now() == 0 {
+                return;
+            }
+            none.as_mut().await;
+            none.set(self.none.notified());
+        }
+    }
+}
+
 impl Draining {
+    /// Whether balancers should send nobody any more, or draining has begun; one atomic load.
+    pub fn is_leaving(&self) -> bool {
+        self.shared.state.load(Ordering::Acquire) >= State::Leaving as usize
+    }
+
     /// Whether draining has begun; one atomic load.
     pub fn is_draining(&self) -> bool {
         self.shared.state.load(Ordering::Acquire) >= State::Draining as usize
@@ -156,8 +211,17 @@ impl Draining {
     /// Counts one request until the guard is dropped, also while draining: a connection that was accepted before may
     /// still bring one, and it must be answered.
     pub fn enter(&self) -> InFlight {
-        self.shared.in_flight.0.fetch_add(1, Ordering::Relaxed);
+        self.shared.in_flight.add();
         InFlight {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Counts one who may still bring a request until the guard is dropped: what has been accepted, or may be at this
+    /// moment, is given a chance before the end.
+    pub fn expect(&self) -> Expected {
+        self.shared.expected.add();
+        Expected {
             shared: Arc::clone(&self.shared),
         }
     }
@@ -170,10 +234,13 @@ impl Draining {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        // Release: what the request did happens before `idle` returns.
-        if self.shared.in_flight.0.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.shared.idle.notify_waiters();
-        }
+        self.shared.in_flight.subtract();
+    }
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        self.shared.expected.subtract();
     }
 }
 

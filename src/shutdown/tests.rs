@@ -53,6 +53,35 @@ fn a_dropped_drain_ends_the_waiting() {
 }
 
 #[test]
+fn who_leaves_still_accepts() {
+    let drain = Drain::new();
+    let listener = drain.listen();
+    assert!(!listener.is_leaving());
+    drain.leave();
+    assert!(listener.is_leaving() && !listener.is_draining());
+    drain.begin();
+    drain.leave();
+    assert!(listener.is_leaving() && listener.is_draining());
+}
+
+#[test]
+fn a_place_is_deserted_when_the_last_who_was_expected_has_left_whatever_is_in_flight() {
+    let drain = Drain::new();
+    let listener = drain.listen();
+    assert_ready!(spawn(drain.deserted()).poll());
+    let (acceptor, request) = (listener.expect(), listener.enter());
+    let mut deserted = spawn(drain.deserted());
+    assert_pending!(deserted.poll());
+    let connection = listener.expect();
+    drop(acceptor);
+    assert!(!deserted.is_woken());
+    drop(connection);
+    assert_ready!(deserted.poll());
+    assert_eq!(drain.in_flight(), 1);
+    drop(request);
+}
+
+#[test]
 fn idle_waits_for_the_last_request_in_flight() {
     let drain = Drain::new();
     let listener = drain.listen();

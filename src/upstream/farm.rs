@@ -68,6 +68,11 @@ where
         self.connections[0].settings().target.host()
     }
 
+    /// As [`Nodes::all_ill`].
+    pub fn all_ill(&self) -> bool {
+        self.nodes.all_ill()
+    }
+
     /// Whether a node's URL names this address.
     pub fn has(&self, address: IpAddr) -> bool {
         self.connections

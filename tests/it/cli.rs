@@ -427,7 +427,7 @@ fn explain_says_that_it_cannot_know_whether_a_read_has_written() {
 #[cfg(unix)]
 mod signals {
     use super::*;
-    use crate::support::{Client, Request, Step, Upstream};
+    use crate::support::{Client, Request, Step, Upstream, eventually};
 
     #[test]
     fn reads_that_write_are_warned_of_once_a_minute_with_route_and_shape_and_no_id() {
@@ -533,6 +533,30 @@ mod signals {
         let _ends = application.occupy(&running);
         running.signal("TERM");
         assert!(running.line("cut off").contains("cut_off=1"));
+        assert_eq!(running.exit_code(), Some(1));
+    }
+
+    #[test]
+    fn while_the_delay_lasts_balancers_are_told_and_clients_are_still_accepted() {
+        let app = Upstream::start();
+        let file = File::new(&format!(
+            "listen: 127.0.0.1:0\nadmin: off\nupstream: http://{}\nready_path: /ready\ndrain_delay: 1h\n",
+            app.address()
+        ));
+        let running = Running::start(&file);
+        let address = running.address("listening for clients");
+        let status = |path| Client::connect(address).call(&Request::get(path)).status;
+        assert_eq!((status("/ready"), status("/x")), (200, 200));
+        running.signal("TERM");
+        eventually("balancers are told", || status("/ready") == 503);
+        let served = Client::connect(address).call(&Request::get("/x"));
+        assert_eq!(
+            (served.status, served.header("connection")),
+            (200, None),
+            "its connection need not end yet"
+        );
+        running.signal("INT");
+        running.line("ending at once");
         assert_eq!(running.exit_code(), Some(1));
     }
 

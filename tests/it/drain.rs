@@ -76,6 +76,48 @@ fn a_kept_connection_is_closed_after_its_response() {
 }
 
 #[test]
+fn who_was_connected_before_is_still_answered() {
+    for has_spoken in [false, true] {
+        let app = Upstream::start();
+        let proxy = Proxy::in_front_of(&app, "drain_timeout: 60s");
+        let mut client = proxy.connect();
+        if has_spoken {
+            assert_eq!(client.call(&Request::get("/first")).status, 200);
+        }
+        eventually("it is accepted", || {
+            proxy.metrics().count("onelane_connections") == 1
+        });
+        let draining = proxy.begin_drain();
+        let response = client.call(&Request::post("/x", "").session("a"));
+        assert_eq!(response.status, 200);
+        assert_eq!(response.header("connection"), Some("close"));
+        assert_eq!(draining.ended().cut_off, 0);
+    }
+}
+
+#[test]
+fn a_balancer_that_asks_while_it_drains_is_told_and_its_connection_ends() {
+    let app = Upstream::start();
+    app.on("/hold", held());
+    let proxy = Proxy::in_front_of(&app, "drain_timeout: 60s\nready_path: /ready");
+    let mut balancer = proxy.connect();
+    assert_eq!(balancer.call(&Request::get("/ready")).text(), "ready\n");
+    let mut first = proxy.session("a").post("/hold");
+    let inside = app.arrival();
+    let draining = proxy.begin_drain();
+    let told = balancer.call(&Request::get("/ready"));
+    assert_eq!(
+        (told.status, told.header("connection")),
+        (503, Some("close"))
+    );
+    balancer.closed();
+    inside.release();
+    assert_eq!(first.status(), 200);
+    assert_eq!(draining.ended().cut_off, 0);
+    assert_eq!(app.targets(), ["/hold"]);
+}
+
+#[test]
 fn at_the_deadline_waiters_are_refused_and_holders_are_cut_off() {
     let app = Upstream::start();
     app.on("/hold", held());

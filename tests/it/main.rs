@@ -19,9 +19,12 @@ mod limits; // every limit refuses, passes or releases as it says, and is counte
 mod malformed; // malformed requests through Onelane, nginx and HAProxy, and the table of what became of them
 mod observe; // observe mode changes nothing and counts what it would have done
 mod ordering; // one lane per session: writers in order, reads as they are told to
+mod readiness; // balancers are answered at ready_path, and nothing of it reaches the application
 mod real; // nginx and Python's server behind Onelane, under a browser-like load
 mod recorder; // the scripted application's own checks find what they are there to find
 mod reload; // the whole new policy or the old one, and what has a memory lives on
+#[cfg(unix)]
+mod restart; // by socket activation, without a lost request; what systemd is told
 mod rotation; // an id that a response gives a session joins its lane
 mod sessions; // which requests are one session, as each stack has it
 mod several; // a request with several lanes is alone in each

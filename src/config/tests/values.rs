@@ -305,3 +305,22 @@ fn a_variable_that_is_not_set_is_one_error_with_its_name() {
         2
     );
 }
+
+#[test]
+fn a_ready_path_is_off_or_a_path_of_its_own() {
+    assert_eq!(config("ready_path: off").policy.ready_path, None);
+    assert_eq!(config("mode: enforce").policy.ready_path, None);
+    let path = config("ready_path: /onelane-ready").policy.ready_path;
+    assert_eq!(path.unwrap().to_string(), "/onelane-ready");
+    for (text, problem) in [
+        ("ready", "not a path"),
+        ("/ready?x=1", "not a path"),
+        ("/", "this would hide the application's first page"),
+        ("\"\"", "this value is empty"),
+    ] {
+        let error = error(&format!("ready_path: {text}"));
+        assert_eq!(error.problem, problem, "{text}");
+    }
+    let inside = "listen: { address: 127.0.0.1:80, ready_path: /a }";
+    assert!(suggestion(inside).contains("at the top level"));
+}

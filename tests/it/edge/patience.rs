@@ -224,8 +224,9 @@ fn idle_connections_end_with_the_last_request_of_a_drain() {
     inside.send(Request::get("/hold").bytes());
     let held = site.app.arrival();
     let draining = site.proxy.begin_drain();
+    // Together longer than the second in which each drain waits for last requests.
     for client in &mut idle {
-        assert_eq!(client.hear(Duration::from_millis(50)), Heard::Nothing);
+        assert_eq!(client.hear(Duration::from_millis(400)), Heard::Nothing);
     }
     held.release();
     let start = Instant::now();

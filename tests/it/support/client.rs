@@ -84,11 +84,16 @@ pub(crate) struct Exchange {
 
 impl Client {
     pub(crate) fn connect(to: SocketAddr) -> Self {
-        let stream = TcpStream::connect(to).expect("the listener accepts");
+        Self::try_connect(to).expect("the listener accepts")
+    }
+
+    /// As [`Client::connect`], for clients that do not know whether somebody listens.
+    pub(crate) fn try_connect(to: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(to)?;
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
-        Self::over(stream)
+        Ok(Self::over(stream))
     }
 
     fn over(stream: TcpStream) -> Self {
