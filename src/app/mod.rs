@@ -14,14 +14,16 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 use tracing_appender::non_blocking::WorkerGuard;
 
-use crate::config::{Config, Startup};
+use crate::config::{Config, Origin, Startup};
 use crate::gateway::{Disk, Policy, Shared};
 use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics::{self, CertificateReload, Metrics};
+use crate::reload::{self, Reload};
 use crate::shutdown::{Drain, Draining};
-use crate::tls::{self, Certificates, Reload, Watch};
+use crate::tls::{self, Certificates};
 use crate::upstream;
+use crate::watch;
 
 mod sockets;
 mod sources;
@@ -41,8 +43,11 @@ pub struct Running {
     drain_timeout: Duration,
     lanes: Arc<Lanes>,
     threads: Vec<JoinHandle<()>>,
+    reload: Arc<Reload>,
+    /// Reloads when the configuration's files change; None when it came from no file.
+    _configuration: Option<watch::Watch>,
     /// Replaces certificates until it is dropped; None when there are none.
-    _watch: Option<Watch>,
+    _watch: Option<tls::Watch>,
     /// Writes what is left of the access log when it is dropped, last of all.
     _log: WorkerGuard,
 }
@@ -73,7 +78,10 @@ impl Running {
         listeners: Listeners,
     ) -> io::Result<Self> {
         let Config {
-            startup, policy, ..
+            startup,
+            mut policy,
+            origin,
+            ..
         } = config;
         let addresses: Vec<_> = listeners
             .data
@@ -88,12 +96,15 @@ impl Running {
         let drain = Drain::new();
         let count = thread::available_parallelism().map_or(1, usize::from);
         let metrics = Arc::new(Metrics::new(count, labels(&startup, &policy)));
+        policy.count_in(&metrics);
         let shared = share(&startup, policy, drain.listen());
+        let reload = reload(&shared, &metrics, origin);
         let (writer, log) = tracing_appender::non_blocking(access_log);
         let (cores, mut threads) = start_cores(&startup, &shared, &metrics, count, &writer)?;
         let certificates = certificates(&startup);
         let watch = watch(&certificates, metrics.core(0))?;
-        let sources = sources(metrics, &shared, cores.clone(), certificates);
+        let (handles, told) = (cores.clone(), Arc::clone(&reload));
+        let sources = sources(metrics, &shared, handles, certificates, told);
         let nodes = Arc::clone(&shared.upstream);
         threads.push(start_edge(
             &startup,
@@ -110,6 +121,8 @@ impl Running {
             drain_timeout,
             lanes,
             threads,
+            _configuration: watch_configuration(&reload)?,
+            reload,
             _watch: watch,
             _log: log,
         })
@@ -123,6 +136,11 @@ impl Running {
     /// Where operators connect.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin_address
+    }
+
+    /// What reads the configuration again.
+    pub fn reload(&self) -> &Arc<Reload> {
+        &self.reload
     }
 
     /// Drains, then ends: readiness fails, no new connections, holders and waiters finish within `drain_timeout`; then
@@ -161,6 +179,21 @@ fn share(startup: &Startup, policy: Policy, draining: Draining) -> Shared {
     }
 }
 
+fn reload(shared: &Shared, metrics: &Arc<Metrics>, origin: Origin) -> Arc<Reload> {
+    let (policy, metrics) = (Arc::clone(&shared.policy), Arc::clone(metrics));
+    Arc::new(Reload::new(policy, metrics, origin, SystemTime::now()))
+}
+
+/// Reloads when the files of the configuration change.
+fn watch_configuration(reload: &Arc<Reload>) -> io::Result<Option<watch::Watch>> {
+    let files = reload.files();
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let reload = Arc::clone(reload);
+    watch::Watch::start("configuration", files, reload::PACE, move || reload.look()).map(Some)
+}
+
 /// The certificates of all listeners.
 fn certificates(startup: &Startup) -> Vec<Certificates> {
     let listeners = startup.listen.iter();
@@ -170,18 +203,20 @@ fn certificates(startup: &Startup) -> Vec<Certificates> {
 }
 
 /// Watches the files of the certificates, and counts what becomes of them.
-fn watch(certificates: &[Certificates], metrics: Arc<metrics::Core>) -> io::Result<Option<Watch>> {
+fn watch(
+    certificates: &[Certificates],
+    metrics: Arc<metrics::Core>,
+) -> io::Result<Option<tls::Watch>> {
     if certificates.is_empty() {
         return Ok(None);
     }
     let count = move |reload| {
         metrics.certificate_reload(match reload {
-            Reload::Failed(_) => CertificateReload::Failed,
-            Reload::Replaced(_) => CertificateReload::Ok,
+            tls::Reload::Failed(_) => CertificateReload::Failed,
+            tls::Reload::Replaced(_) => CertificateReload::Ok,
         });
     };
-    let (pace, clock) = (tls::Pace::default(), SystemTime::now);
-    Watch::start(certificates.to_vec(), pace, clock, count).map(Some)
+    tls::Watch::start(certificates.to_vec(), tls::PACE, SystemTime::now, count).map(Some)
 }
 
 /// After the drain's deadline, how long the refusals of those who waited may take.

@@ -9,8 +9,9 @@ use crate::admin;
 use crate::config::Startup;
 use crate::gateway::record::{ACCESS_LABELS, Outcome};
 use crate::gateway::refusal::Reason;
-use crate::gateway::{DENY_LIST, Fault, Policy, Shared};
+use crate::gateway::{Fault, Policy, Shared};
 use crate::metrics::{Gauges, Labels, Metrics};
+use crate::reload::{Attempt, Reload};
 use crate::server::{Handle, ProxyFault};
 use crate::session::OddReason;
 use crate::tls::{self, Certificates};
@@ -27,10 +28,7 @@ pub(super) fn labels(startup: &Startup, policy: &Policy) -> Labels {
         proxy_faults: &ProxyFault::LABELS,
         reports: &crate::evidence::Report::LABELS,
         routes: policy.routes.labels().map(ToString::to_string).collect(),
-        throttle_rules: std::iter::once(DENY_LIST)
-            .chain(policy.throttle.iter().map(|rule| &*rule.name))
-            .map(ToString::to_string)
-            .collect(),
+        throttle_rules: policy.throttle_labels().map(ToString::to_string).collect(),
     }
 }
 
@@ -40,10 +38,11 @@ pub(super) fn sources(
     shared: &Shared,
     cores: Vec<Handle>,
     certificates: Vec<Certificates>,
+    reload: Arc<Reload>,
 ) -> admin::Sources {
     let (shared, told, nodes) = (shared.clone(), shared.clone(), Arc::clone(&shared.upstream));
     let gauges = move || {
-        let counts = shared.lanes.counts();
+        let (counts, version) = (shared.lanes.counts(), reload.version());
         Gauges {
             lanes: counts.lanes,
             holders: usize::try_from(counts.holding).unwrap_or(usize::MAX),
@@ -54,6 +53,8 @@ pub(super) fn sources(
             throttle_clients: shared.policy.load().throttle.clients(),
             upstreams_healthy: shared.upstream.healthy(Instant::now()),
             certificate_expiry: tls::earliest_end(&certificates),
+            config_is_current: version.last == Attempt::Ok,
+            config_since: version.since,
         }
     };
     admin::Sources {

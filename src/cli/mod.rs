@@ -20,6 +20,7 @@ mod check;
 pub mod demo;
 mod descriptors;
 mod explain;
+mod hangup;
 mod health;
 mod run;
 mod service;

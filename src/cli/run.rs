@@ -1,19 +1,20 @@
 //! `onelane run`: from a configuration to a drained exit.
 //!
 //! Guarantees: nothing is bound before the whole configuration is valid; the first SIGTERM or SIGINT (on Windows Ctrl-C,
-//! Ctrl-Break, or a console that closes) drains, the second ends at once.
+//! Ctrl-Break, or a console that closes) drains, the second ends at once; SIGHUP reloads.
 //! Does not do: serve; [`crate::app`] does.
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::hangup::Hangups;
 use crate::app::{self, Drained, Listeners, Running};
 use crate::config::{Config, Log, LogFormat};
 
@@ -58,19 +59,29 @@ pub(super) fn ended(result: Result<Drained, StartError>) -> ExitCode {
 fn serve(config: Config) -> Result<Drained, StartError> {
     // Before anything is bound: a signal that comes during the start must not be lost.
     let signals = Signals::listen().map_err(StartError::Signals)?;
+    let hangups = Hangups::listen().map_err(StartError::Signals)?;
     let listeners = app::bind(&config.startup)?;
-    serve_until(config, listeners, io::stdout(), || signals.first())
+    serve_until(
+        config,
+        listeners,
+        io::stdout(),
+        |running| hangups.reload(Arc::clone(running.reload())),
+        || signals.first(),
+    )
 }
 
-/// Starts, and drains when `stop` returns, which is called once all listen; it gives the name of what ends us.
+/// Starts, and drains when `stop` returns, which is called once all listen, after `started`; it gives the name of what ends
+/// us.
 pub(super) fn serve_until(
     config: Config,
     listeners: Listeners,
     access_log: impl io::Write + Send + 'static,
+    started: impl FnOnce(&Running) -> io::Result<()>,
     stop: impl FnOnce() -> &'static str,
 ) -> Result<Drained, StartError> {
     let running =
         Running::start_logging_to(access_log, config, listeners).map_err(StartError::Threads)?;
+    started(&running).map_err(StartError::Threads)?;
     for address in running.addresses() {
         tracing::info!(%address, "listening for clients");
     }

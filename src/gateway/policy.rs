@@ -9,9 +9,11 @@ use crate::client;
 use crate::evidence::Evidence;
 use crate::gateway::newcomer::WithoutSession;
 use crate::gateway::refusal::{Reason, RefusalPage};
+use crate::gateway::throttle::DENY_LIST;
+use crate::metrics::{Metrics, Series};
 use crate::pace::Pace;
 use crate::route::RouteTable;
-use crate::session::Sessions;
+use crate::session::{Rekeyed, Sessions};
 use crate::throttle::Rules;
 
 /// The decisions of the gateway; built completely by `config`, then swapped whole.
@@ -45,6 +47,8 @@ pub struct Policy {
     pub server_timing: ServerTiming,
     /// Status codes and pages that differ from the built-in ones.
     pub refusals: HashMap<Reason, RefusalPage>,
+    /// Where its routes and rules are counted: nowhere until [`Policy::count_in`].
+    pub series: Series,
 }
 
 /// What is said to the application, and asked of it (`application:` in the configuration).
@@ -67,6 +71,29 @@ impl Application {
 }
 
 impl Policy {
+    /// Counts its routes and rules in `metrics`, from where its predecessors' are counted on.
+    pub fn count_in(&mut self, metrics: &Metrics) {
+        let rules = self.throttle_labels();
+        let routes = self.routes.labels().map(|label| &**label);
+        self.series = metrics.series(routes, rules);
+    }
+
+    /// The labels of what throttles, as the metrics have them: the deny list, then the rules in their order.
+    pub fn throttle_labels(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(DENY_LIST).chain(self.throttle.iter().map(|rule| &*rule.name))
+    }
+
+    /// Takes over what has a memory from the policy that it is to replace: the clients of the rules that stay, and the
+    /// secret of the session keys where that was drawn.
+    ///
+    /// # Errors
+    /// What would give a session another lane than the one that it has: all of it. Nothing was taken over then.
+    pub fn succeed(&mut self, old: &Self) -> Result<(), Vec<Rekeyed>> {
+        self.sessions.inherit(&old.sessions)?;
+        self.throttle.inherit(&old.throttle);
+        Ok(())
+    }
+
     /// The evidence of this moment under this policy, as JSON.
     #[must_use]
     pub fn evidence(&self, evidence: &Evidence) -> String {

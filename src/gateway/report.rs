@@ -109,13 +109,14 @@ impl Visit<'_> {
         });
     }
 
-    /// The index of the request's route in the table's labels.
+    /// Where the request's route is counted.
     pub(super) fn route_index(&self) -> usize {
         let of_label = || {
             let mut labels = self.policy.routes.labels();
             labels.position(|label| label == self.route)
         };
-        self.place.or_else(of_label).unwrap_or_default()
+        let place = self.place.or_else(of_label).unwrap_or_default();
+        self.policy.series.route(place)
     }
 
     /// A `read` wrote: what it wrote may be lost, and the next requests of its route must not be taken for reads.
@@ -131,7 +132,7 @@ impl Visit<'_> {
         let consequence = match self.policy.application.on_read_wrote {
             OnReadWrote::Warn => "its writes may be lost: write access: write for it",
             OnReadWrote::Write => {
-                "it counts as write until the next start: write access: write for it"
+                "it counts as write until the next reload: write access: write for it"
             }
         };
         let witnessed = self.notes.witnessed.as_ref();

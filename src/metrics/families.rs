@@ -37,6 +37,7 @@ pub(super) enum Family {
     Throttled,
     ThrottledTogether,
     CertificateReloads,
+    ConfigReloads,
 }
 
 /// A counted family.
@@ -56,12 +57,14 @@ pub(super) enum Kind {
     Durations(&'static [f64]),
 }
 
-/// A label, whose values are known at the start.
+/// A label. Its values are known at the start, but for those of `Route` and `ThrottleRule`, which a reload may bring: they
+/// are the first label of their families, so that the cells of values that nobody has yet are the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Label {
     Access,
     Ending,
     CertificateReload,
+    ConfigReload,
     Exception,
     Gone,
     OddCookie,
@@ -90,7 +93,7 @@ impl Label {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Access => "access",
-            Self::CertificateReload | Self::Reentrance => "result",
+            Self::CertificateReload | Self::ConfigReload | Self::Reentrance => "result",
             Self::Exception => "kind",
             Self::Gone => "where",
             Self::Ending
@@ -136,7 +139,7 @@ pub(super) const HOLD_BOUNDS: [f64; 15] = [
 /// The label of what is said of one node.
 pub(super) const UPSTREAM: &str = "upstream";
 
-pub(super) const FAMILIES: [Declared; 27] = [
+pub(super) const FAMILIES: [Declared; 28] = [
     counter(
         Family::Requests,
         "requests",
@@ -300,9 +303,16 @@ pub(super) const FAMILIES: [Declared; 27] = [
         "Certificates whose files have changed: replaced, or kept because the new one cannot be served.",
         &[Label::CertificateReload],
     ),
+    counter(
+        Family::ConfigReloads,
+        "config_reloads",
+        "Configurations that were read again: in force, wrong, or refused because they change what only a restart \
+         changes.",
+        &[Label::ConfigReload],
+    ),
 ];
 
-pub(super) const GAUGES: [DeclaredGauge; 7] = [
+pub(super) const GAUGES: [DeclaredGauge; 9] = [
     DeclaredGauge {
         name: "lanes",
         help: "Lanes that exist: somebody holds or waits.",
@@ -344,5 +354,17 @@ pub(super) const GAUGES: [DeclaredGauge; 7] = [
         help: "Client networks that the throttle remembers, of all rules together.",
         unit: None,
         read: |gauges| gauges.throttle_clients,
+    },
+    DeclaredGauge {
+        name: "config_last_reload_successful",
+        help: "Whether what was last read as the configuration is in force: 1 or 0.",
+        unit: None,
+        read: |gauges| usize::from(gauges.config_is_current),
+    },
+    DeclaredGauge {
+        name: "config_last_reload_success_timestamp",
+        help: "When the configuration that is in force was read, as Unix time.",
+        unit: Some(Unit::Seconds),
+        read: |gauges| usize::try_from(gauges.config_since).unwrap_or(usize::MAX),
     },
 ];

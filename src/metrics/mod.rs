@@ -1,12 +1,12 @@
 //! Numbers for operators, counted per core and summed at the scrape.
 //!
 //! Guarantees: recording is one relaxed add (two for a duration) to memory that no other core writes: no lock, no
-//! hash, no allocation. The number of series is fixed at the start. Layer 0: it knows none of the stages'
-//! types; label values come as lists, recording takes their indices.
+//! hash, no allocation. The number of series is bounded from the start; what reloads bring has room, or a series together.
+//! Layer 0: it knows none of the stages' types; label values come as lists, recording takes their indices.
 //! Does not do: serve the text (`admin` does), keep history.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::text;
@@ -15,12 +15,18 @@ use prometheus_client::registry::Registry;
 mod families;
 mod kinds;
 mod scrape;
+mod series;
 mod shape;
 
-pub use kinds::{CertificateReload, Ending, Exception, Gone, Reentrance, ThrottleDecision};
+pub use kinds::{
+    CertificateReload, ConfigReload, Ending, Exception, Gone, Reentrance, ThrottleDecision,
+};
+
+pub use series::Series;
 
 use families::Family;
 use scrape::Scrape;
+use series::Names;
 use shape::Shape;
 
 /// The values of the labels, in the order of the indices that recording takes. Each list is closed and small.
@@ -42,9 +48,9 @@ pub struct Labels {
     pub proxy_faults: &'static [&'static str],
     /// `report` of `onelane_session_reports_total`.
     pub reports: &'static [&'static str],
-    /// `route` of `onelane_nested_total`, in the order of the table; routes with one label share one series.
+    /// `route` of `onelane_nested_total`: those of the start, [`Metrics::series`] takes more.
     pub routes: Vec<String>,
-    /// `rule` of `onelane_throttle_decisions_total`; they are distinct.
+    /// `rule` of `onelane_throttle_decisions_total`: those of the start, [`Metrics::series`] takes more.
     pub throttle_rules: Vec<String>,
 }
 
@@ -52,6 +58,8 @@ pub struct Labels {
 #[derive(Debug)]
 pub struct Metrics {
     shape: Arc<Shape>,
+    /// Of the series whose label may have more values after a reload; not needed to record.
+    names: Mutex<Names>,
     cores: Box<[Arc<Core>]>,
 }
 
@@ -83,6 +91,10 @@ pub struct Gauges {
     pub upstreams_healthy: Vec<bool>,
     /// When the first of the certificates ends, in seconds of Unix time; None without certificates.
     pub certificate_expiry: Option<u64>,
+    /// Whether what was last read as the configuration is in force.
+    pub config_is_current: bool,
+    /// When the configuration that is in force was read, in seconds of Unix time.
+    pub config_since: u64,
 }
 
 /// Cells by eight on a line of their own, so that two cores never write to the same one.
@@ -93,10 +105,30 @@ struct CacheLine([AtomicU64; CELLS]);
 impl Metrics {
     /// All zero. `cores` is the number of recording threads, at least 1.
     pub fn new(cores: usize, labels: Labels) -> Self {
-        let shape = Arc::new(Shape::new(labels));
+        let names = Names::new(&labels);
+        let shape = Arc::new(Shape::new(labels, &names));
         let core = || Arc::new(Core::new(Arc::clone(&shape)));
         let cores = (0..cores.max(1)).map(|_| core()).collect();
-        Self { shape, cores }
+        Self {
+            shape,
+            names: Mutex::new(names),
+            cores,
+        }
+    }
+
+    /// The series of a policy's routes and rules, given by their labels in its order. A label keeps its series, and what
+    /// was counted there, for the life of the process; those beyond the bound share one series.
+    pub fn series<'l>(
+        &self,
+        routes: impl Iterator<Item = &'l str>,
+        throttle_rules: impl Iterator<Item = &'l str>,
+    ) -> Series {
+        self.names().series(routes, throttle_rules)
+    }
+
+    fn names(&self) -> MutexGuard<'_, Names> {
+        // A panic elsewhere leaves names behind that are right.
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The counters of core `index`, modulo their number.
@@ -118,6 +150,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix("onelane");
         registry.register_collector(Box::new(Scrape {
             shape: Arc::clone(&self.shape),
+            names: self.names().clone(),
             cells,
             gauges,
         }));
@@ -246,32 +279,26 @@ impl Core {
         self.add(Family::WouldRefuse, 0, 1);
     }
 
-    /// An observed request came and went while another of its session was inside. Takes an index into
-    /// [`Labels::routes`].
+    /// An observed request came and went while another of its session was inside. Takes a series of [`Series::route`].
     pub fn nested(&self, route: usize) {
-        if let Some(series) = self.shape.route_series.get(route) {
-            self.add(Family::Nested, *series, 1);
+        if route < self.shape.routes {
+            self.add(Family::Nested, route, 1);
         }
     }
 
-    /// The application was asked whether a request changed its session. Takes indices into [`Labels::routes`] and
-    /// [`Labels::reports`].
+    /// The application was asked whether a request changed its session. Takes a series of [`Series::route`] and an index
+    /// into [`Labels::reports`].
     pub fn reported(&self, route: usize, report: usize) {
         let reports = self.shape.labels.reports.len();
-        if let Some(series) = self
-            .shape
-            .route_series
-            .get(route)
-            .filter(|_| report < reports)
-        {
-            self.add(Family::Reports, series * reports + report, 1);
+        if route < self.shape.routes && report < reports {
+            self.add(Family::Reports, route * reports + report, 1);
         }
     }
 
-    /// A request that was `read` changed its session. Takes an index into [`Labels::routes`].
+    /// A request that was `read` changed its session. Takes a series of [`Series::route`].
     pub fn read_wrote(&self, route: usize) {
-        if let Some(series) = self.shape.route_series.get(route) {
-            self.add(Family::ReadWrote, *series, 1);
+        if route < self.shape.routes {
+            self.add(Family::ReadWrote, route, 1);
         }
     }
 
@@ -280,9 +307,9 @@ impl Core {
         self.add(Family::SpoolErrors, 0, 1);
     }
 
-    /// The throttle decided. Takes an index into [`Labels::throttle_rules`].
+    /// The throttle decided. Takes a series of [`Series::throttle_rule`].
     pub fn throttled(&self, rule: usize, decision: ThrottleDecision) {
-        if rule < self.shape.labels.throttle_rules.len() {
+        if rule < self.shape.throttle_rules {
             let decisions = ThrottleDecision::LABELS.len();
             self.add(Family::Throttled, rule * decisions + decision as usize, 1);
         }
@@ -296,6 +323,11 @@ impl Core {
     /// A certificate's files have changed.
     pub fn certificate_reload(&self, result: CertificateReload) {
         self.add(Family::CertificateReloads, result as usize, 1);
+    }
+
+    /// The configuration was read again.
+    pub fn config_reload(&self, result: ConfigReload) {
+        self.add(Family::ConfigReloads, result as usize, 1);
     }
 
     fn observe(&self, family: Family, bounds: &[f64], duration: Duration) {

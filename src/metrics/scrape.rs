@@ -9,12 +9,14 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
 use super::families::{FAMILIES, GAUGES, Kind, Label, UPSTREAM};
+use super::series::Names;
 use super::{Gauges, Shape};
 
 /// One scrape.
 #[derive(Debug)]
 pub(super) struct Scrape {
     pub(super) shape: Arc<Shape>,
+    pub(super) names: Names,
     /// The sums over all cores, by [`Shape`].
     pub(super) cells: Vec<u64>,
     pub(super) gauges: Gauges,
@@ -86,9 +88,11 @@ impl Scrape {
     ) -> fmt::Result {
         let values: Vec<_> = labels
             .iter()
-            .map(|label| self.shape.values(*label))
+            .map(|label| self.shape.values(*label, &self.names))
             .collect();
-        for (index, cell) in cells.iter().enumerate() {
+        // Behind them is room for labels that nobody has yet.
+        let known = values.iter().map(Vec::len).product();
+        for (index, cell) in cells.iter().take(known).enumerate() {
             let set = label_set(labels, &values, index);
             if set.is_empty() {
                 metric.encode_counter::<NoLabelSet, _, f64>(cell, None)?;

@@ -1,9 +1,12 @@
 //! Where the cells of each series are in a core's block.
 //!
-//! Guarantees: each series has a place of its own, fixed at the start. Does not do: count.
+//! Guarantees: each series has a place of its own, fixed at the start; so has the room for those that reloads bring. Does not do: count.
 
 use super::families::{FAMILIES, Family, Kind, Label};
-use super::{CertificateReload, Ending, Exception, Gone, Labels, Reentrance, ThrottleDecision};
+use super::series::Names;
+use super::{
+    CertificateReload, ConfigReload, Ending, Exception, Gone, Labels, Reentrance, ThrottleDecision,
+};
 
 /// Where each family's cells are, the same for all cores.
 #[derive(Debug)]
@@ -11,36 +14,25 @@ pub(super) struct Shape {
     /// The first cell of each family, then the number of all.
     pub(super) starts: [usize; FAMILIES.len() + 1],
     pub(super) labels: Labels,
-    /// The distinct labels of routes.
-    pub(super) routes: Vec<String>,
-    /// From a route's index to its place in `routes`.
-    pub(super) route_series: Vec<usize>,
+    /// Series of routes that there is room for.
+    pub(super) routes: usize,
+    /// Series of rules that there is room for.
+    pub(super) throttle_rules: usize,
 }
 
 impl Shape {
-    pub(super) fn new(labels: Labels) -> Self {
-        let mut routes: Vec<String> = Vec::new();
-        let route_series = labels.routes.iter().map(|route| {
-            routes
-                .iter()
-                .position(|known| known == route)
-                .unwrap_or_else(|| {
-                    routes.push(route.clone());
-                    routes.len() - 1
-                })
-        });
-        let route_series = route_series.collect();
+    pub(super) fn new(labels: Labels, names: &Names) -> Self {
         let mut shape = Self {
             starts: [0; FAMILIES.len() + 1],
             labels,
-            routes,
-            route_series,
+            routes: names.routes.room(),
+            throttle_rules: names.throttle_rules.room(),
         };
         for (index, declared) in FAMILIES.iter().enumerate() {
             let cells = match declared.kind {
                 Kind::Counter(labels) => labels
                     .iter()
-                    .map(|label| shape.values(*label).len())
+                    .map(|label| shape.room(*label, names))
                     .product(),
                 // The last bucket has no bound; behind it is the sum.
                 Kind::Durations(bounds) => bounds.len() + 2,
@@ -58,11 +50,22 @@ impl Shape {
         self.starts[family as usize]..self.starts[family as usize + 1]
     }
 
-    pub(super) fn values(&self, label: Label) -> Vec<&str> {
+    /// The values that a label may have, whoever has them.
+    fn room(&self, label: Label, names: &Names) -> usize {
+        match label {
+            Label::Route => self.routes,
+            Label::ThrottleRule => self.throttle_rules,
+            other => self.values(other, names).len(),
+        }
+    }
+
+    /// The values that a label has.
+    pub(super) fn values<'s>(&'s self, label: Label, names: &'s Names) -> Vec<&'s str> {
         match label {
             Label::Access => self.labels.access.to_vec(),
             Label::Ending => Ending::LABELS.to_vec(),
             Label::CertificateReload => CertificateReload::LABELS.to_vec(),
+            Label::ConfigReload => ConfigReload::LABELS.to_vec(),
             Label::Exception => Exception::LABELS.to_vec(),
             Label::Gone => Gone::LABELS.to_vec(),
             Label::OddCookie => self.labels.odd_cookies.to_vec(),
@@ -71,12 +74,9 @@ impl Shape {
             Label::Reentrance => Reentrance::LABELS.to_vec(),
             Label::Refusal => self.labels.refusals.to_vec(),
             Label::Report => self.labels.reports.to_vec(),
-            Label::Route => self.routes.iter().map(String::as_str).collect(),
+            Label::Route => names.routes.labels().collect(),
             Label::ThrottleDecision => ThrottleDecision::LABELS.to_vec(),
-            Label::ThrottleRule => {
-                let rules = self.labels.throttle_rules.iter();
-                rules.map(String::as_str).collect()
-            }
+            Label::ThrottleRule => names.throttle_rules.labels().collect(),
             Label::Upstream => {
                 let upstreams = self.labels.upstreams.iter();
                 upstreams.map(String::as_str).collect()

@@ -71,6 +71,7 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_throttle_decisions counter",
             "onelane_throttle_shared counter",
             "onelane_certificate_reloads counter",
+            "onelane_config_reloads counter",
             "onelane_lanes gauge",
             "onelane_holders gauge",
             "onelane_waiters gauge",
@@ -78,6 +79,8 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_buffer_memory_bytes gauge",
             "onelane_spool_bytes gauge",
             "onelane_throttle_clients gauge",
+            "onelane_config_last_reload_successful gauge",
+            "onelane_config_last_reload_success_timestamp_seconds gauge",
             "onelane_upstream_healthy gauge",
             "onelane_certificate_expiry_seconds gauge",
             "onelane_build info",
@@ -307,9 +310,10 @@ fn bounds_rise() {
 #[test]
 fn routes_with_one_label_share_one_series() {
     let metrics = metrics(1);
-    metrics.core(0).nested(0);
-    metrics.core(0).nested(2);
-    metrics.core(0).nested(9);
+    let series = metrics.series(["/b", "/a", "/b", "/a"].into_iter(), [].into_iter());
+    metrics.core(0).nested(series.route(1));
+    metrics.core(0).nested(series.route(3));
+    metrics.core(0).nested(series.route(9));
     let text = metrics.encode(Gauges::default());
     assert_eq!(value(&text, r#"onelane_nested_total{route="/a"}"#), 2.0);
 }
@@ -326,6 +330,8 @@ fn gauges_are_those_of_the_scrape() {
         throttle_clients: 7,
         upstreams_healthy: vec![true, false],
         certificate_expiry: Some(8),
+        config_is_current: true,
+        config_since: 9,
     };
     let text = metrics(1).encode(gauges);
     let healthy = |name| {
@@ -343,6 +349,14 @@ fn gauges_are_those_of_the_scrape() {
     assert_eq!(value(&text, "onelane_spool_bytes"), 6.0);
     assert_eq!(value(&text, "onelane_throttle_clients"), 7.0);
     assert_eq!(value(&text, "onelane_certificate_expiry_seconds"), 8.0);
+    assert_eq!(value(&text, "onelane_config_last_reload_successful"), 1.0);
+    assert_eq!(
+        value(
+            &text,
+            "onelane_config_last_reload_success_timestamp_seconds"
+        ),
+        9.0
+    );
     assert_eq!(
         value(
             &text,
@@ -375,6 +389,66 @@ fn replaced_certificates_are_counted_by_result() {
         )
     };
     assert_eq!((count("ok"), count("failed")), (1.0, 0.0));
+}
+
+#[test]
+fn reloads_of_the_configuration_are_counted_by_result() {
+    for (result, label) in [
+        (ConfigReload::Failed, "failed"),
+        (ConfigReload::Ok, "ok"),
+        (ConfigReload::Refused, "refused"),
+    ] {
+        assert_counts(
+            move |core| core.config_reload(result),
+            &format!(r#"onelane_config_reloads_total{{result="{label}"}}"#),
+        );
+    }
+}
+
+#[test]
+fn a_reload_brings_series_and_the_counts_of_old_ones_stay() {
+    let metrics = metrics(2);
+    let old = metrics.series(["/a"].into_iter(), ["deny", "logins"].into_iter());
+    metrics.core(0).reported(old.route(0), 1);
+    let before = metrics.encode(Gauges::default());
+    assert!(!before.contains("/new"), "{before}");
+    let new = metrics.series(["/new", "/a"].into_iter(), ["deny", "posts"].into_iter());
+    metrics.core(0).reported(new.route(0), 0);
+    metrics.core(1).reported(new.route(1), 1);
+    metrics.core(0).reported(old.route(0), 1); // a request of the old policy ends late
+    metrics
+        .core(1)
+        .throttled(new.throttle_rule(1), ThrottleDecision::Admitted);
+    let text = metrics.encode(Gauges::default());
+    for (series, count) in [
+        (
+            r#"session_reports_total{route="/new",report="silent"}"#,
+            1.0,
+        ),
+        (r#"session_reports_total{route="/new",report="wrote"}"#, 0.0),
+        (r#"session_reports_total{route="/a",report="wrote"}"#, 3.0),
+        (
+            r#"throttle_decisions_total{rule="posts",decision="admitted"}"#,
+            1.0,
+        ),
+        (
+            r#"throttle_decisions_total{rule="logins",decision="admitted"}"#,
+            0.0,
+        ),
+    ] {
+        assert_eq!(value(&text, &format!("onelane_{series}")), count);
+    }
+}
+
+#[test]
+fn a_label_that_reloads_bring_is_the_first_of_its_family() {
+    use families::{Kind, Label};
+    for declared in &FAMILIES {
+        if let Kind::Counter([_, others @ ..]) = declared.kind {
+            let grows = |label: &Label| matches!(label, Label::Route | Label::ThrottleRule);
+            assert!(!others.iter().any(grows), "{}", declared.name);
+        }
+    }
 }
 
 #[test]

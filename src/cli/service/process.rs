@@ -104,7 +104,9 @@ fn serve(reports: &Reports, stop: &mpsc::Receiver<&'static str>) -> u8 {
     };
     let result = app::bind(&config.startup)
         .map_err(run::StartError::from)
-        .and_then(|listeners| run::serve_until(config, listeners, access_log, until_stop));
+        .and_then(|listeners| {
+            run::serve_until(config, listeners, access_log, |_| Ok(()), until_stop)
+        });
     u8::from(run::ended(result) != ExitCode::SUCCESS)
 }
 
