@@ -27,6 +27,7 @@ mod problem;
 mod reader;
 mod refusals;
 mod routes;
+mod schema;
 mod session;
 mod terms;
 mod throttle;
@@ -37,6 +38,7 @@ mod yaml;
 
 pub use env::Environment;
 pub use problem::{ConfigError, Errors};
+pub use schema::{schema, schema_text};
 
 use problem::Problems;
 use reader::{Keys, Refused, Section, Value};

@@ -65,7 +65,7 @@ fn read_page(value: &Value<'_>, folder: &Path) -> Option<Arc<str>> {
     }
 }
 
-const REFUSAL: Keys = Keys {
+pub(super) const REFUSAL: Keys = Keys {
     known: &["status", "page"],
     refused: &[],
 };
