@@ -6,6 +6,7 @@ mod certificates; // those of listeners are watched, and counted
 mod cli; // what an operator types, sees and gets as exit code
 mod commands; // what the program says of itself: help, version, completions, manual pages, schema
 mod disconnect; // who leaves while waiting is never served; who leaves inside keeps the lane until the end
+mod documents; // what README and docs show works
 mod door; // who may go in beside others: new sessions, a page's own calls; who is told at once that it is too late
 mod drain; // SIGTERM: holders and waiters finish, or are cut off at the deadline
 mod edge; // slow, greedy and silent clients, at the connection
@@ -29,6 +30,6 @@ mod strict; // nothing doubtful is forwarded, and docs/malformed.md is true
 mod support;
 mod throttle; // one client gets what the rules say, and others do not notice
 mod tidy; // the house rules, checked
-mod uploads;
-mod upstream_tls;
-mod windows_auth; // a connection that NTLM or Negotiate has authenticated is one client's alone // a slow upload holds no lane, no byte of it is lost, and no file stays behind // the application behind TLS: verified, kept, refused
+mod uploads; // a slow upload holds no lane, no byte of it is lost, and no file stays behind
+mod upstream_tls; // the application behind TLS: verified, kept, refused
+mod windows_auth; // a connection that NTLM or Negotiate has authenticated is one client's alone

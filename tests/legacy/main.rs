@@ -5,10 +5,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+#[allow(dead_code, reason = "the comparison uses the rest")]
 mod applications;
 mod aspnet;
 mod aspnet_companion;
 mod django;
+#[allow(dead_code, reason = "the comparison uses the rest")]
 mod http; // a small client with a cookie
 mod load; // many requests of one session at once
 mod node;

@@ -139,4 +139,6 @@ fn a_login_during_a_burst_loses_nothing() {
     let old = counter(&application, &mut before).unwrap();
     let new = counter(&application, &mut after).unwrap();
     assert_eq!((old, new - kept), (12, 10));
+    // The new id joined the lane of the old one before its client could use it.
+    assert_eq!(application.stats().unwrap().overlaps, 0);
 }
