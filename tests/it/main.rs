@@ -21,6 +21,7 @@ mod observe; // observe mode changes nothing and counts what it would have done
 mod ordering; // one lane per session: writers in order, reads as they are told to
 mod real; // nginx and Python's server behind Onelane, under a browser-like load
 mod recorder; // the scripted application's own checks find what they are there to find
+mod reference; // the pages that list every limit and every refusal are complete
 mod rotation; // an id that a response gives a session joins its lane
 mod sessions; // which requests are one session, as each stack has it
 mod several; // a request with several lanes is alone in each
@@ -32,4 +33,5 @@ mod throttle; // one client gets what the rules say, and others do not notice
 mod tidy; // the house rules, checked
 mod uploads; // a slow upload holds no lane, no byte of it is lost, and no file stays behind
 mod upstream_tls; // the application behind TLS: verified, kept, refused
+mod walkthrough; // the commands that the documents show run as they stand
 mod windows_auth; // a connection that NTLM or Negotiate has authenticated is one client's alone
