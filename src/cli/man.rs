@@ -36,8 +36,9 @@ pub(super) fn man(arguments: &Arguments) -> ExitCode {
             let place = arguments
                 .dir
                 .as_deref()
-                .unwrap_or(std::path::Path::new("-"));
-            super::complain(&format!("cannot write to {}: {error}", place.display()));
+                .map(|dir| dir.display().to_string());
+            let place = place.as_deref().unwrap_or("standard output");
+            super::complain(&format!("cannot write to {place}: {error}"));
             ExitCode::FAILURE
         }
     }

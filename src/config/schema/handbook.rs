@@ -75,9 +75,8 @@ fn comments(text: &str) -> BTreeMap<String, String> {
             open.push((column + inner, key));
             let at = open.iter().map(|(_, key)| *key).collect::<Vec<_>>();
             let at = at.join(".");
-            match (comment(rest), found.contains_key(&at)) {
-                (Some(comment), false) => append(&mut found, &at, comment),
-                (Some(_) | None, _) => {}
+            if let (Some(comment), false) = (comment(rest), found.contains_key(&at)) {
+                append(&mut found, &at, comment);
             }
             current = Some(at);
         } else if let (Some(at), Some(comment)) = (&current, comment(said)) {

@@ -18,33 +18,33 @@ pub(super) fn definitions() -> Json {
             "type": "string",
             "pattern": VARIABLE,
         },
-        "duration": or_variable(json!({
+        "duration": or_variable(&json!({
             "description": "a number and a unit, such as 50ms, 10s or 2m",
             "type": "string",
             "pattern": duration,
         })),
-        "timeout": or_variable(json!({
+        "timeout": or_variable(&json!({
             "description": "a number and a unit, such as 50ms, 10s or 2m; not 0",
             "type": "string",
             "pattern": duration,
             "not": { "pattern": nothing },
         })),
-        "rate": or_variable(json!({
+        "rate": or_variable(&json!({
             "description": "requests and a period, such as 100/s, 600/m or 20/200ms",
             "type": "string",
             "pattern": rate,
         })),
-        "address": or_variable(json!({
+        "address": or_variable(&json!({
             "description": "ADDRESS:PORT, such as 0.0.0.0:8080 or [::]:8080",
             "type": "string",
             "pattern": r"^([0-9.]+|\[[0-9a-fA-F:.%]+\]):[0-9]{1,5}$",
         })),
-        "network": or_variable(json!({
+        "network": or_variable(&json!({
             "description": "a network or an address, such as 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32",
             "type": "string",
             "pattern": r"^(([0-9]{1,3}\.){3}[0-9]{1,3}|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*)(/[0-9]{1,3})?$",
         })),
-        "truth": or_variable(json!({ "enum": [true, false, "true", "false"] })),
+        "truth": or_variable(&json!({ "enum": [true, false, "true", "false"] })),
     })
 }
 
@@ -85,7 +85,7 @@ pub(super) fn any_text() -> Json {
 
 /// Text that `pattern` matches.
 pub(super) fn text_like(pattern: &str) -> Json {
-    or_variable(json!({ "type": "string", "pattern": pattern }))
+    or_variable(&json!({ "type": "string", "pattern": pattern }))
 }
 
 /// A whole number, in quotes or not.
@@ -122,7 +122,7 @@ pub(super) fn choice<T>(choices: &[(&'static str, T)]) -> Json {
 /// One of these words.
 pub(super) fn words(words: impl IntoIterator<Item = &'static str>) -> Json {
     let words: Vec<&str> = words.into_iter().collect();
-    or_variable(json!({ "enum": words }))
+    or_variable(&json!({ "enum": words }))
 }
 
 /// `off`, in the forms that people write.
@@ -155,7 +155,7 @@ pub(super) fn by_name(value: &Json) -> Json {
     json!({ "type": "object", "additionalProperties": value })
 }
 
-fn or_variable(shape: Json) -> Json {
+fn or_variable(shape: &Json) -> Json {
     json!({ "anyOf": [shape, named("variable")] })
 }
 
