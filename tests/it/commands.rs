@@ -234,3 +234,19 @@ fn the_version_says_how_it_was_built() {
     assert!(text.contains(&format!("\ntarget: {target}\n")), "{text}");
     assert_eq!(printed(&["--version"]), format!("onelane {version}\n"));
 }
+
+#[test]
+fn a_url_that_health_cannot_ask_is_exit_code_64() {
+    for url in [
+        "https://127.0.0.1:9180/readyz",
+        "127.0.0.1:9180",
+        "unix:/run/onelane.sock",
+    ] {
+        let output = onelane(&["health", "--url", url]);
+        assert_eq!(output.status.code(), Some(64), "{url}");
+        assert!(
+            !output.stderr.is_empty() && output.stdout.is_empty(),
+            "{url}"
+        );
+    }
+}

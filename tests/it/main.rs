@@ -33,5 +33,6 @@ mod throttle; // one client gets what the rules say, and others do not notice
 mod tidy; // the house rules, checked
 mod uploads; // a slow upload holds no lane, no byte of it is lost, and no file stays behind
 mod upstream_tls; // the application behind TLS: verified, kept, refused
+#[cfg(unix)] // the commands are for sh
 mod walkthrough; // the commands that the documents show run as they stand
 mod windows_auth; // a connection that NTLM or Negotiate has authenticated is one client's alone

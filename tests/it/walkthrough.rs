@@ -150,8 +150,14 @@ impl Walk {
             let inside: Vec<_> = (0..clicks).map(|_| self.app.arrival()).collect();
             inside.iter().for_each(|request| request.release());
         } else {
-            for _ in 0..clicks {
+            for waiting in (0..clicks).rev() {
                 let request = self.app.arrival();
+                let ask = format!(
+                    "curl -s http://127.0.0.1:9180/metrics | grep '^onelane_waiters {waiting}$'"
+                );
+                eventually("the others have come, and wait", || {
+                    self.shell(&ask).output().unwrap().status.success()
+                });
                 let seen = self.app.seen();
                 let inside = seen.iter().filter(|request| request.left.is_none());
                 assert_eq!(inside.count(), 1, "two of one session met");
@@ -195,7 +201,6 @@ fn differences(page: &str) -> Vec<String> {
     found
 }
 
-#[cfg(unix)]
 #[test]
 fn getting_started_works_as_it_stands() {
     let page = page("getting-started.md");
@@ -203,7 +208,6 @@ fn getting_started_works_as_it_stands() {
     assert_eq!(differences(&page), Vec::<String>::new());
 }
 
-#[cfg(unix)]
 #[test]
 fn how_it_decides_shows_what_explain_says() {
     let page = page("how-it-decides.md");
@@ -211,7 +215,6 @@ fn how_it_decides_shows_what_explain_says() {
     assert_eq!(differences(&page), Vec::<String>::new());
 }
 
-#[cfg(unix)]
 #[test]
 fn a_page_that_shows_something_else_is_noticed() {
     let page = "```yaml\nsession: { preset: aspnet }\n```\n```console\n$ onelane check onelane.yaml\nall is well.\n```";
