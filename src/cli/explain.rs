@@ -21,6 +21,13 @@ use crate::route::{
 use crate::session::{Found, OddReason, SessionKey, mask_path};
 use crate::upstream::{Decided, Nodes};
 
+/// How it is called.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  onelane explain GET /reports/7 -c onelane.yaml
+  onelane explain POST https://shop.example/cart -c onelane.yaml \\
+      -H 'Cookie: ASP.NET_SessionId=kyfz4gsmuwi0jmrc1onpvvuh'";
+
 /// What `explain` takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {

@@ -8,6 +8,15 @@ use http::Uri;
 
 use super::ask::{AskError, ask};
 
+/// How it is called.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  onelane health
+  onelane health --url http://127.0.0.1:9181/readyz
+
+Exits 0 when it is ready, 1 when it is not, does not answer within 2 s, or
+drains, and 64 for a URL that is not http://.";
+
 /// What `health` takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {

@@ -10,25 +10,28 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::config::{Config, Errors};
+use crate::config::{self, Config, Errors};
 
 mod advise;
 mod ask;
 mod check;
+mod completions;
 pub mod demo;
 mod descriptors;
 mod explain;
 mod hangup;
 mod health;
+mod man;
 mod run;
 mod service;
 mod systemd;
+mod version;
 
 /// One lane per session in front of a legacy web application.
 #[derive(Debug, Parser)]
-#[command(name = "onelane", version, max_term_width = 100)]
+#[command(name = "onelane", version, term_width = 80, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -37,25 +40,44 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the proxy until SIGTERM or Ctrl-C, then let requests finish
+    #[command(after_help = "Example:\n  onelane run -c onelane.yaml")]
     Run {
         #[command(flatten)]
         config: ConfigFile,
     },
     /// Check a configuration file: say all that is wrong or doubtful in it
+    #[command(after_help = "Example:\n  onelane check onelane.yaml")]
     Check {
         /// The file
         file: PathBuf,
     },
     /// Say which route a request hits and why, its session's digest and its limits
+    #[command(after_help = explain::EXAMPLES)]
     Explain(explain::Arguments),
     /// Propose routes from what a running Onelane has seen: which paths may be read, and which reads wrote
+    #[command(after_help = advise::EXAMPLES)]
     Advise(advise::Arguments),
     /// Show what the session lock costs: a legacy application, straight and behind Onelane
+    #[command(after_help = "Examples:\n  onelane demo\n  onelane demo --keep")]
     Demo(demo::Options),
     /// Ask a running Onelane whether it is ready; exits 0 when it is (for health checks)
+    #[command(after_help = health::EXAMPLES)]
     Health(health::Arguments),
     /// Install, start, stop or remove the Windows service
+    #[command(after_help = "Example:\n  onelane service install -c C:\\onelane\\onelane.yaml")]
     Service(service::Arguments),
+    /// Print the JSON Schema of the configuration, for editors
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema,
+    /// Print the completions of a shell
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::Arguments),
+    /// Print the manual page, or write one for each command into a folder
+    #[command(after_help = man::EXAMPLES)]
+    Man(man::Arguments),
+    /// Say which version this is, and how it was built
+    #[command(after_help = "Example:\n  onelane version --json")]
+    Version(version::Arguments),
 }
 
 /// Where the configuration is.
@@ -85,7 +107,20 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(options) => demo::run(options),
         Command::Health(arguments) => health::health(&arguments),
         Command::Service(arguments) => service::service(&arguments),
+        Command::Schema => {
+            say(config::schema_text().trim_end());
+            ExitCode::SUCCESS
+        }
+        Command::Completions(arguments) => completions::print(&arguments),
+        Command::Man(arguments) => man::man(&arguments),
+        Command::Version(arguments) => version::version(&arguments),
     }
+}
+
+/// The command line itself, for what is made of it.
+fn command_line() -> clap::Command {
+    // `onelane help run` is the same as `onelane run --help`, and wants no page of its own.
+    Arguments::command().disable_help_subcommand(true)
 }
 
 /// Prints help, the version, or what is wrong with the arguments.
@@ -119,6 +154,24 @@ fn say(text: &str) {
 fn complain(text: &str) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   done: a check passed, a drain finished
+  1   a start that failed, requests that were cut off, not ready
+  64  wrong arguments or a wrong configuration
+
+Begin with:
+  onelane demo
+  onelane check onelane.yaml
+  onelane run -c onelane.yaml";
+
+const SCHEMA_EXAMPLES: &str = "\
+Example:
+  onelane schema > onelane.schema.json
+
+Editors find it by the first line of the configuration beside it:
+  # yaml-language-server: $schema=onelane.schema.json";
 
 /// EX_USAGE of sysexits.h.
 const WRONG_INPUT: u8 = 64;

@@ -53,10 +53,10 @@ fn secret(value: &Value<'_>) -> Option<HeaderValue> {
     Some(header)
 }
 
-const ON_READ_WROTE: &[(&str, OnReadWrote)] =
+pub(super) const ON_READ_WROTE: &[(&str, OnReadWrote)] =
     &[("write", OnReadWrote::Write), ("warn", OnReadWrote::Warn)];
 
-const APPLICATION: Keys = Keys {
+pub(super) const APPLICATION: Keys = Keys {
     known: &["secret", "report", "on_read_wrote"],
     refused: &[],
 };

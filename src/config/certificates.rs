@@ -130,7 +130,7 @@ pub(super) const APPLICATION: Keys = Keys {
     ],
 };
 
-const PAIR: Keys = Keys {
+pub(super) const PAIR: Keys = Keys {
     known: &["cert", "key"],
     refused: &[],
 };

@@ -97,13 +97,13 @@ fn warn_of_everybody(trusted: &Value<'_>) {
     }
 }
 
-const HEADERS: &[(&str, ForwardingHeader)] = &[
+pub(super) const HEADERS: &[(&str, ForwardingHeader)] = &[
     ("x-forwarded-for", ForwardingHeader::XForwardedFor),
     ("forwarded", ForwardingHeader::Forwarded),
     ("x-real-ip", ForwardingHeader::XRealIp),
 ];
 
-const CLIENT: Keys = Keys {
+pub(super) const CLIENT: Keys = Keys {
     known: &["trusted_proxies", "header", "ipv6_prefix", "allow", "deny"],
     refused: &[],
 };

@@ -234,13 +234,13 @@ impl Value<'_> {
     }
 }
 
-const DUPLICATES: &[(&str, Duplicates)] = &[
+pub(super) const DUPLICATES: &[(&str, Duplicates)] = &[
     ("first", Duplicates::First),
     ("first_valid", Duplicates::FirstValid),
     ("last", Duplicates::Last),
 ];
 
-const PLACES: &[&str] = &[
+pub(super) const PLACES: &[&str] = &[
     "cookie",
     "header",
     "query",
@@ -248,7 +248,7 @@ const PLACES: &[&str] = &[
     "path_segment",
 ];
 
-const KEY: Keys = Keys {
+pub(super) const KEY: Keys = Keys {
     known: &[
         "name",
         "lane",
@@ -265,12 +265,12 @@ const KEY: Keys = Keys {
     refused: &[],
 };
 
-const COOKIE: Keys = Keys {
+pub(super) const COOKIE: Keys = Keys {
     known: &["name", "prefix", "regex", "ignore_case"],
     refused: &[],
 };
 
-const TRANSFORM: Keys = Keys {
+pub(super) const TRANSFORM: Keys = Keys {
     known: &[
         "cut_before",
         "cut_before_last",
@@ -282,7 +282,7 @@ const TRANSFORM: Keys = Keys {
 };
 
 /// It is a column of `explain`.
-const LONGEST_LANE_NAME: usize = 24;
+pub(super) const LONGEST_LANE_NAME: usize = 24;
 
 /// Longer than any head that is accepted by default.
-const LONGEST_ID: usize = 64 << 10;
+pub(super) const LONGEST_ID: usize = 64 << 10;

@@ -191,7 +191,7 @@ fn body_size(value: &Value<'_>) -> Option<Option<u64>> {
     value.size(0..=usize::MAX).map(|size| Some(size as u64))
 }
 
-const LIMITS: Keys = Keys {
+pub(super) const LIMITS: Keys = Keys {
     known: &[
         "connections",
         "connections_per_client",

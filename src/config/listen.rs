@@ -154,7 +154,7 @@ impl Value<'_> {
     }
 }
 
-const LISTENER: Keys = Keys {
+pub(super) const LISTENER: Keys = Keys {
     known: &["address", "tls", "proxy_protocol", "http2"],
     refused: &[Refused::because(
         "ready_path",
@@ -163,13 +163,13 @@ const LISTENER: Keys = Keys {
     )],
 };
 
-const PROXY_PROTOCOL: &[(&str, ProxyProtocol)] = &[
+pub(super) const PROXY_PROTOCOL: &[(&str, ProxyProtocol)] = &[
     ("off", ProxyProtocol::Off),
     ("accept", ProxyProtocol::Accept),
     ("require", ProxyProtocol::Require),
 ];
 
-const ADMIN: Keys = Keys {
+pub(super) const ADMIN: Keys = Keys {
     known: &["listen"],
     refused: &[Refused::later(
         "token",

@@ -28,6 +28,7 @@ mod problem;
 mod reader;
 mod refusals;
 mod routes;
+mod schema;
 mod session;
 mod startup;
 mod terms;
@@ -40,6 +41,7 @@ mod yaml;
 pub use env::Environment;
 pub use origin::{Digest, Origin};
 pub use problem::{ConfigError, Errors};
+pub use schema::{schema, schema_text};
 
 use origin::{Beside, Pages};
 use problem::Problems;

@@ -67,7 +67,7 @@ fn read_page(value: &Value<'_>, beside: Beside<'_>) -> Option<Arc<str>> {
     }
 }
 
-const REFUSAL: Keys = Keys {
+pub(super) const REFUSAL: Keys = Keys {
     known: &["status", "page"],
     refused: &[],
 };

@@ -290,7 +290,7 @@ const FORMS: &str = "* is any text within a segment, ** any segments, e.g. \"/re
 /// What [`RouteTable`] calls requests that no route decided.
 const OWN_LABELS: [&str; 3] = ["default", "unsafe_path", "method_override"];
 
-const METHODS: &[&str] = &[
+pub(super) const METHODS: &[&str] = &[
     "GET",
     "HEAD",
     "POST",
@@ -313,7 +313,7 @@ const METHODS: &[&str] = &[
     "PURGE",
 ];
 
-const CRITERIA: &[&str] = &[
+pub(super) const CRITERIA: &[&str] = &[
     "path",
     "regex",
     "methods",
@@ -323,7 +323,7 @@ const CRITERIA: &[&str] = &[
     "extensions",
 ];
 
-const ROUTE: Keys = Keys {
+pub(super) const ROUTE: Keys = Keys {
     known: &[
         "name",
         "path",

@@ -173,7 +173,7 @@ fn without_session(session: Option<&Section<'_>>) -> WithoutSession {
         .unwrap_or(defaults::WITHOUT_SESSION)
 }
 
-const SESSION: Keys = Keys {
+pub(super) const SESSION: Keys = Keys {
     known: &[
         "preset",
         "keys",
@@ -187,7 +187,7 @@ const SESSION: Keys = Keys {
     refused: &[],
 };
 
-const SCOPE: Keys = Keys {
+pub(super) const SCOPE: Keys = Keys {
     known: &["host", "path_segments"],
     refused: &[],
 };

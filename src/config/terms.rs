@@ -165,21 +165,21 @@ fn admission(value: &Value<'_>) -> Option<Admission> {
     value.choice(ADMISSION)
 }
 
-const ACCESS: &[(&str, Access)] = &[
+pub(super) const ACCESS: &[(&str, Access)] = &[
     ("write", Access::Write),
     ("read", Access::Read),
     ("none", Access::None),
 ];
 
-const READS: &[(&str, Reads)] = &[
+pub(super) const READS: &[(&str, Reads)] = &[
     ("overtake", Reads::Overtake),
     ("follow", Reads::Follow),
     ("share", Reads::Share),
 ];
 
-const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("observe", Mode::Observe)];
+pub(super) const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("observe", Mode::Observe)];
 
-const RELEASE: &[(&str, Release)] = &[
+pub(super) const RELEASE: &[(&str, Release)] = &[
     (
         "body",
         Release::Body {
@@ -189,30 +189,30 @@ const RELEASE: &[(&str, Release)] = &[
     ("headers", Release::Headers),
 ];
 
-const ON_CLIENT_GONE: &[(&str, OnClientGone)] =
+pub(super) const ON_CLIENT_GONE: &[(&str, OnClientGone)] =
     &[("leave", OnClientGone::Leave), ("stay", OnClientGone::Stay)];
 
-const ON_FULL: &[(&str, OnFull)] = &[
+pub(super) const ON_FULL: &[(&str, OnFull)] = &[
     ("refuse", OnFull::Refuse),
     ("pass", OnFull::Pass),
     ("pass_without_session", OnFull::PassWithoutSession),
 ];
 
-const ADMISSION: &[(&str, Admission)] =
+pub(super) const ADMISSION: &[(&str, Admission)] =
     &[("off", Admission::Off), ("estimate", Admission::Estimate)];
 
-const ON_HOLD_LIMIT: &[(&str, OnHoldLimit)] = &[
+pub(super) const ON_HOLD_LIMIT: &[(&str, OnHoldLimit)] = &[
     ("release", OnHoldLimit::Release),
     ("abort", OnHoldLimit::Abort),
     ("wait", OnHoldLimit::Wait),
 ];
 
-const RELEASE_KEYS: Keys = Keys {
+pub(super) const RELEASE_KEYS: Keys = Keys {
     known: &["after", "grace"],
     refused: &[],
 };
 
-const QUEUE: Keys = Keys {
+pub(super) const QUEUE: Keys = Keys {
     known: &[
         "limit",
         "wait_timeout",
@@ -227,7 +227,7 @@ const QUEUE: Keys = Keys {
     refused: &[],
 };
 
-const ROUTE_QUEUE: Keys = Keys {
+pub(super) const ROUTE_QUEUE: Keys = Keys {
     known: &[
         "limit",
         "wait_timeout",

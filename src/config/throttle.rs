@@ -258,16 +258,16 @@ const IIS: Base = Base {
     action: Action::Forbidden,
 };
 
-const ACTIONS: [(i128, Action); 4] = [
+pub(super) const ACTIONS: [(i128, Action); 4] = [
     (429, Action::TooManyRequests),
     (401, Action::Unauthorized),
     (403, Action::Forbidden),
     (404, Action::NotFound),
 ];
 
-const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("observe", Mode::Observe)];
+pub(super) const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("observe", Mode::Observe)];
 
-const RULE: Keys = Keys {
+pub(super) const RULE: Keys = Keys {
     known: &[
         "name",
         "preset",

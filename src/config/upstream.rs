@@ -236,7 +236,7 @@ fn is_self(place: &Place, listen: SocketAddr) -> bool {
         && (address == listen.ip() || listen.ip().is_unspecified() && address.is_loopback())
 }
 
-const UPSTREAM: Keys = Keys {
+pub(super) const UPSTREAM: Keys = Keys {
     known: &[
         "url",
         "tls",

@@ -279,7 +279,7 @@ fn cookie_name(value: &Value<'_>) -> Option<String> {
     value.refuse("not the name of a cookie", "write letters, digits, - and _")
 }
 
-const NODE: Keys = Keys {
+pub(super) const NODE: Keys = Keys {
     known: &[
         "name",
         "url",
@@ -295,7 +295,7 @@ const NODE: Keys = Keys {
     refused: &[],
 };
 
-const HEALTH: Keys = Keys {
+pub(super) const HEALTH: Keys = Keys {
     known: &[
         "path",
         "host",
@@ -307,7 +307,7 @@ const HEALTH: Keys = Keys {
     refused: &[],
 };
 
-const AFFINITY: Keys = Keys {
+pub(super) const AFFINITY: Keys = Keys {
     known: &["cookie", "set"],
     refused: &[],
 };

@@ -149,6 +149,9 @@ impl Value<'_> {
     pub(super) fn size(&self, range: RangeInclusive<usize>) -> Option<usize> {
         let size = match self.kind() {
             Kind::Text(text) => text.value.parse::<ByteSize>().ok().map(|size| size.0),
+            Kind::Int(number) if *number < 0 => {
+                return self.refuse("out of range", "a size is 0 or more");
+            }
             Kind::Int(number) => Some(u64::try_from(*number).unwrap_or(u64::MAX)),
             _ => return self.refuse(format!("expected a size, found {}", self.what()), SIZES),
         };

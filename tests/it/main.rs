@@ -4,6 +4,7 @@
 
 mod certificates; // those of listeners are watched, and counted
 mod cli; // what an operator types, sees and gets as exit code
+mod commands; // what the program says of itself: help, version, completions, manual pages, schema
 mod deploy; // what the files in deploy/ say agrees with Onelane and with each other
 mod disconnect; // who leaves while waiting is never served; who leaves inside keeps the lane until the end
 mod documents; // what README and docs show works
@@ -22,6 +23,7 @@ mod ordering; // one lane per session: writers in order, reads as they are told 
 mod readiness; // balancers are answered at ready_path, and nothing of it reaches the application
 mod real; // nginx and Python's server behind Onelane, under a browser-like load
 mod recorder; // the scripted application's own checks find what they are there to find
+mod reference; // the pages that list every limit and every refusal are complete
 mod reload; // the whole new policy or the old one, and what has a memory lives on
 #[cfg(unix)]
 mod restart; // by socket activation, without a lost request; what systemd is told
@@ -36,4 +38,6 @@ mod throttle; // one client gets what the rules say, and others do not notice
 mod tidy; // the house rules, checked
 mod uploads; // a slow upload holds no lane, no byte of it is lost, and no file stays behind
 mod upstream_tls; // the application behind TLS: verified, kept, refused
+#[cfg(unix)] // the commands are for sh
+mod walkthrough; // the commands that the documents show run as they stand
 mod windows_auth; // a connection that NTLM or Negotiate has authenticated is one client's alone

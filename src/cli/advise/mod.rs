@@ -19,6 +19,12 @@ use self::advice::{Advice, Enough};
 use super::ask::ask;
 use crate::evidence::Snapshot;
 
+/// How it is called.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  onelane advise -c onelane.yaml
+  onelane advise --url http://127.0.0.1:9180/evidence --at-least 500";
+
 /// What `advise` takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {

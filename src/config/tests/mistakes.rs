@@ -165,6 +165,7 @@ fn what_is_out_of_range_is_refused() {
         "limits: { header_size: 1GiB }",
         "limits: { request_buffer: 99TiB }",
         "limits: { response_buffer: -1 }",
+        "limits: { body_size: -1 }",
         "session: { keys: [{ cookie: a, max_length: 0 }] }",
         "session: { preset: php, scope: { path_segments: 99 } }",
         "refusals: { queue_full: { status: 200 } }",
