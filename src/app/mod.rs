@@ -61,7 +61,9 @@ impl Running {
     /// When a socket, a thread or a runtime cannot be made ready.
     pub fn start(config: Config, listeners: Listeners) -> io::Result<Self> {
         let Config {
-            startup, policy, ..
+            startup,
+            mut policy,
+            ..
         } = config;
         let addresses: Vec<_> = listeners
             .data
@@ -75,13 +77,20 @@ impl Running {
             .transpose()?;
         let drain = Drain::new();
         let count = thread::available_parallelism().map_or(1, usize::from);
-        let metrics = Arc::new(Metrics::new(count, labels(&startup, &policy)));
+        let metrics = Arc::new(Metrics::new(count, labels(&startup)));
+        policy.count_in(&metrics);
         let shared = share(&startup, policy, drain.listen());
         let (writer, log) = tracing_appender::non_blocking(io::stdout());
         let (cores, mut threads) = start_cores(&startup, &shared, &metrics, count, &writer)?;
         let certificates = certificates(&startup);
         let watch = watch(&certificates, metrics.core(0))?;
-        let sources = sources(metrics, &shared, cores.clone(), certificates);
+        let sources = sources(
+            metrics,
+            &shared,
+            cores.clone(),
+            certificates,
+            writer.error_counter(),
+        );
         let nodes = Arc::clone(&shared.upstream);
         threads.push(start_edge(
             &startup,

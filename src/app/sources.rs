@@ -5,18 +5,20 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tracing_appender::non_blocking::ErrorCounter;
+
 use crate::admin;
 use crate::config::Startup;
 use crate::gateway::record::{ACCESS_LABELS, Outcome};
 use crate::gateway::refusal::Reason;
-use crate::gateway::{DENY_LIST, Fault, Policy, Shared};
+use crate::gateway::{Fault, Shared};
 use crate::metrics::{Gauges, Labels, Metrics};
 use crate::server::{Handle, ProxyFault};
 use crate::session::OddReason;
 use crate::tls::{self, Certificates};
 
 /// The labels that the metrics, which know none of our types, are given.
-pub(super) fn labels(startup: &Startup, policy: &Policy) -> Labels {
+pub(super) fn labels(startup: &Startup) -> Labels {
     Labels {
         access: &ACCESS_LABELS,
         outcomes: &Outcome::LABELS,
@@ -26,11 +28,6 @@ pub(super) fn labels(startup: &Startup, policy: &Policy) -> Labels {
         odd_cookies: &OddReason::LABELS,
         proxy_faults: &ProxyFault::LABELS,
         reports: &crate::evidence::Report::LABELS,
-        routes: policy.routes.labels().map(ToString::to_string).collect(),
-        throttle_rules: std::iter::once(DENY_LIST)
-            .chain(policy.throttle.iter().map(|rule| &*rule.name))
-            .map(ToString::to_string)
-            .collect(),
     }
 }
 
@@ -40,6 +37,7 @@ pub(super) fn sources(
     shared: &Shared,
     cores: Vec<Handle>,
     certificates: Vec<Certificates>,
+    lost: ErrorCounter,
 ) -> admin::Sources {
     let (shared, told, nodes) = (shared.clone(), shared.clone(), Arc::clone(&shared.upstream));
     let gauges = move || {
@@ -54,6 +52,7 @@ pub(super) fn sources(
             throttle_clients: shared.policy.load().throttle.clients(),
             upstreams_healthy: shared.upstream.healthy(Instant::now()),
             certificate_expiry: tls::earliest_end(&certificates),
+            log_lines_dropped: lost.dropped_lines(),
         }
     };
     admin::Sources {

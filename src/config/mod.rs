@@ -293,6 +293,7 @@ fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
             None => defaults::SERVER_TIMING,
         },
         refusals: refusals::pages(top, beside.folder),
+        series: Default::default(), // the metrics' business
     };
     (startup, policy)
 }

@@ -9,6 +9,8 @@ use crate::client;
 use crate::evidence::Evidence;
 use crate::gateway::newcomer::WithoutSession;
 use crate::gateway::refusal::{Reason, RefusalPage};
+use crate::gateway::throttle::DENY_LIST;
+use crate::metrics::{Metrics, Series};
 use crate::pace::Pace;
 use crate::route::RouteTable;
 use crate::session::Sessions;
@@ -45,6 +47,8 @@ pub struct Policy {
     pub server_timing: ServerTiming,
     /// Status codes and pages that differ from the built-in ones.
     pub refusals: HashMap<Reason, RefusalPage>,
+    /// Where its routes and rules are counted: nowhere until [`Policy::count_in`].
+    pub series: Series,
 }
 
 /// What is said to the application, and asked of it (`application:` in the configuration).
@@ -67,6 +71,18 @@ impl Application {
 }
 
 impl Policy {
+    /// Counts its routes and rules in `metrics`, from where its predecessors' are counted on.
+    pub fn count_in(&mut self, metrics: &Metrics) {
+        let rules = self.throttle_labels();
+        let routes = self.routes.labels().map(|label| &**label);
+        self.series = metrics.series(routes, rules);
+    }
+
+    /// The labels of what throttles, as the metrics have them: the deny list, then the rules in their order.
+    pub fn throttle_labels(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(DENY_LIST).chain(self.throttle.iter().map(|rule| &*rule.name))
+    }
+
     /// The evidence of this moment under this policy, as JSON.
     #[must_use]
     pub fn evidence(&self, evidence: &Evidence) -> String {

@@ -130,8 +130,9 @@ impl Visit<'_> {
 
     /// Counts a decision of the rule at `index`, or of the deny list.
     fn decided(&self, index: Option<usize>, decision: Decided) {
-        let rule = index.map_or(0, |index| index + 1);
-        self.gateway.metrics.throttled(rule, decision);
+        let place = index.map_or(0, |index| index + 1);
+        let series = self.policy.series.throttle_rule(place);
+        self.gateway.metrics.throttled(series, decision);
     }
 
     /// What the lists of `client:` say of who asks.

@@ -48,6 +48,15 @@ pub enum Gone {
     Waiting,
 }
 
+/// How a TLS handshake with a client ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Handshake {
+    /// It failed, or took too long.
+    Failed,
+    /// The connection is encrypted.
+    Ok,
+}
+
 /// What became of a request with `X-Onelane-Ticket`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reentrance {
@@ -93,6 +102,10 @@ impl CertificateReload {
 
 impl Gone {
     pub(super) const LABELS: &'static [&'static str] = &["inside", "waiting"];
+}
+
+impl Handshake {
+    pub(super) const LABELS: &'static [&'static str] = &["failed", "ok"];
 }
 
 impl Reentrance {

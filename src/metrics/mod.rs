@@ -1,26 +1,39 @@
 //! Numbers for operators, counted per core and summed at the scrape.
 //!
-//! Guarantees: recording is one relaxed add (two for a duration) to memory that no other core writes: no lock, no
-//! hash, no allocation. The number of series is fixed at the start. Layer 0: it knows none of the stages'
+//! Guarantees: recording is one relaxed add (two for a histogram) to memory that no other core writes: no lock, no
+//! hash, no allocation but for the first request of a route on a core. The number of series is bounded, and does not
+//! depend on clients: [`ROUTES`] and [`RULES`] bound what a reload can add. Layer 0: it knows none of the stages'
 //! types; label values come as lists, recording takes their indices.
 //! Does not do: serve the text (`admin` does), keep history.
+//!
+//! A route's block is 1.7 KB on each core that has served it: with 1,000 routes 1.7 MB for each core, and at worst (all
+//! of [`ROUTES`], every outcome and status on each) 480 series for each in the text; 40 is usual.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 
+mod cells;
 mod families;
 mod kinds;
+mod process;
+mod readings;
 mod scrape;
+mod series;
 mod shape;
 
-pub use kinds::{CertificateReload, Ending, Exception, Gone, Reentrance, ThrottleDecision};
+pub use kinds::{
+    CertificateReload, Ending, Exception, Gone, Handshake, Reentrance, ThrottleDecision,
+};
+pub use series::Series;
 
-use families::Family;
-use scrape::Scrape;
+use cells::{Blocks, Cells};
+use families::{Family, Per};
+use process::Process;
+use scrape::{Labelled, Scrape};
+use series::{Names, OTHER};
 use shape::Shape;
 
 /// The values of the labels, in the order of the indices that recording takes. Each list is closed and small.
@@ -42,10 +55,6 @@ pub struct Labels {
     pub proxy_faults: &'static [&'static str],
     /// `report` of `onelane_session_reports_total`.
     pub reports: &'static [&'static str],
-    /// `route` of `onelane_nested_total`, in the order of the table; routes with one label share one series.
-    pub routes: Vec<String>,
-    /// `rule` of `onelane_throttle_decisions_total`; they are distinct.
-    pub throttle_rules: Vec<String>,
 }
 
 /// All metrics; `app` makes one.
@@ -53,13 +62,18 @@ pub struct Labels {
 pub struct Metrics {
     shape: Arc<Shape>,
     cores: Box<[Arc<Core>]>,
+    routes: Names,
+    rules: Names,
+    started: SystemTime,
 }
 
 /// What one core counts. Any thread may record; it is cheap as long as one thread does.
 #[derive(Debug)]
 pub struct Core {
     shape: Arc<Shape>,
-    cells: Box<[CacheLine]>,
+    process: Cells,
+    routes: Blocks,
+    rules: Blocks,
 }
 
 /// What is known only at the moment of the scrape.
@@ -83,12 +97,9 @@ pub struct Gauges {
     pub upstreams_healthy: Vec<bool>,
     /// When the first of the certificates ends, in seconds of Unix time; None without certificates.
     pub certificate_expiry: Option<u64>,
+    /// Lines that the access log has lost since the start.
+    pub log_lines_dropped: usize,
 }
-
-/// Cells by eight on a line of their own, so that two cores never write to the same one.
-#[derive(Debug, Default)]
-#[repr(align(64))]
-struct CacheLine([AtomicU64; CELLS]);
 
 impl Metrics {
     /// All zero. `cores` is the number of recording threads, at least 1.
@@ -96,7 +107,13 @@ impl Metrics {
         let shape = Arc::new(Shape::new(labels));
         let core = || Arc::new(Core::new(Arc::clone(&shape)));
         let cores = (0..cores.max(1)).map(|_| core()).collect();
-        Self { shape, cores }
+        Self {
+            shape,
+            cores,
+            routes: Names::new(ROUTES),
+            rules: Names::new(RULES),
+            started: SystemTime::now(),
+        }
     }
 
     /// The counters of core `index`, modulo their number.
@@ -104,47 +121,87 @@ impl Metrics {
         Arc::clone(&self.cores[index % self.cores.len()])
     }
 
+    /// The series of a policy's routes and rules, given by their labels in its order. A label keeps its series, and what
+    /// was counted there, for the life of the process; those beyond [`ROUTES`] or [`RULES`] share one series.
+    pub fn series<'l>(
+        &self,
+        routes: impl Iterator<Item = &'l str>,
+        throttle_rules: impl Iterator<Item = &'l str>,
+    ) -> Series {
+        Series::new(
+            self.routes.series(routes),
+            self.rules.series(throttle_rules),
+        )
+    }
+
     /// All of it, in the OpenMetrics text format ([`CONTENT_TYPE`]).
     pub fn encode(&self, gauges: Gauges) -> String {
-        let mut cells = vec![0; self.shape.cells()];
+        let mut process = vec![0; self.shape.size(Per::Process)];
         for core in &self.cores {
-            for (sum, cell) in cells
-                .iter_mut()
-                .zip(core.cells.iter().flat_map(|line| &line.0))
-            {
-                *sum += cell.load(Ordering::Relaxed);
-            }
+            core.process.sum_into(&mut process);
         }
-        let mut registry = Registry::with_prefix("onelane");
-        registry.register_collector(Box::new(Scrape {
+        let scrape = Scrape {
             shape: Arc::clone(&self.shape),
-            cells,
+            process,
+            routes: self.labelled(&self.routes, Per::Route, |core| &core.routes),
+            rules: self.labelled(&self.rules, Per::Rule, |core| &core.rules),
             gauges,
+        };
+        let mut registry = Registry::default();
+        let own = registry.sub_registry_with_prefix("onelane");
+        own.register_collector(Box::new(scrape));
+        let process = registry.sub_registry_with_prefix("process");
+        process.register_collector(Box::new(Process {
+            started: self.started,
         }));
         let mut written = String::new();
         text::encode(&mut written, &registry).expect("a String takes all that is written to it");
         written
     }
+
+    /// The sums of each label that was numbered, and of all others together if there are any.
+    fn labelled(&self, names: &Names, per: Per, blocks: fn(&Core) -> &Blocks) -> Vec<Labelled> {
+        let sum = |number: usize| {
+            let mut sums = vec![0; self.shape.size(per)];
+            let known = self
+                .cores
+                .iter()
+                .filter_map(|core| blocks(core).known(number));
+            let counted = known.map(|cells| cells.sum_into(&mut sums)).count();
+            (sums, counted)
+        };
+        let each = names.all().into_iter().enumerate();
+        let mut labelled: Vec<_> = each.map(|(number, name)| (name, sum(number).0)).collect();
+        let (others, counted) = sum(names.most());
+        if counted > 0 {
+            labelled.push((OTHER.to_owned(), others));
+        }
+        labelled
+    }
 }
 
 impl Core {
     fn new(shape: Arc<Shape>) -> Self {
-        let lines = shape.cells().div_ceil(CELLS);
         Self {
+            process: Cells::new(shape.size(Per::Process)),
+            routes: Blocks::new(ROUTES, shape.size(Per::Route)),
+            rules: Blocks::new(RULES, shape.size(Per::Rule)),
             shape,
-            cells: (0..lines).map(|_| CacheLine::default()).collect(),
         }
     }
 
-    /// A request has ended. Takes indices into [`Labels::access`] and [`Labels::outcomes`].
-    pub fn request(&self, access: usize, outcome: usize) {
+    /// A request has ended. Takes a series of [`Series::route`], as all that take a route; indices into [`Labels::access`] and
+    /// [`Labels::outcomes`], and the status that it was answered with; None without an answer.
+    pub fn request(&self, route: usize, access: usize, outcome: usize, status: Option<u16>) {
         let Labels {
             access: accesses,
             outcomes,
             ..
         } = &self.shape.labels;
         if access < accesses.len() && outcome < outcomes.len() {
-            self.add(Family::Requests, access * outcomes.len() + outcome, 1);
+            let code = status.map_or(0, |status| usize::from(status / 100).min(CODES.len() - 1));
+            let cell = (access * outcomes.len() + outcome) * CODES.len() + code;
+            self.add_to(route, Family::Requests, cell, 1);
         }
     }
 
@@ -153,19 +210,35 @@ impl Core {
         self.add(Family::Refusals, reason, 1);
     }
 
-    /// A request got its permit or gave up after `wait`; zero when it did not have to wait.
-    pub fn waited(&self, wait: Duration) {
-        self.observe(Family::Wait, &families::WAIT_BOUNDS, wait);
+    /// A request got its permit or gave up after `wait`; zero when it did not have to wait. `position` is the number of
+    /// requests that were ahead of it.
+    pub fn waited(&self, route: usize, wait: Duration, position: usize) {
+        self.observe(route, Family::Wait, &families::WAIT_BOUNDS, wait);
+        let bounds = &families::POSITION_BOUNDS;
+        let bucket = bounds.partition_point(|bound| *bound < position as f64);
+        self.add(Family::Position, bucket, 1);
+        self.add(Family::Position, bounds.len() + 1, position as u64);
     }
 
     /// A permit ended after `hold`.
-    pub fn held(&self, hold: Duration) {
-        self.observe(Family::Hold, &families::HOLD_BOUNDS, hold);
+    pub fn held(&self, route: usize, hold: Duration) {
+        self.observe(route, Family::Hold, &families::HOLD_BOUNDS, hold);
     }
 
-    /// A connection to the application was established.
-    pub fn upstream_opened(&self) {
+    /// The hold limit of a permit passed.
+    pub fn hold_limit(&self, route: usize) {
+        self.add_to(route, Family::HoldLimits, 0, 1);
+    }
+
+    /// A connection to the application was established, which took so long.
+    pub fn upstream_opened(&self, took: Duration) {
         self.add(Family::UpstreamOpened, 0, 1);
+        self.observe(0, Family::UpstreamConnect, &families::CONNECT_BOUNDS, took);
+    }
+
+    /// The headers of the application's response came so long after the request was sent.
+    pub fn upstream_answered(&self, took: Duration) {
+        self.observe(0, Family::UpstreamResponse, &families::HOLD_BOUNDS, took);
     }
 
     /// A request went to the application on a kept connection.
@@ -216,6 +289,16 @@ impl Core {
         self.add(Family::ClientsGone, from as usize, 1);
     }
 
+    /// A connection of a client was accepted.
+    pub fn connection_accepted(&self) {
+        self.add(Family::ConnectionsAccepted, 0, 1);
+    }
+
+    /// A TLS handshake with a client has ended.
+    pub fn handshake(&self, result: Handshake) {
+        self.add(Family::Handshakes, result as usize, 1);
+    }
+
     /// A connection of a client was ended without an answer.
     pub fn connection_ended(&self, reason: Ending) {
         self.add(Family::ConnectionsEnded, reason as usize, 1);
@@ -246,33 +329,21 @@ impl Core {
         self.add(Family::WouldRefuse, 0, 1);
     }
 
-    /// An observed request came and went while another of its session was inside. Takes an index into
-    /// [`Labels::routes`].
+    /// An observed request came and went while another of its session was inside.
     pub fn nested(&self, route: usize) {
-        if let Some(series) = self.shape.route_series.get(route) {
-            self.add(Family::Nested, *series, 1);
-        }
+        self.add_to(route, Family::Nested, 0, 1);
     }
 
-    /// The application was asked whether a request changed its session. Takes indices into [`Labels::routes`] and
-    /// [`Labels::reports`].
+    /// The application was asked whether a request changed its session. Takes an index into [`Labels::reports`].
     pub fn reported(&self, route: usize, report: usize) {
-        let reports = self.shape.labels.reports.len();
-        if let Some(series) = self
-            .shape
-            .route_series
-            .get(route)
-            .filter(|_| report < reports)
-        {
-            self.add(Family::Reports, series * reports + report, 1);
+        if report < self.shape.labels.reports.len() {
+            self.add_to(route, Family::Reports, report, 1);
         }
     }
 
-    /// A request that was `read` changed its session. Takes an index into [`Labels::routes`].
+    /// A request that was `read` changed its session.
     pub fn read_wrote(&self, route: usize) {
-        if let Some(series) = self.shape.route_series.get(route) {
-            self.add(Family::ReadWrote, *series, 1);
-        }
+        self.add_to(route, Family::ReadWrote, 0, 1);
     }
 
     /// The temporary file of a request body could not be written or read.
@@ -280,12 +351,9 @@ impl Core {
         self.add(Family::SpoolErrors, 0, 1);
     }
 
-    /// The throttle decided. Takes an index into [`Labels::throttle_rules`].
+    /// The throttle decided. Takes a series of [`Series::throttle_rule`].
     pub fn throttled(&self, rule: usize, decision: ThrottleDecision) {
-        if rule < self.shape.labels.throttle_rules.len() {
-            let decisions = ThrottleDecision::LABELS.len();
-            self.add(Family::Throttled, rule * decisions + decision as usize, 1);
-        }
+        self.add_to(rule, Family::Throttled, decision as usize, 1);
     }
 
     /// The throttle decided about a client that has no meter of its own.
@@ -298,25 +366,31 @@ impl Core {
         self.add(Family::CertificateReloads, result as usize, 1);
     }
 
-    fn observe(&self, family: Family, bounds: &[f64], duration: Duration) {
+    fn observe(&self, block: usize, family: Family, bounds: &[f64], duration: Duration) {
         let seconds = duration.as_secs_f64();
         let bucket = bounds.partition_point(|bound| *bound < seconds);
-        self.add(family, bucket, 1);
-        self.add(
-            family,
-            bounds.len() + 1,
-            u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX),
-        );
+        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.add_to(block, family, bucket, 1);
+        self.add_to(block, family, bounds.len() + 1, nanoseconds);
     }
 
-    /// An index that the family does not have fails a test (a debug build); elsewhere it is passed over, since a
-    /// wrong number is better than a request that ends.
     fn add(&self, family: Family, index: usize, amount: u64) {
-        let cells = self.shape.cells_of(family);
-        debug_assert!(index < cells.len(), "{family:?} has no index {index}");
-        if index < cells.len() {
-            let cell = cells.start + index;
-            self.cells[cell / CELLS].0[cell % CELLS].fetch_add(amount, Ordering::Relaxed);
+        self.add_to(0, family, index, amount);
+    }
+
+    /// Adds to a cell of the route, or the rule, of number `block`, if the family is by those. An index that the family
+    /// does not have fails a test (a debug build); elsewhere it is passed over, since a wrong number is better than a
+    /// request that ends.
+    fn add_to(&self, block: usize, family: Family, index: usize, amount: u64) {
+        let (per, place) = self.shape.place(family);
+        debug_assert!(index < place.len(), "{family:?} has no index {index}");
+        if index < place.len() {
+            let cells = match per {
+                Per::Process => &self.process,
+                Per::Route => self.routes.at(block),
+                Per::Rule => self.rules.at(block),
+            };
+            cells.add(place.start + index, amount);
         }
     }
 }
@@ -324,8 +398,14 @@ impl Core {
 /// The media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Cells of one line: 64 bytes.
-const CELLS: usize = 8;
+/// The most labels of routes that are told apart, those of earlier policies included.
+pub const ROUTES: usize = 1024;
+
+/// The most rules of the throttle that are told apart, likewise; a policy has 32 at most, and the deny list.
+pub const RULES: usize = 128;
+
+/// `code` of `onelane_requests_total`: the class of the status.
+const CODES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 #[cfg(test)]
 mod tests;

@@ -159,6 +159,7 @@ impl Handle {
     /// Gives the core a connection.
     pub(super) fn hand_over(&self, stream: TcpStream, peer: PeerAddr, door: Arc<Door>) {
         self.open.open.fetch_add(1, Ordering::Relaxed);
+        self.metrics.connection_accepted();
         let open = Open(Arc::clone(&self.open));
         // A core that has ended takes no more: the connection is closed.
         drop(self.connections.send(Accepted {
