@@ -23,6 +23,7 @@ use crate::shutdown::{Drain, Draining};
 use crate::tls::{self, Certificates, Reload, Watch};
 use crate::upstream;
 
+mod log;
 mod sockets;
 mod sources;
 mod threads;
@@ -80,7 +81,7 @@ impl Running {
         let metrics = Arc::new(Metrics::new(count, labels(&startup)));
         policy.count_in(&metrics);
         let shared = share(&startup, policy, drain.listen());
-        let (writer, log) = tracing_appender::non_blocking(io::stdout());
+        let (writer, log) = log::queue(io::stdout(), log::LINES);
         let (cores, mut threads) = start_cores(&startup, &shared, &metrics, count, &writer)?;
         let certificates = certificates(&startup);
         let watch = watch(&certificates, metrics.core(0))?;
