@@ -87,8 +87,11 @@ fn announced(stderr: &mut impl BufRead) -> SocketAddr {
     loop {
         let mut line = String::new();
         assert!(stderr.read_line(&mut line).unwrap() > 0, "no address");
-        if let Some((_, address)) = line.rsplit_once("address=") {
-            return address.trim().parse().unwrap();
+        let text = line.rsplit_once("address=");
+        let json = line.rsplit_once("\"address\":\"");
+        if let Some((_, address)) = text.or(json) {
+            let end = |c: char| c.is_whitespace() || c == '"';
+            return address.split(end).next().unwrap().parse().unwrap();
         }
     }
 }
