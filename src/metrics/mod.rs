@@ -24,12 +24,14 @@ mod readings;
 mod scrape;
 mod series;
 mod shape;
+mod totals;
 
 pub use self::core::Core;
 pub use kinds::{
     CertificateReload, Ending, Exception, Gone, Handshake, Reentrance, ThrottleDecision,
 };
 pub use series::Series;
+pub use totals::{RouteTotals, Sum, Totals};
 
 use cells::Blocks;
 use families::Per;
@@ -129,14 +131,10 @@ impl Metrics {
 
     /// All of it, in the OpenMetrics text format ([`CONTENT_TYPE`]).
     pub fn encode(&self, gauges: Gauges) -> String {
-        let mut process = vec![0; self.shape.size(Per::Process)];
-        for core in &self.cores {
-            core.process.sum_into(&mut process);
-        }
         let scrape = Scrape {
             shape: Arc::clone(&self.shape),
-            process,
-            routes: self.labelled(&self.routes, Per::Route, |core| &core.routes),
+            process: self.process_sums(),
+            routes: self.route_sums(),
             rules: self.labelled(&self.rules, Per::Rule, |core| &core.rules),
             gauges,
         };
@@ -150,6 +148,18 @@ impl Metrics {
         let mut written = String::new();
         text::encode(&mut written, &registry).expect("a String takes all that is written to it");
         written
+    }
+
+    fn process_sums(&self) -> Vec<u64> {
+        let mut sums = vec![0; self.shape.size(Per::Process)];
+        for core in &self.cores {
+            core.process.sum_into(&mut sums);
+        }
+        sums
+    }
+
+    fn route_sums(&self) -> Vec<Labelled> {
+        self.labelled(&self.routes, Per::Route, |core| &core.routes)
     }
 
     /// The sums of each label that was numbered, and of all others together if there are any.
