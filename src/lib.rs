@@ -4,10 +4,11 @@
 //!
 //! - [`cli`] what an operator types · [`app`] puts the parts together, signals, drain, exit code
 //! - [`server`] the edge towards clients · [`admin`] the edge towards operators
+//! - [`reload`] parse and publish, or keep the old
 //! - [`config`] YAML to valid values
 //! - [`gateway`] one request from arrival to answer: the product on one screen
 //! - the stages: [`client`], [`throttle`], [`route`], [`session`], [`lane`], [`upstream`], [`evidence`]
-//! - [`metrics`], [`memory`], [`pace`], [`shutdown`], [`socket`], [`tls`]
+//! - [`metrics`], [`memory`], [`pace`], [`shutdown`], [`socket`], [`watch`], [`tls`]
 
 pub mod admin;
 pub mod app;
@@ -20,6 +21,7 @@ pub mod lane;
 pub mod memory;
 pub mod metrics;
 pub mod pace;
+pub mod reload;
 pub mod route;
 pub mod server;
 pub mod session;
@@ -28,3 +30,4 @@ pub mod socket;
 pub mod throttle;
 pub mod tls;
 pub mod upstream;
+pub mod watch;

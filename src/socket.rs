@@ -201,6 +201,10 @@ impl Socket {
     /// The read-ahead is full: watches a second handle of the same connection, whose readiness may be cleared without
     /// hiding anything from hyper.
     async fn watch_twin(&self) {
+        #[cfg_attr(
+            not(unix),
+            expect(clippy::infallible_destructuring_match, reason = "there is only TCP")
+        )]
         let stream = match &self.stream {
             Stream::Tcp(stream) => stream,
             #[cfg(unix)]

@@ -8,16 +8,19 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 step() { printf '\n== %s\n' "$*"; }
 
-# What each program is needed for: curl and gcc for Rust itself, nginx and python3 as real applications, nginx and haproxy
-# as those that malformed requests are compared with; node, npm and Redis as real applications.
-declare -A package=([curl]=curl [gcc]=gcc [haproxy]=haproxy [nginx]=nginx-light [python3]=python3)
-package+=([node]=nodejs [npm]=npm [redis-server]=redis-server)
-# What is no program, or one with a version in its name: PHP and Django, as real applications.
+# What each program is needed for. Rust itself:
+declare -A package=([curl]=curl [gcc]=gcc)
+# Those that malformed requests are compared with, and applications:
+package+=([haproxy]=haproxy [nginx]=nginx-light [python3]=python3 [node]=nodejs [npm]=npm [redis-server]=redis-server)
+# ASP.NET:
+package+=([fastcgi-mono-server4]=mono-fastcgi-server4 [mcs]="mono-mcs libmono-system-web-mvc3.0-cil" [asp-state4]=mono-xsp4)
+# A browser:
+package+=([chromium]=chromium [chromedriver]=chromium-driver)
+# What is no program, or one with a version in its name: PHP and Django.
 declare -A package_of_file=(
   [/usr/sbin/php-fpm*]=php-fpm [/usr/lib/php/*/redis.so]=php-redis [/usr/lib/php/*/apcu.so]=php-apcu
   [/usr/lib/python3/dist-packages/django]=python3-django [/usr/lib/python3/dist-packages/gunicorn]=python3-gunicorn
 )
-package+=([fastcgi-mono-server4]=mono-fastcgi-server4 [mcs]="mono-mcs libmono-system-web-mvc3.0-cil" [asp-state4]=mono-xsp4 [redis-server]=redis-server [chromium]=chromium) # ASP.NET
 
 install_missing() {
   local missing=() program file

@@ -14,14 +14,16 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 use tracing_appender::non_blocking::WorkerGuard;
 
-use crate::config::{Config, Startup};
+use crate::config::{Config, Origin, Startup};
 use crate::gateway::{Disk, Policy, Shared};
 use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics::{self, CertificateReload, Metrics};
+use crate::reload::{self, Reload};
 use crate::shutdown::{Drain, Draining};
-use crate::tls::{self, Certificates, Reload, Watch};
+use crate::tls::{self, Certificates};
 use crate::upstream;
+use crate::watch;
 
 mod log;
 mod sockets;
@@ -42,8 +44,11 @@ pub struct Running {
     drain_timeout: Duration,
     lanes: Arc<Lanes>,
     threads: Vec<JoinHandle<()>>,
+    reload: Arc<Reload>,
+    /// Reloads when the configuration's files change; None when it came from no file.
+    _configuration: Option<watch::Watch>,
     /// Replaces certificates until it is dropped; None when there are none.
-    _watch: Option<Watch>,
+    _watch: Option<tls::Watch>,
     /// Writes what is left of the access log when it is dropped, last of all.
     _log: WorkerGuard,
 }
@@ -61,9 +66,22 @@ impl Running {
     /// # Errors
     /// When a socket, a thread or a runtime cannot be made ready.
     pub fn start(config: Config, listeners: Listeners) -> io::Result<Self> {
+        Self::start_logging_to(io::stdout(), config, listeners)
+    }
+
+    /// As [`Running::start`], with another place than standard output for the access log: a service has none.
+    ///
+    /// # Errors
+    /// As [`Running::start`].
+    pub fn start_logging_to(
+        access_log: impl io::Write + Send + 'static,
+        config: Config,
+        listeners: Listeners,
+    ) -> io::Result<Self> {
         let Config {
             startup,
             mut policy,
+            origin,
             ..
         } = config;
         let addresses: Vec<_> = listeners
@@ -81,17 +99,14 @@ impl Running {
         let metrics = Arc::new(Metrics::new(count, labels(&startup)));
         policy.count_in(&metrics);
         let shared = share(&startup, policy, drain.listen());
-        let (writer, log) = log::queue(io::stdout(), log::LINES);
+        let reload = reload(&shared, &metrics, origin);
+        let (writer, log) = log::queue(access_log, log::LINES);
         let (cores, mut threads) = start_cores(&startup, &shared, &metrics, count, &writer)?;
         let certificates = certificates(&startup);
         let watch = watch(&certificates, metrics.core(0))?;
-        let sources = sources(
-            metrics,
-            &shared,
-            cores.clone(),
-            certificates,
-            writer.error_counter(),
-        );
+        let (handles, told) = (cores.clone(), Arc::clone(&reload));
+        let lost = writer.error_counter();
+        let sources = sources(metrics, &shared, handles, certificates, (told, lost));
         let nodes = Arc::clone(&shared.upstream);
         threads.push(start_edge(
             &startup,
@@ -108,6 +123,8 @@ impl Running {
             drain_timeout,
             lanes,
             threads,
+            _configuration: watch_configuration(&reload)?,
+            reload,
             _watch: watch,
             _log: log,
         })
@@ -121,6 +138,11 @@ impl Running {
     /// Where operators connect.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin_address
+    }
+
+    /// What reads the configuration again.
+    pub fn reload(&self) -> &Arc<Reload> {
+        &self.reload
     }
 
     /// Drains, then ends: readiness fails, no new connections, holders and waiters finish within `drain_timeout`; then
@@ -159,6 +181,21 @@ fn share(startup: &Startup, policy: Policy, draining: Draining) -> Shared {
     }
 }
 
+fn reload(shared: &Shared, metrics: &Arc<Metrics>, origin: Origin) -> Arc<Reload> {
+    let (policy, metrics) = (Arc::clone(&shared.policy), Arc::clone(metrics));
+    Arc::new(Reload::new(policy, metrics, origin, SystemTime::now()))
+}
+
+/// Reloads when the files of the configuration change.
+fn watch_configuration(reload: &Arc<Reload>) -> io::Result<Option<watch::Watch>> {
+    let files = reload.files();
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let reload = Arc::clone(reload);
+    watch::Watch::start("configuration", files, reload::PACE, move || reload.look()).map(Some)
+}
+
 /// The certificates of all listeners.
 fn certificates(startup: &Startup) -> Vec<Certificates> {
     let listeners = startup.listen.iter();
@@ -168,18 +205,20 @@ fn certificates(startup: &Startup) -> Vec<Certificates> {
 }
 
 /// Watches the files of the certificates, and counts what becomes of them.
-fn watch(certificates: &[Certificates], metrics: Arc<metrics::Core>) -> io::Result<Option<Watch>> {
+fn watch(
+    certificates: &[Certificates],
+    metrics: Arc<metrics::Core>,
+) -> io::Result<Option<tls::Watch>> {
     if certificates.is_empty() {
         return Ok(None);
     }
     let count = move |reload| {
         metrics.certificate_reload(match reload {
-            Reload::Failed(_) => CertificateReload::Failed,
-            Reload::Replaced(_) => CertificateReload::Ok,
+            tls::Reload::Failed(_) => CertificateReload::Failed,
+            tls::Reload::Replaced(_) => CertificateReload::Ok,
         });
     };
-    let (pace, clock) = (tls::Pace::default(), SystemTime::now);
-    Watch::start(certificates.to_vec(), pace, clock, count).map(Some)
+    tls::Watch::start(certificates.to_vec(), tls::PACE, SystemTime::now, count).map(Some)
 }
 
 /// After the drain's deadline, how long the refusals of those who waited may take.

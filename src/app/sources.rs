@@ -13,6 +13,7 @@ use crate::gateway::record::{ACCESS_LABELS, Outcome};
 use crate::gateway::refusal::Reason;
 use crate::gateway::{Fault, Shared};
 use crate::metrics::{Gauges, Labels, Metrics};
+use crate::reload::{Attempt, Reload};
 use crate::server::{Handle, ProxyFault};
 use crate::session::OddReason;
 use crate::tls::{self, Certificates};
@@ -37,11 +38,11 @@ pub(super) fn sources(
     shared: &Shared,
     cores: Vec<Handle>,
     certificates: Vec<Certificates>,
-    lost: ErrorCounter,
+    (reload, lost): (Arc<Reload>, ErrorCounter),
 ) -> admin::Sources {
     let (shared, told, nodes) = (shared.clone(), shared.clone(), Arc::clone(&shared.upstream));
     let gauges = move || {
-        let counts = shared.lanes.counts();
+        let (counts, version) = (shared.lanes.counts(), reload.version());
         Gauges {
             lanes: counts.lanes,
             holders: usize::try_from(counts.holding).unwrap_or(usize::MAX),
@@ -53,6 +54,8 @@ pub(super) fn sources(
             upstreams_healthy: shared.upstream.healthy(Instant::now()),
             certificate_expiry: tls::earliest_end(&certificates),
             log_lines_dropped: lost.dropped_lines(),
+            config_is_current: version.last == Attempt::Ok,
+            config_since: version.since,
         }
     };
     admin::Sources {

@@ -17,7 +17,7 @@ pub(super) fn check(file: &Path) -> ExitCode {
 }
 
 /// What is said of a valid configuration.
-fn report(file: &Path, config: &Config) -> String {
+pub(super) fn report(file: &Path, config: &Config) -> String {
     let mut text = String::new();
     for warning in &config.warnings {
         let line = warning

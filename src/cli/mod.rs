@@ -20,8 +20,10 @@ mod check;
 pub mod demo;
 mod descriptors;
 mod explain;
+mod hangup;
 mod health;
 mod run;
+mod service;
 
 /// One lane per session in front of a legacy web application.
 #[derive(Debug, Parser)]
@@ -51,6 +53,8 @@ enum Command {
     Demo(demo::Options),
     /// Ask a running Onelane whether it is ready; exits 0 when it is (for health checks)
     Health(health::Arguments),
+    /// Install, start, stop or remove the Windows service
+    Service(service::Arguments),
 }
 
 /// Where the configuration is.
@@ -79,6 +83,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Advise(arguments) => advise::advise(&arguments),
         Command::Demo(options) => demo::run(options),
         Command::Health(arguments) => health::health(&arguments),
+        Command::Service(arguments) => service::service(&arguments),
     }
 }
 

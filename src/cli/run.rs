@@ -1,19 +1,21 @@
 //! `onelane run`: from a configuration to a drained exit.
 //!
-//! Guarantees: nothing is bound before the whole configuration is valid; the first SIGTERM or SIGINT drains, the second
-//! ends at once.
+//! Guarantees: nothing is bound before the whole configuration is valid; the first SIGTERM or SIGINT (on Windows Ctrl-C,
+//! Ctrl-Break, or a console that closes) drains, the second ends at once; SIGHUP reloads.
 //! Does not do: serve; [`crate::app`] does.
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
-use crate::app::{self, Drained, Running};
+use super::hangup::Hangups;
+use crate::app::{self, Drained, Listeners, Running};
 use crate::config::{Config, Log, LogFormat};
 
 /// Runs until a signal, then drains. Gives 0 when all requests finished, 1 when some were cut off or the start failed,
@@ -23,12 +25,22 @@ pub(super) fn run(path: &Path) -> ExitCode {
         Ok(config) => config,
         Err(errors) => return super::refuse(&errors),
     };
-    log_to_stderr(config.startup.log);
+    log_to(io::stderr, io::stderr().is_terminal(), config.startup.log);
+    warn_of(&config, path);
+    super::descriptors::raise(&mut config.startup);
+    ended(serve(config))
+}
+
+/// Logs the doubts about a configuration.
+pub(super) fn warn_of(config: &Config, path: &Path) {
     for warning in &config.warnings {
         tracing::warn!(file = %path.display(), line = warning.line, key = %warning.at, "{}", warning.message);
     }
-    super::descriptors::raise(&mut config.startup);
-    match serve(config) {
+}
+
+/// Logs how it ended; gives 0 when all requests finished, else 1.
+pub(super) fn ended(result: Result<Drained, StartError>) -> ExitCode {
+    match result {
         Ok(Drained { cut_off: 0 }) => {
             tracing::info!("drained");
             ExitCode::SUCCESS
@@ -47,22 +59,43 @@ pub(super) fn run(path: &Path) -> ExitCode {
 fn serve(config: Config) -> Result<Drained, StartError> {
     // Before anything is bound: a signal that comes during the start must not be lost.
     let signals = Signals::listen().map_err(StartError::Signals)?;
+    let hangups = Hangups::listen().map_err(StartError::Signals)?;
     let listeners = app::bind(&config.startup)?;
-    let running = Running::start(config, listeners).map_err(StartError::Threads)?;
+    serve_until(
+        config,
+        listeners,
+        io::stdout(),
+        |running| hangups.reload(Arc::clone(running.reload())),
+        || signals.first(),
+    )
+}
+
+/// Starts, and drains when `stop` returns, which is called once all listen, after `started`; it gives the name of what ends
+/// us.
+pub(super) fn serve_until(
+    config: Config,
+    listeners: Listeners,
+    access_log: impl io::Write + Send + 'static,
+    started: impl FnOnce(&Running) -> io::Result<()>,
+    stop: impl FnOnce() -> &'static str,
+) -> Result<Drained, StartError> {
+    let running =
+        Running::start_logging_to(access_log, config, listeners).map_err(StartError::Threads)?;
+    started(&running).map_err(StartError::Threads)?;
     for address in running.addresses() {
         tracing::info!(%address, "listening for clients");
     }
     if let Some(address) = running.admin_address() {
         tracing::info!(%address, "listening for operators");
     }
-    let signal = signals.first();
+    let signal = stop();
     tracing::info!(signal, "draining; a second signal ends at once");
     Ok(running.drain())
 }
 
 /// Why nothing was started.
 #[derive(Debug, thiserror::Error)]
-enum StartError {
+pub(super) enum StartError {
     #[error(transparent)]
     Bind(#[from] app::BindError),
     #[error("signals cannot be received: {0}")]
@@ -71,13 +104,16 @@ enum StartError {
     Threads(io::Error),
 }
 
-/// Sends the log to standard error, in the form the configuration wants; `RUST_LOG` chooses what of it.
-fn log_to_stderr(log: Log) {
+/// Sends the log to `writer`, in the form the configuration wants; `RUST_LOG` chooses what of it. `ansi` is for colours.
+pub(super) fn log_to<W>(writer: W, ansi: bool, log: Log)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .from_env_lossy();
     let builder = tracing_subscriber::fmt()
-        .with_writer(io::stderr)
+        .with_writer(writer)
         .with_env_filter(filter);
     let installed = match log.format {
         LogFormat::Json => builder
@@ -85,10 +121,7 @@ fn log_to_stderr(log: Log) {
             .flatten_event(true)
             .with_target(false)
             .try_init(),
-        LogFormat::Text => builder
-            .with_ansi(io::stderr().is_terminal())
-            .with_target(false)
-            .try_init(),
+        LogFormat::Text => builder.with_ansi(ansi).with_target(false).try_init(),
     };
     if let Err(error) = installed {
         super::complain(&format!("the log was set up before: {error}"));
@@ -165,10 +198,11 @@ impl SignalStream {
     }
 }
 
-/// Ctrl-C, and what the system sends before it closes a console or shuts down.
+/// Ctrl-C and Ctrl-Break, and what the system sends before it closes a console or shuts down.
 #[cfg(windows)]
 struct SignalStream {
     interrupt: tokio::signal::windows::CtrlC,
+    break_key: tokio::signal::windows::CtrlBreak,
     close: tokio::signal::windows::CtrlClose,
     shutdown: tokio::signal::windows::CtrlShutdown,
 }
@@ -176,9 +210,10 @@ struct SignalStream {
 #[cfg(windows)]
 impl SignalStream {
     fn new() -> io::Result<Self> {
-        use tokio::signal::windows::{ctrl_c, ctrl_close, ctrl_shutdown};
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
         Ok(Self {
             interrupt: ctrl_c()?,
+            break_key: ctrl_break()?,
             close: ctrl_close()?,
             shutdown: ctrl_shutdown()?,
         })
@@ -188,6 +223,7 @@ impl SignalStream {
     async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "Ctrl-C",
+            _ = self.break_key.recv() => "Ctrl-Break",
             _ = self.close.recv() => "console closed",
             _ = self.shutdown.recv() => "shutdown",
         }

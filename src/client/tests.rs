@@ -314,7 +314,7 @@ fn ten_thousand_entries_are_read_no_further_than_the_first_stranger() {
     let mut read = 0;
     let hops = ["10.0.0.2", "198.51.100.1"]
         .into_iter()
-        .chain(["6.6.6.6"; 10_000]);
+        .chain(std::iter::repeat_n("6.6.6.6", 10_000));
     let client = settings.farthest_believed(
         ip("10.0.0.1"),
         hops.map(|hop| Some(ip(hop))).inspect(|_| read += 1),

@@ -23,11 +23,13 @@ mod file;
 mod keys;
 mod limits;
 mod listen;
+mod origin;
 mod problem;
 mod reader;
 mod refusals;
 mod routes;
 mod session;
+mod startup;
 mod terms;
 mod throttle;
 mod upstream;
@@ -36,8 +38,10 @@ mod values;
 mod yaml;
 
 pub use env::Environment;
+pub use origin::{Digest, Origin};
 pub use problem::{ConfigError, Errors};
 
+use origin::{Beside, Pages};
 use problem::Problems;
 use reader::{Keys, Refused, Section, Value};
 use yaml::Kind;
@@ -51,6 +55,8 @@ pub struct Config {
     pub policy: Policy,
     /// Contradictions and risks that do not stop the start.
     pub warnings: Vec<Warning>,
+    /// What it was read from.
+    pub origin: Origin,
 }
 
 /// What only a restart changes.
@@ -172,11 +178,7 @@ impl Config {
     /// # Errors
     /// All that is wrong with it; a syntax error stands alone.
     pub fn parse(text: &str, environment: Environment<'_>) -> Result<Self, Errors> {
-        let beside = Beside {
-            folder: Path::new(""),
-            now: SystemTime::now(),
-        };
-        parse(text, "configuration", beside, environment)
+        parse(text, None, SystemTime::now(), environment)
     }
 
     /// Reads the configuration file at `path`; `environment` gives the values of `${VAR}`. The paths of refusal pages
@@ -198,29 +200,30 @@ impl Config {
                 "give the path of a YAML file; config/minimal.yaml is one to begin with",
             )
         })?;
-        let folder = path.parent().unwrap_or_else(|| Path::new(""));
-        parse(&text, &name, Beside { folder, now }, environment)
+        parse(&text, Some(path), now, environment)
     }
 }
 
-/// What other files are judged by.
-#[derive(Clone, Copy, Debug)]
-struct Beside<'a> {
-    /// Relative paths begin here.
-    folder: &'a Path,
-    /// A certificate's time may be over.
-    now: SystemTime,
-}
-
+/// Reads the `text` of `file`.
 fn parse(
     text: &str,
-    name: &str,
-    beside: Beside<'_>,
+    file: Option<&Path>,
+    now: SystemTime,
     environment: Environment<'_>,
 ) -> Result<Config, Errors> {
-    let mut document = yaml::parse(text).map_err(|error| Errors::new(name, vec![*error]))?;
+    let name = file.map_or_else(
+        || "configuration".to_owned(),
+        |file| file.display().to_string(),
+    );
+    let pages = Pages::default();
+    let beside = Beside {
+        folder: file.and_then(Path::parent).unwrap_or_else(|| Path::new("")),
+        now,
+        pages: &pages,
+    };
+    let mut document = yaml::parse(text).map_err(|error| Errors::new(&name, vec![*error]))?;
     if document.kind == Kind::Null {
-        return Err(Errors::of_file(name, "there is nothing in it", SMALLEST));
+        return Err(Errors::of_file(&name, "there is nothing in it", SMALLEST));
     }
     let problems = Problems::default();
     env::expand(&mut document, "", environment, &problems);
@@ -229,14 +232,15 @@ fn parse(
         .map(|top| read(&top, beside));
     let warnings = problems
         .into_warnings()
-        .map_err(|errors| Errors::new(name, errors))?;
+        .map_err(|errors| Errors::new(&name, errors))?;
     match config {
         Some((startup, policy)) => Ok(Config {
+            origin: Origin::new(file, text, pages, &startup),
             startup,
             policy,
             warnings,
         }),
-        None => Err(Errors::of_file(name, "not a configuration", SMALLEST)),
+        None => Err(Errors::of_file(&name, "not a configuration", SMALLEST)),
     }
 }
 
@@ -292,7 +296,7 @@ fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
             Some(false) => ServerTiming::Hide,
             None => defaults::SERVER_TIMING,
         },
-        refusals: refusals::pages(top, beside.folder),
+        refusals: refusals::pages(top, beside),
         series: Default::default(), // the metrics' business
     };
     (startup, policy)

@@ -125,6 +125,19 @@ impl fmt::Display for ConfigError {
     }
 }
 
+impl fmt::Display for Warning {
+    /// On one line: the line in the file, the key path, and what is doubtful, as far as known.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        if !self.at.is_empty() {
+            write!(f, "{}: ", self.at)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
 impl ConfigError {
     /// An error without a place.
     pub(super) fn new(at: String, problem: impl Into<String>) -> Self {

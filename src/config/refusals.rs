@@ -3,18 +3,17 @@
 //! Guarantees: a page was read. Does not do: know what each refusal says by itself.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::file;
 use super::problem::nearest;
 use super::reader::{Keys, Section, Value};
+use super::{Beside, file};
 use crate::gateway::refusal::{Reason, RefusalPage};
 
-/// `refusals`: `{<reason>: {status, page}}`; pages are relative to `folder`.
-pub(super) fn pages(top: &Section<'_>, folder: &Path) -> HashMap<Reason, RefusalPage> {
+/// `refusals`: `{<reason>: {status, page}}`.
+pub(super) fn pages(top: &Section<'_>, beside: Beside<'_>) -> HashMap<Reason, RefusalPage> {
     let Some(refusals) = top.get("refusals") else {
         return HashMap::new();
     };
@@ -31,7 +30,7 @@ pub(super) fn pages(top: &Section<'_>, folder: &Path) -> HashMap<Reason, Refusal
             return value.refuse("there is no such reason", suggestion);
         };
         let section = value.section(&REFUSAL)?;
-        let page = section.read("page", |page| read_page(page, folder));
+        let page = section.read("page", |page| read_page(page, beside));
         Some((
             reason,
             RefusalPage {
@@ -54,10 +53,13 @@ fn status(value: &Value<'_>) -> Option<StatusCode> {
         .and_then(|number| StatusCode::from_u16(number).ok())
 }
 
-fn read_page(value: &Value<'_>, folder: &Path) -> Option<Arc<str>> {
-    let path = folder.join(value.some_text()?);
+fn read_page(value: &Value<'_>, beside: Beside<'_>) -> Option<Arc<str>> {
+    let path = beside.folder.join(value.some_text()?);
     match file::read(&path) {
-        Ok(page) => Some(page.into()),
+        Ok(page) => {
+            beside.pages.add(path, &page);
+            Some(page.into())
+        }
         Err(problem) => value.refuse(
             format!("{}: {problem}", path.display()),
             "give the path of an HTML file, from the folder of the configuration",

@@ -54,6 +54,8 @@ pub use throttle::DENY_LIST;
 pub use upload::{BodyFault, RequestBody};
 pub use warnings::Seldom;
 
+pub use crate::session::Rekeyed;
+
 use account::Notes;
 use alarm::{Alarm, now};
 use bound::Turn;

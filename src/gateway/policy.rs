@@ -13,7 +13,7 @@ use crate::gateway::throttle::DENY_LIST;
 use crate::metrics::{Metrics, Series};
 use crate::pace::Pace;
 use crate::route::RouteTable;
-use crate::session::Sessions;
+use crate::session::{Rekeyed, Sessions};
 use crate::throttle::Rules;
 
 /// The decisions of the gateway; built completely by `config`, then swapped whole.
@@ -81,6 +81,17 @@ impl Policy {
     /// The labels of what throttles, as the metrics have them: the deny list, then the rules in their order.
     pub fn throttle_labels(&self) -> impl Iterator<Item = &str> {
         std::iter::once(DENY_LIST).chain(self.throttle.iter().map(|rule| &*rule.name))
+    }
+
+    /// Takes over what has a memory from the policy that it is to replace: the clients of the rules that stay, and the
+    /// secret of the session keys where that was drawn.
+    ///
+    /// # Errors
+    /// What would give a session another lane than the one that it has: all of it. Nothing was taken over then.
+    pub fn succeed(&mut self, old: &Self) -> Result<(), Vec<Rekeyed>> {
+        self.sessions.inherit(&old.sessions)?;
+        self.throttle.inherit(&old.throttle);
+        Ok(())
     }
 
     /// The evidence of this moment under this policy, as JSON.

@@ -122,7 +122,7 @@ impl Visit<'_> {
         let consequence = match self.policy.application.on_read_wrote {
             OnReadWrote::Warn => "its writes may be lost: write access: write for it",
             OnReadWrote::Write => {
-                "it counts as write until the next start: write access: write for it"
+                "it counts as write until the next reload: write access: write for it"
             }
         };
         let witnessed = self.notes.witnessed.as_ref();

@@ -1,8 +1,9 @@
 //! The shadow of a lane (observe mode): who is inside together, when nobody is made to wait.
 //!
 //! Those inside are listed in order of arrival. An arrival that finds a writer inside would have waited. One that ends
-//! while a writer who came earlier is still inside began and ended within that writer's time in the application; it
-//! did not wait for the application's lock, which is evidence that its route takes none.
+//! while a writer is still inside who found nobody when it came, and came earlier, began and ended within the time that
+//! this writer has the application's lock: it did not wait for that lock, which is evidence that its route takes none. A
+//! writer who found somebody may itself be waiting for the lock, in whatever order the application gives it out.
 //! Does not do: block anybody; simulate waits, so that what would have waited is inside at once, and for its real time.
 
 use super::queue::Ticket;
@@ -23,7 +24,7 @@ pub enum Arrival {
 /// How an observed request was inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stay {
-    /// From beginning to end within the time of a writer that came earlier.
+    /// From beginning to end within the time of a writer that came earlier, and to an empty lane.
     Nested,
     /// In any other way: alone, overlapping, or around others.
     Ordinary,
@@ -39,6 +40,15 @@ pub(super) struct Shadow {
 struct Observer {
     ticket: Ticket,
     hold: Hold,
+    found: Found,
+}
+
+/// Who was inside when an observed request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// So it gets the application's lock, if it takes one.
+    Nobody,
+    Somebody,
 }
 
 impl Shadow {
@@ -52,7 +62,15 @@ impl Shadow {
         } else {
             Arrival::WouldWait
         };
-        self.inside.push(Observer { ticket, hold });
+        let found = match others {
+            0 => Found::Nobody,
+            _ => Found::Somebody,
+        };
+        self.inside.push(Observer {
+            ticket,
+            hold,
+            found,
+        });
         arrival
     }
 
@@ -64,13 +82,13 @@ impl Shadow {
             .position(|observer| observer.ticket == ticket)?;
         self.inside.remove(place);
         let earlier = &self.inside[..place];
-        Some(
-            if earlier.iter().any(|other| other.hold == Hold::Exclusive) {
-                Stay::Nested
-            } else {
-                Stay::Ordinary
-            },
-        )
+        let has_the_lock =
+            |other: &Observer| other.hold == Hold::Exclusive && other.found == Found::Nobody;
+        Some(if earlier.iter().any(has_the_lock) {
+            Stay::Nested
+        } else {
+            Stay::Ordinary
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -11,8 +11,8 @@ use super::cells::{Blocks, Cells};
 use super::families::{self, Family, Per};
 use super::shape::Shape;
 use super::{
-    CODES, CertificateReload, Ending, Exception, Gone, Handshake, Labels, ROUTES, RULES,
-    Reentrance, ThrottleDecision,
+    CODES, CertificateReload, ConfigReload, Ending, Exception, Gone, Handshake, Labels, ROUTES,
+    RULES, Reentrance, ThrottleDecision,
 };
 
 /// What one core counts. Any thread may record; it is cheap as long as one thread does.
@@ -208,6 +208,11 @@ impl Core {
     /// A certificate's files have changed.
     pub fn certificate_reload(&self, result: CertificateReload) {
         self.add(Family::CertificateReloads, result as usize, 1);
+    }
+
+    /// The configuration was read again.
+    pub fn config_reload(&self, result: ConfigReload) {
+        self.add(Family::ConfigReloads, result as usize, 1);
     }
 
     fn observe(&self, block: usize, family: Family, bounds: &[f64], duration: Duration) {

@@ -39,6 +39,7 @@ pub(super) enum Family {
     Throttled,
     ThrottledTogether,
     CertificateReloads,
+    ConfigReloads,
 }
 
 /// A counted family.
@@ -79,6 +80,7 @@ pub(super) enum Kind {
 pub(super) enum Label {
     Access,
     CertificateReload,
+    ConfigReload,
     Code,
     Ending,
     Exception,
@@ -111,7 +113,9 @@ impl Label {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Access => "access",
-            Self::CertificateReload | Self::Handshake | Self::Reentrance => "result",
+            Self::CertificateReload | Self::ConfigReload | Self::Handshake | Self::Reentrance => {
+                "result"
+            }
             Self::Code => "code",
             Self::Exception => "kind",
             Self::Gone => "where",
@@ -176,7 +180,7 @@ pub(super) const POSITION_BOUNDS: [f64; 10] =
 /// The label of what is said of one node.
 pub(super) const UPSTREAM: &str = "upstream";
 
-pub(super) const FAMILIES: [Declared; 33] = [
+pub(super) const FAMILIES: [Declared; 34] = [
     Declared {
         family: Family::Requests,
         name: "requests",
@@ -387,5 +391,12 @@ pub(super) const FAMILIES: [Declared; 33] = [
         "certificate_reloads",
         "Certificates whose files have changed: replaced, or kept because the new one cannot be served.",
         &[Label::CertificateReload],
+    ),
+    counter(
+        Family::ConfigReloads,
+        "config_reloads",
+        "Configurations that were read again: in force, wrong, or refused because they change what only a restart \
+         changes.",
+        &[Label::ConfigReload],
     ),
 ];

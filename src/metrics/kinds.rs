@@ -11,6 +11,17 @@ pub enum CertificateReload {
     Ok,
 }
 
+/// What became of a configuration that was read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConfigReload {
+    /// It is wrong; the old policy goes on.
+    Failed,
+    /// Its policy is in force.
+    Ok,
+    /// It changes what only a restart changes; the old policy goes on.
+    Refused,
+}
+
 /// How a session came to have, possibly, two writers in the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Exception {
@@ -98,6 +109,10 @@ impl Ending {
 
 impl CertificateReload {
     pub(super) const LABELS: &'static [&'static str] = &["failed", "ok"];
+}
+
+impl ConfigReload {
+    pub(super) const LABELS: &'static [&'static str] = &["failed", "ok", "refused"];
 }
 
 impl Gone {

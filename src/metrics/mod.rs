@@ -28,7 +28,8 @@ mod totals;
 
 pub use self::core::Core;
 pub use kinds::{
-    CertificateReload, Ending, Exception, Gone, Handshake, Reentrance, ThrottleDecision,
+    CertificateReload, ConfigReload, Ending, Exception, Gone, Handshake, Reentrance,
+    ThrottleDecision,
 };
 pub use series::Series;
 pub use totals::{RouteTotals, Sum, Totals};
@@ -92,6 +93,10 @@ pub struct Gauges {
     pub upstreams_healthy: Vec<bool>,
     /// When the first of the certificates ends, in seconds of Unix time; None without certificates.
     pub certificate_expiry: Option<u64>,
+    /// Whether what was last read as the configuration is in force.
+    pub config_is_current: bool,
+    /// When the configuration that is in force was read, in seconds of Unix time.
+    pub config_since: u64,
     /// Lines that the access log has lost since the start.
     pub log_lines_dropped: usize,
 }

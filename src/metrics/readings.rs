@@ -15,7 +15,7 @@ pub(super) struct Reading {
     pub(super) read: fn(&Gauges) -> usize,
 }
 
-pub(super) const READINGS: [Reading; 8] = [
+pub(super) const READINGS: [Reading; 10] = [
     Reading {
         name: "lanes",
         help: "Lanes that exist: somebody holds or waits.",
@@ -64,6 +64,20 @@ pub(super) const READINGS: [Reading; 8] = [
         kind: MetricType::Gauge,
         unit: None,
         read: |gauges| gauges.throttle_clients,
+    },
+    Reading {
+        name: "config_last_reload_successful",
+        help: "Whether what was last read as the configuration is in force: 1 or 0.",
+        kind: MetricType::Gauge,
+        unit: None,
+        read: |gauges| usize::from(gauges.config_is_current),
+    },
+    Reading {
+        name: "config_last_reload_success_timestamp",
+        help: "When the configuration that is in force was read, as Unix time.",
+        kind: MetricType::Gauge,
+        unit: Some(Unit::Seconds),
+        read: |gauges| usize::try_from(gauges.config_since).unwrap_or(usize::MAX),
     },
     Reading {
         name: "log_lines_dropped",

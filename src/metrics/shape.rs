@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::families::{FAMILIES, Family, Kind, Label, Per};
 use super::{
-    CODES, CertificateReload, Ending, Exception, Gone, Handshake, Labels, Reentrance,
+    CODES, CertificateReload, ConfigReload, Ending, Exception, Gone, Handshake, Labels, Reentrance,
     ThrottleDecision,
 };
 
@@ -57,6 +57,7 @@ impl Shape {
         match label {
             Label::Access => self.labels.access.to_vec(),
             Label::CertificateReload => CertificateReload::LABELS.to_vec(),
+            Label::ConfigReload => ConfigReload::LABELS.to_vec(),
             Label::Code => CODES.to_vec(),
             Label::Ending => Ending::LABELS.to_vec(),
             Label::Exception => Exception::LABELS.to_vec(),

@@ -81,6 +81,7 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_throttle_decisions counter",
             "onelane_throttle_shared counter",
             "onelane_certificate_reloads counter",
+            "onelane_config_reloads counter",
             "onelane_lanes gauge",
             "onelane_holders gauge",
             "onelane_waiters gauge",
@@ -88,6 +89,8 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_buffer_memory_bytes gauge",
             "onelane_spool_bytes gauge",
             "onelane_throttle_clients gauge",
+            "onelane_config_last_reload_successful gauge",
+            "onelane_config_last_reload_success_timestamp_seconds gauge",
             "onelane_log_lines_dropped counter",
             "onelane_upstream_healthy gauge",
             "onelane_certificate_expiry_seconds gauge",
@@ -371,6 +374,8 @@ fn gauges_are_those_of_the_scrape() {
         upstreams_healthy: vec![true, false],
         certificate_expiry: Some(8),
         log_lines_dropped: 9,
+        config_is_current: true,
+        config_since: 10,
     };
     let text = metrics(1).encode(gauges);
     let healthy = |name| {

@@ -149,6 +149,12 @@ impl RouteTable {
         self.routes.iter().map(|route| &route.label).chain(own)
     }
 
+    /// The terms of what no route matches, and their label.
+    #[must_use]
+    pub fn default_terms(&self) -> (&Label, &Arc<Terms>) {
+        (&self.default_label, &self.default)
+    }
+
     /// How paths are read, for matching.
     #[must_use]
     pub fn case(&self) -> PathCase {

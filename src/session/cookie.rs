@@ -8,7 +8,7 @@ use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 
 /// Which cookies carry the session id, and how the application compares names.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CookieName {
     matcher: Matcher,
     spelling: Spelling,
@@ -32,6 +32,17 @@ enum Matcher {
     Exact,
     Prefix,
     Regex(regex::bytes::Regex),
+}
+
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact, Self::Exact) | (Self::Prefix, Self::Prefix) => true,
+            // How they compare case is the spelling's.
+            (Self::Regex(one), Self::Regex(other)) => one.as_str() == other.as_str(),
+            (Self::Exact | Self::Prefix | Self::Regex(_), _) => false,
+        }
+    }
 }
 
 impl CookieName {

@@ -25,7 +25,7 @@ impl LaneNumber {
 }
 
 /// The sources of one lane: alternatives, the first with a valid id wins.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct LaneSources {
     pub(super) name: LaneName,
     pub(super) number: LaneNumber,

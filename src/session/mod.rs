@@ -23,6 +23,7 @@ mod newcomer;
 pub mod path;
 mod preset;
 pub(crate) mod query;
+mod rekeying;
 mod scope;
 mod seal;
 mod source;
@@ -35,6 +36,7 @@ pub use lanes::{LaneName, LaneNumber, MOST_LANES};
 pub use mask::mask_path;
 pub use path::{PathCase, Unsafe};
 pub use preset::{OwnCookie, Preset};
+pub use rekeying::Rekeyed;
 pub(crate) use scope::host_of;
 pub use scope::{HostScope, Scope};
 pub use source::{
@@ -63,6 +65,8 @@ pub struct Sessions {
     lanes: Vec<LaneSources>,
     scope: Scope,
     secret: Secret,
+    /// Where the secret is from.
+    origin: SecretOrigin,
     /// Of the keys of those without a session.
     clients: Secret,
     /// Of what [`Sessions::seal`] gives away.
@@ -103,7 +107,17 @@ pub struct Odd<'s> {
 }
 
 /// The key of the digest; cannot be printed.
+#[derive(Clone, PartialEq, Eq)]
 struct Secret([u8; 32]);
+
+/// Where the secret is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SecretOrigin {
+    /// The operator gave it.
+    Configured,
+    /// It was drawn.
+    Drawn,
+}
 
 impl SessionKey {
     /// The digest: means nothing without the secret, and is the same in each process that has it.
@@ -150,13 +164,17 @@ impl Sessions {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let secret = settings.secret.filter(|secret| !secret.is_empty());
-        let secret = secret.map_or_else(Secret::random, |secret| Secret::derive(secret.as_bytes()));
+        let (secret, origin) = match secret {
+            Some(secret) => (Secret::derive(secret.as_bytes()), SecretOrigin::Configured),
+            None => (Secret::random(), SecretOrigin::Drawn),
+        };
         Self {
             lanes: lanes::by_lane(settings.sources),
             scope: settings.scope,
             clients: secret.derived("onelane 2026-11-21 client key"),
             seals: secret.derived("onelane 2026-11-21 seal"),
             secret,
+            origin,
         }
     }
 

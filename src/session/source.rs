@@ -18,7 +18,7 @@ use super::lanes::LaneName;
 use super::{cookieless, query};
 
 /// One place where a session id may be (an entry of `session.keys`, or a part of a preset).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Source {
     /// Its name in metrics and warnings.
     pub label: Arc<str>,
@@ -37,7 +37,7 @@ pub struct Source {
 }
 
 /// Where a session id stands in a request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Place {
     /// In a cookie. Several Cookie lines are one list.
     Cookie(Arc<CookieName>),
@@ -55,7 +55,7 @@ pub enum Place {
 }
 
 /// Two places that hold an id only together (ColdFusion's CFID and CFTOKEN).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Pair {
     places: [Place; 2],
     /// Both cookies under one name, if they are cookies.
@@ -85,7 +85,7 @@ pub enum Transform {
 }
 
 /// What an id looks like.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum IdPattern {
     /// Any UTF-8 text.
     Any,
@@ -103,6 +103,12 @@ pub enum IdPattern {
 /// A regular expression that must match the whole id.
 #[derive(Clone, Debug)]
 pub struct WholeMatch(regex::bytes::Regex);
+
+impl PartialEq for WholeMatch {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
 
 /// Which of several candidates of one source counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -82,6 +82,11 @@ impl Certificates {
         ends.min().expect("there is at least one certificate")
     }
 
+    /// Where they come from.
+    pub fn files(&self) -> Vec<&Files> {
+        self.0.iter().map(|entry| &entry.files).collect()
+    }
+
     pub(super) fn entries(&self) -> &[Entry] {
         &self.0
     }

@@ -18,7 +18,7 @@ use rustls::crypto::CryptoProvider;
 pub use acceptor::{Acceptor, Alpn, Certificates, Offer};
 pub use certificate::{Certificate, CertificateError, Files, Problem, Validity};
 pub use connector::{Connector, ConnectorError, HandshakeError, Trust};
-pub use watch::{Pace, Reload, Watch};
+pub use watch::{PACE, Pace, Reload, Watch};
 
 /// When the first of the certificates of all listeners ends, in seconds of Unix time; None without certificates.
 pub fn earliest_end(certificates: &[Certificates]) -> Option<u64> {

@@ -4,39 +4,24 @@
 //! replace what is served; each content is judged, and reported, once.
 //! Does not do: notice a change behind a link to a file of another folder before the next slow look.
 
-use std::collections::BTreeSet;
-use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use blake3::Hash;
-use notify::event::{AccessKind, AccessMode};
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::acceptor::{Certificates, Entry};
 use super::certificate::{Certificate, CertificateError, Files, Problem, Validity, problem_of};
+use crate::watch;
 
-/// How soon a change is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
-    /// Quiet after a change, so that both files of a pair are there; ten times that is waited at most.
-    pub settle: Duration,
-    /// Between two looks that nothing asked for: at links, network drives and whatever else changes untold.
-    pub poll: Duration,
-}
+pub use crate::watch::Pace;
 
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            settle: Duration::from_millis(200),
-            poll: Duration::from_secs(60),
-        }
-    }
-}
+/// How soon a changed certificate is looked at: both of its files are to be there.
+pub const PACE: Pace = Pace {
+    settle: Duration::from_millis(200),
+    poll: Duration::from_secs(60),
+};
 
 /// What became of a certificate whose files have changed.
 #[derive(Debug)]
@@ -50,22 +35,12 @@ pub enum Reload {
 /// Watches the files of certificates until it is dropped.
 #[derive(Debug)]
 pub struct Watch {
-    wake: Sender<Wake>,
-    thread: Option<JoinHandle<()>>,
+    _watch: watch::Watch,
 }
 
-/// What ends the thread's sleep.
-#[derive(Debug)]
-enum Wake {
-    /// Something happened in a folder.
-    Changed,
-    End,
-}
-
-/// What the thread has.
+/// What looks at them.
 struct Looker<Clock, Report> {
     watched: Vec<Watched>,
-    folders: Folders,
     clock: Clock,
     report: Report,
 }
@@ -74,13 +49,6 @@ struct Watched {
     certificates: Certificates,
     /// What was judged last, by entry; None when it could not be read.
     judged: Vec<Option<Hash>>,
-}
-
-/// The folders of all files: a file that is replaced by renaming is another file, so that watching itself does not help.
-struct Folders {
-    paths: BTreeSet<PathBuf>,
-    /// None when the system has no more to give: the slow look remains.
-    watcher: Option<RecommendedWatcher>,
 }
 
 impl Watch {
@@ -95,51 +63,33 @@ impl Watch {
         clock: impl Fn() -> SystemTime + Send + 'static,
         report: impl FnMut(Reload) + Send + 'static,
     ) -> io::Result<Self> {
-        let (wake, wakes) = mpsc::channel();
-        let mut folders = Folders::of(&all, wake.clone());
-        folders.watch();
-        let watched = all.into_iter().map(Watched::new).collect();
-        let looker = Looker {
-            watched,
-            folders,
+        let files = files(&all);
+        let mut looker = Looker {
+            watched: all.into_iter().map(Watched::new).collect(),
             clock,
             report,
         };
-        let thread = thread::Builder::new()
-            .name("certificates".to_owned())
-            .spawn(move || looker.run(&wakes, pace))?;
-        Ok(Self {
-            wake,
-            thread: Some(thread),
-        })
+        let look = {
+            let files = files.clone();
+            move || {
+                looker.look();
+                files.clone()
+            }
+        };
+        let watch = watch::Watch::start("certificates", files, pace, look)?;
+        Ok(Self { _watch: watch })
     }
 }
 
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.wake.send(Wake::End).ok(); // a thread that has ended needs no telling
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
-    }
+/// The files of all certificates.
+fn files(all: &[Certificates]) -> Vec<PathBuf> {
+    let entries = all.iter().flat_map(Certificates::entries);
+    entries
+        .flat_map(|entry| [entry.files.cert.clone(), entry.files.key.clone()])
+        .collect()
 }
 
 impl<Clock: Fn() -> SystemTime, Report: FnMut(Reload)> Looker<Clock, Report> {
-    fn run(mut self, wakes: &Receiver<Wake>, pace: Pace) {
-        loop {
-            self.look(); // first at what has changed since the start
-            match wakes.recv_timeout(pace.poll) {
-                Ok(Wake::Changed) => {
-                    if !settled(wakes, pace.settle) {
-                        return;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => self.folders.watch(), // one may be new under its name
-                Ok(Wake::End) | Err(RecvTimeoutError::Disconnected) => return,
-            }
-        }
-    }
-
     fn look(&mut self) {
         let now = (self.clock)();
         for watched in &mut self.watched {
@@ -197,19 +147,6 @@ fn in_its_time(
     }
 }
 
-/// Waits until nothing has happened for `quiet`, or ten times that has passed; false when the watch has ended.
-fn settled(wakes: &Receiver<Wake>, quiet: Duration) -> bool {
-    let latest = Instant::now() + quiet * 10;
-    while Instant::now() < latest {
-        match wakes.recv_timeout(quiet) {
-            Ok(Wake::Changed) => {}
-            Err(RecvTimeoutError::Timeout) => return true,
-            Ok(Wake::End) | Err(RecvTimeoutError::Disconnected) => return false,
-        }
-    }
-    true
-}
-
 impl Watched {
     fn new(certificates: Certificates) -> Self {
         let judged = certificates.entries().iter();
@@ -220,95 +157,5 @@ impl Watched {
             certificates,
             judged,
         }
-    }
-}
-
-impl Folders {
-    fn of(all: &[Certificates], wake: Sender<Wake>) -> Self {
-        let files = all.iter().flat_map(Certificates::entries);
-        let paths = files.flat_map(|entry| [folder(&entry.files.cert), folder(&entry.files.key)]);
-        let told = move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| is_reading(event.kind)) {
-                return; // our own, mostly
-            }
-            wake.send(Wake::Changed).ok(); // the thread may have ended
-        };
-        let watcher = notify::recommended_watcher(told)
-            .inspect_err(|error| {
-                tracing::warn!("changed certificates are noticed within a minute: {error}");
-            })
-            .ok();
-        Self {
-            paths: paths.collect(),
-            watcher,
-        }
-    }
-
-    /// Watches what is now under each name; a folder that was replaced is another.
-    fn watch(&mut self) {
-        let Some(watcher) = &mut self.watcher else {
-            return;
-        };
-        for path in &self.paths {
-            watcher.unwatch(path).ok(); // it is not watched yet, or no longer there
-            if let Err(error) = watcher.watch(path, RecursiveMode::NonRecursive) {
-                tracing::debug!(folder = %path.display(), "not watched until the next look: {error}");
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Folders {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.paths.fmt(f)
-    }
-}
-
-/// The folder of a file; the current one for a name alone.
-fn folder(file: &Path) -> PathBuf {
-    match file.parent() {
-        Some(folder) if folder != Path::new("") => folder.to_owned(),
-        _ => PathBuf::from("."),
-    }
-}
-
-/// Whether nothing was changed.
-fn is_reading(kind: EventKind) -> bool {
-    match kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
-        EventKind::Access(_) => true,
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use notify::event::{CreateKind, ModifyKind};
-
-    use super::*;
-
-    #[test]
-    fn reading_a_file_is_no_change_and_writing_it_is() {
-        for kind in [
-            AccessKind::Open(AccessMode::Any),
-            AccessKind::Read,
-            AccessKind::Close(AccessMode::Read),
-        ] {
-            assert!(is_reading(EventKind::Access(kind)), "{kind:?}");
-        }
-        for kind in [
-            EventKind::Access(AccessKind::Close(AccessMode::Write)),
-            EventKind::Create(CreateKind::File),
-            EventKind::Modify(ModifyKind::Any),
-            EventKind::Any,
-        ] {
-            assert!(!is_reading(kind), "{kind:?}");
-        }
-    }
-
-    #[test]
-    fn a_name_alone_is_in_the_current_folder() {
-        assert_eq!(folder(Path::new("site.pem")), Path::new("."));
-        assert_eq!(folder(Path::new("a/site.pem")), Path::new("a"));
     }
 }

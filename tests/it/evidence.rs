@@ -299,7 +299,7 @@ fn advise_proposes_what_was_reported_often_enough_and_never_wrote() {
         "- { path: \"/orders/*\", methods: [GET], access: read }\n",
         "# 20 reports, none wrote",
         "# WROTE: 1 of 1 reports, 1 of them as read or none, by route \"/write/**\"\n",
-        "# Route \"/write/**\" is no write, and wrote (requests: 1): it counts as write until the next start.",
+        "# Route \"/write/**\" is no write, and wrote (requests: 1): it counts as write until the next reload.",
     ] {
         assert!(printed.contains(expected), "{expected}: {printed}");
     }

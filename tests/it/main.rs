@@ -4,7 +4,9 @@
 
 mod certificates; // those of listeners are watched, and counted
 mod cli; // what an operator types, sees and gets as exit code
+mod deploy; // what the files in deploy/ say agrees with Onelane and with each other
 mod disconnect; // who leaves while waiting is never served; who leaves inside keeps the lane until the end
+mod documents; // what README and docs show works
 mod door; // who may go in beside others: new sessions, a page's own calls; who is told at once that it is too late
 mod drain; // SIGTERM: holders and waiters finish, or are cut off at the deadline
 mod edge; // slow, greedy and silent clients, at the connection
@@ -20,6 +22,7 @@ mod operating; // documents, dashboard and alerts go by what there is
 mod ordering; // one lane per session: writers in order, reads as they are told to
 mod real; // nginx and Python's server behind Onelane, under a browser-like load
 mod recorder; // the scripted application's own checks find what they are there to find
+mod reload; // the whole new policy or the old one, and what has a memory lives on
 mod rotation; // an id that a response gives a session joins its lane
 mod sessions; // which requests are one session, as each stack has it
 mod several; // a request with several lanes is alone in each
@@ -29,6 +32,6 @@ mod strict; // nothing doubtful is forwarded, and docs/malformed.md is true
 mod support;
 mod throttle; // one client gets what the rules say, and others do not notice
 mod tidy; // the house rules, checked
-mod uploads;
-mod upstream_tls;
-mod windows_auth; // a connection that NTLM or Negotiate has authenticated is one client's alone // a slow upload holds no lane, no byte of it is lost, and no file stays behind // the application behind TLS: verified, kept, refused
+mod uploads; // a slow upload holds no lane, no byte of it is lost, and no file stays behind
+mod upstream_tls; // the application behind TLS: verified, kept, refused
+mod windows_auth; // a connection that NTLM or Negotiate has authenticated is one client's alone

@@ -18,7 +18,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lane", &["session"]),
     ("route", &["lane", "session"]),
     ("evidence", &["route", "session"]),
-    ("tls", &[]),
+    ("watch", &[]),
+    ("tls", &["watch"]),
     ("upstream", &["socket", "tls"]),
     (
         "gateway",
@@ -39,18 +40,21 @@ const LAYERS: &[(&str, &[&str])] = &[
             "gateway", "client", "throttle", "tls", "metrics", "pace", "shutdown", "socket",
         ],
     ),
+    ("reload", &["config", "gateway", "metrics", "watch"]),
     ("admin", &["metrics", "shutdown"]),
     (
         "app",
         &[
             "server", "admin", "config", "gateway", "client", "throttle", "session", "lane",
-            "upstream", "tls", "metrics", "memory", "pace", "shutdown", "evidence",
+            "upstream", "tls", "metrics", "memory", "pace", "shutdown", "evidence", "reload",
+            "watch",
         ],
     ),
     (
         "cli",
         &[
             "app", "config", "gateway", "route", "session", "lane", "upstream", "evidence",
+            "reload",
         ],
     ),
 ];

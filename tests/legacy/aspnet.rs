@@ -3,6 +3,7 @@
 //! Guarantees: what Onelane is said to change is also seen without it, where it is not so. Times are compared with wide
 //! margins; the comparison measures them.
 
+use std::fs;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::applications::aspnet::{self, Options, Sessions};
 use crate::applications::{Application, Page, Stats};
 use crate::http::{Answer, Client};
+use crate::load::eventually;
 use crate::onelane::Onelane;
 use crate::process::Process;
 
@@ -33,16 +35,6 @@ fn at_once(user: &Client, address: SocketAddr, paths: &[String]) -> Vec<Answer> 
         let answers = requests.into_iter().map(|request| request.join().unwrap());
         answers.collect()
     })
-}
-
-/// Waits until something is so; the time is only there for the test to end.
-#[track_caller]
-fn eventually(what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !so() {
-        assert!(Instant::now() < deadline, "it never came true: {what}");
-        thread::park_timeout(Duration::from_millis(5));
-    }
 }
 
 fn waiters(onelane: &Onelane) -> usize {
@@ -298,4 +290,49 @@ fn a_request_is_aborted_after_its_execution_timeout() {
     let answer = user.get(&application.page(Page::Write, 20_000)).unwrap();
     assert_eq!(answer.status, 500, "{}", answer.body);
     assert!(started.elapsed() < Duration::from_secs(15));
+}
+
+/// docs/stacks/aspnet.md says so: .NET's ids have no digits above 5.
+#[test]
+fn monos_session_ids_are_odd_to_the_preset_and_get_their_lane_by_keys_of_their_own() {
+    let application = site(Sessions::InProc);
+    let id = application.user(application.address).unwrap().cookies()["ASP.NET_SessionId"].clone();
+    let is_capital = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
+    assert!(id.len() == 24 && id.bytes().all(is_capital), "{id}");
+    let page = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/docs/stacks/aspnet.md"
+    ));
+    let documented = page.unwrap();
+    let keys = application
+        .yaml
+        .lines()
+        .find(|line| line.contains("ASP.NET_SessionId"));
+    assert!(
+        documented.contains(keys.unwrap().trim()),
+        "the page has other keys"
+    );
+    let user =
+        Client::new(application.address).cookie("ASP.NET_SessionId", "0123456789ABCDEF01234567");
+    for (session, odd, holders) in [
+        ("session: { preset: aspnet }\n", 1.0, 0.0),
+        (application.yaml, 0.0, 1.0),
+    ] {
+        let onelane = Onelane::start(application.address, session).unwrap();
+        let mut browser = user.again(onelane.address());
+        thread::scope(|scope| {
+            let write = application.page(Page::Write, 500);
+            let request = scope.spawn(move || browser.get(&write).unwrap());
+            let odd_now = || {
+                onelane
+                    .metric("onelane_session_cookies_odd_total", "")
+                    .unwrap()
+            };
+            let holders_now = || onelane.metric("onelane_holders", "").unwrap();
+            eventually("it is inside", || {
+                (odd_now(), holders_now()) == (odd, holders)
+            });
+            assert_eq!(request.join().unwrap().status, 200);
+        });
+    }
 }

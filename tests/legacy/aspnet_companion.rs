@@ -224,6 +224,34 @@ fn a_remote_client_is_not_local_though_onelane_is() {
     a_body_arrives(onelane.address());
 }
 
+/// Observe mode changes nothing; but to stand behind a proxy has a price, which is not to be paid there either.
+#[test]
+fn observed_a_remote_client_is_not_local_and_its_session_is_left_alone() {
+    let application = site(Sessions::InProc, SECRET);
+    for (mode, session, reports) in [("observe", "write", 0.0), ("enforce", "read", 1.0)] {
+        let routes = format!("  - {{ path: /show.aspx, access: read }}\nmode: {mode}\n");
+        for (secret, local) in [(SECRET, false), ("another", true)] {
+            let onelane = in_front_of(&application, secret, &routes);
+            let user = application.user(application.address).unwrap();
+            let user = user.again(onelane.address());
+            let mut user = user.header("x-forwarded-for", "203.0.113.9");
+            let shown = json(&user.get("/show.aspx").unwrap());
+            assert_eq!(shown["seen"]["local"], local, "{mode} {secret}");
+            let (session, reports) = if local {
+                ("write", 0.0)
+            } else {
+                (session, reports)
+            };
+            assert_eq!(shown["session"], session, "{mode} {secret}");
+            let said = "report=\"unchanged\"";
+            let said = onelane
+                .metric("onelane_session_reports_total", said)
+                .unwrap();
+            assert_eq!(said, reports, "{mode} {secret}");
+        }
+    }
+}
+
 /// Through the request that says another address.
 fn a_body_arrives(onelane: SocketAddr) {
     let value = "x".repeat(100_000);

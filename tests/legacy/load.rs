@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Barrier;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::applications::{Application, Page};
 use crate::http::{Answer, Client};
@@ -49,7 +50,8 @@ pub(crate) fn increments(
 /// The counter of the user's session.
 pub(crate) fn counter(application: &Application, user: &mut Client) -> io::Result<usize> {
     let page = application.page(Page::Read, 0);
-    user.get(&page)?.body.parse().map_err(io::Error::other)
+    let body = user.get(&page)?.body;
+    body.trim().parse().map_err(io::Error::other)
 }
 
 /// Sends `count` requests of the user's session at once, each on a connection of its own.
@@ -75,4 +77,14 @@ pub(crate) fn at_once(
             .map(|browser| browser.join().expect("a browser does not panic"))
             .collect()
     })
+}
+
+/// Waits until something is so; the time is only there for the test to end.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !so() {
+        assert!(Instant::now() < deadline, "it never came true: {what}");
+        thread::park_timeout(Duration::from_millis(5));
+    }
 }

@@ -5,10 +5,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+#[allow(dead_code, reason = "the comparison uses the rest")]
 mod applications;
 mod aspnet;
 mod aspnet_companion;
 mod django;
+mod evidence;
+#[allow(dead_code, reason = "the comparison uses the rest")]
 mod http; // a small client with a cookie
 mod load; // many requests of one session at once
 mod node;
@@ -17,6 +20,8 @@ mod pages;
 mod php;
 mod php_companion;
 mod process; // programs that are ended with their value
+mod reentrance;
+mod sitecore;
 mod stacks;
 
 /// The command line's program really starts in front of an application.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::applications::php::{Options, Sessions, start};
 use crate::applications::{Application, Page};
+use crate::http::{Answer, Client};
 use crate::load::{Outcome, at_once, counter, increments, onelane};
 use crate::onelane::Onelane;
 
@@ -139,4 +140,58 @@ fn a_login_during_a_burst_loses_nothing() {
     let old = counter(&application, &mut before).unwrap();
     let new = counter(&application, &mut after).unwrap();
     assert_eq!((old, new - kept), (12, 10));
+    // The new id joined the lane of the old one before its client could use it.
+    assert_eq!(application.stats().unwrap().overlaps, 0);
+}
+
+/// A new user's first requests have no cookie, and PHP begins a session for each.
+#[test]
+fn first_requests_of_a_new_user_go_one_after_another_and_later_ones_of_several_do_not() {
+    let application = start(Sessions::Files, Options::default()).unwrap();
+    let write = application.page(Page::Write, 100);
+    for (without_session, most) in [("by_client, by_client_window: 60s", 1..=1), ("pass", 2..=5)] {
+        let session = format!("session: {{ preset: php, without_session: {without_session} }}\n");
+        let onelane = Onelane::start(application.address, &session).unwrap();
+        application.reset().unwrap();
+        let new = Client::new(onelane.address());
+        let first = at_once(&new, onelane.address(), &write, 5).unwrap();
+        let inside = writers(&application);
+        assert!(most.contains(&inside), "{without_session}: {inside}");
+        let expected = if *most.end() == 1 { 4 } else { 0 };
+        assert_eq!(waited(&first), expected, "{without_session}");
+
+        // The same five, with the sessions that they have got.
+        application.reset().unwrap();
+        let ids = first.iter().filter_map(|answer| {
+            let cookie = answer.header("set-cookie")?.strip_prefix("PHPSESSID=")?;
+            cookie.split(';').next()
+        });
+        let users: Vec<Client> = ids.map(|id| new.clone().cookie("PHPSESSID", id)).collect();
+        assert_eq!(users.len(), 5);
+        let later = thread::scope(|scope| {
+            let get = |user: &Client| user.again(onelane.address()).get(&write).unwrap();
+            let requests: Vec<_> = users
+                .iter()
+                .map(|user| scope.spawn(move || get(user)))
+                .collect();
+            let answers = requests.into_iter().map(|request| request.join().unwrap());
+            answers.collect::<Vec<_>>()
+        });
+        assert_eq!(waited(&later), 0, "{without_session}");
+        assert!(later.iter().all(|answer| answer.body == "2"));
+        assert!(writers(&application) > 1, "{without_session}");
+    }
+}
+
+/// How many of them had to wait in Onelane.
+fn waited(answers: &[Answer]) -> usize {
+    let waited = |answer: &&Answer| answer.header("server-timing").is_some();
+    answers.iter().filter(waited).count()
+}
+
+/// The most writers, of whatever session, that were inside at once.
+fn writers(application: &Application) -> u64 {
+    let stats = Client::new(application.address).get("/stats.php").unwrap();
+    let json: serde_json::Value = serde_json::from_str(&stats.body).unwrap();
+    json["writers"].as_u64().unwrap()
 }

@@ -51,7 +51,7 @@ impl Advice {
     fn comments(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for route in &self.wrong {
             let consequence = if route.demoted {
-                "it counts as write until the next start"
+                "it counts as write until the next reload"
             } else {
                 "what it writes may be lost"
             };

@@ -101,7 +101,7 @@ fn a_page_that_often_says_nothing_is_not_proposed() {
 #[test]
 fn routes_that_are_no_write_and_wrote_are_named() {
     for (demoted, expected) in [
-        (true, "it counts as write until the next start"),
+        (true, "it counts as write until the next reload"),
         (false, "what it writes may be lost"),
     ] {
         let mut evidence = snapshot(Vec::new());

@@ -68,6 +68,18 @@ fn a_request_within_the_time_of_an_earlier_reader_is_not_nested() {
     );
 }
 
+/// ASP.NET's waiters poll: whoever asks first when the lock is free gets it.
+#[test]
+fn who_overtakes_another_waiter_of_the_applications_lock_is_not_nested() {
+    let one = One::new();
+    let observe = || one.lanes.observe(one.key, Exclusive, &limits());
+    let (holder, waiter, overtaking) = (observe(), observe(), observe());
+    assert_eq!(holder.end(), Stay::Ordinary);
+    assert_eq!(overtaking.end(), Stay::Ordinary);
+    assert_eq!(waiter.end(), Stay::Ordinary);
+    assert_eq!(one.lanes.counts().nested, 0);
+}
+
 #[test]
 fn who_is_observed_is_in_nobodys_way() {
     let one = One::new();

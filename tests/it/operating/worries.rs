@@ -213,6 +213,18 @@ pub(super) const GROUPS: [(&str, &[(&str, &str)]); 8] = [
         "The process",
         &[
             (
+                "onelane_config_reloads_total",
+                "At `failed` or `refused`: the old configuration goes on; the log says what is wrong.",
+            ),
+            (
+                "onelane_config_last_reload_successful",
+                "At 0: what is in the file is not in force, and a restart would fail or change it.",
+            ),
+            (
+                "onelane_config_last_reload_success_timestamp_seconds",
+                "When it is older than your last change.",
+            ),
+            (
                 "onelane_build_info",
                 "When several versions run, and it is no upgrade.",
             ),

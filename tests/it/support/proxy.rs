@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use onelane::app::{Drained, Running, bind};
 use onelane::config::Config;
+use onelane::reload::Reload;
 
 use super::client::{Client, Request, Response, Session};
 use super::eventually::eventually;
@@ -40,6 +42,17 @@ impl Proxy {
     pub(crate) fn start(yaml: &str) -> Self {
         let config = Config::parse(yaml, &|_| None)
             .unwrap_or_else(|problems| panic!("{problems}\nin:\n{yaml}"));
+        Self::run(config)
+    }
+
+    /// Starts with the configuration in this file, and reloads when it changes.
+    #[track_caller]
+    pub(crate) fn of_file(path: &Path) -> Self {
+        let config = Config::load(path, &|_| None).unwrap_or_else(|problems| panic!("{problems}"));
+        Self::run(config)
+    }
+
+    fn run(config: Config) -> Self {
         let listeners = bind(&config.startup).unwrap();
         let running = Running::start(config, listeners).unwrap();
         let address = running.addresses()[0];
@@ -62,6 +75,11 @@ impl Proxy {
     /// As [`Proxy::in_front_of`]; `APP` in `yaml` becomes the address.
     #[track_caller]
     pub(crate) fn in_front_of_address(app: SocketAddr, yaml: &str) -> Self {
+        Self::start(&Self::yaml(app, yaml))
+    }
+
+    /// The whole configuration of [`Proxy::in_front_of_address`].
+    pub(crate) fn yaml(app: SocketAddr, yaml: &str) -> String {
         let mut text = String::new();
         for (key, value) in BASE {
             if !yaml
@@ -73,7 +91,13 @@ impl Proxy {
         }
         let own: String = yaml.lines().map(|line| format!("{line}\n")).collect();
         text.push_str(&own);
-        Self::start(&text.replace("APP", &app.to_string()))
+        text.replace("APP", &app.to_string())
+    }
+
+    /// What reads its configuration again.
+    pub(crate) fn reload(&self) -> &Reload {
+        let running = self.running.as_ref().expect("it runs");
+        running.reload()
     }
 
     /// Where clients connect; the first of these addresses.

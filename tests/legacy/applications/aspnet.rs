@@ -3,11 +3,13 @@
 //! Guarantees: all pages are compiled when an application is given out. Does not do: IIS; Mono's session module polls
 //! as ASP.NET's does, but waits on a thread of its own for each request, so Mono gets many threads.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{Application, Page, Part};
@@ -267,8 +269,21 @@ fn code_file(name: &str) -> PathBuf {
     source("tests/legacy/applications/aspnet/code").join(name)
 }
 
+/// Puts an assembly into `bin`; each is compiled once, since that takes longer than all else of a start.
+fn compile(bin: &Path, name: &'static str, sources: &[PathBuf], with: &[&str]) -> io::Result<()> {
+    static COMPILED: Mutex<BTreeMap<&str, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let file = bin.join(format!("{name}.dll"));
+    let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(assembly) = compiled.get(name) {
+        return fs::write(file, assembly);
+    }
+    run_compiler(&file, sources, with)?;
+    compiled.insert(name, fs::read(file)?);
+    Ok(())
+}
+
 /// Compiles as the compiler of .NET Framework 4.5 would: C# 5.
-fn compile(bin: &Path, name: &str, sources: &[PathBuf], with: &[&str]) -> io::Result<()> {
+fn run_compiler(file: &Path, sources: &[PathBuf], with: &[&str]) -> io::Result<()> {
     let compiler = find("mcs").ok_or_else(|| missing("mcs", "mono-mcs"))?;
     let framework = [
         "System.Core.dll",
@@ -279,7 +294,7 @@ fn compile(bin: &Path, name: &str, sources: &[PathBuf], with: &[&str]) -> io::Re
     let output = Command::new(compiler)
         .args(["-langversion:5", "-warnaserror+", "-target:library"])
         .args(references.map(|assembly| format!("-r:{assembly}")))
-        .arg(format!("-out:{}/{name}.dll", bin.display()))
+        .arg(format!("-out:{}", file.display()))
         .args(sources)
         .output()?;
     if output.status.success() {

@@ -8,18 +8,20 @@ function work(): void
     usleep(1000 * (int) ($_GET['ms'] ?? 0));
 }
 
-/** The open session's writer is inside. Call leave() with what this returns. */
+/** The open session's writer is inside; the most of all sessions at once are kept. Call leave() with what this returns. */
 function enter(): string
 {
     $who = $_SESSION['who'] ??= bin2hex(random_bytes(8)); // the session's, whatever its id becomes
     if (apcu_inc("writers of $who") > 1) {
         apcu_inc('overlaps');
     }
+    most('writers', apcu_inc('inside'));
     return $who;
 }
 
 function leave(string $who): void
 {
+    apcu_dec('inside');
     apcu_dec("writers of $who");
 }
 
@@ -27,11 +29,16 @@ function leave(string $who): void
 function reading(callable $page): void
 {
     $who = $_SESSION['who'] ?? '';
-    $inside = apcu_inc("readers of $who");
-    apcu_add('readers', 0);
-    do {
-        $most = apcu_fetch('readers');
-    } while ($inside > $most && !apcu_cas('readers', $most, $inside));
+    most('readers', apcu_inc("readers of $who"));
     $page();
     apcu_dec("readers of $who");
+}
+
+/** Keeps the largest number of this name. */
+function most(string $name, int $number): void
+{
+    apcu_add($name, 0);
+    do {
+        $most = apcu_fetch($name);
+    } while ($number > $most && !apcu_cas($name, $most, $number));
 }

@@ -4,6 +4,7 @@
 
 using System;
 using System.Collections.Concurrent;
+using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Net;
@@ -37,7 +38,8 @@ namespace Legacy
         /// It has gone.
         public static void Leave(string session)
         {
-            inside.AddOrUpdate(session, 0, (key, writers) => writers - 1);
+            if (inside.AddOrUpdate(session, 0, (key, writers) => writers - 1) == 0)
+                ((ICollection<KeyValuePair<string, int>>)inside).Remove(new KeyValuePair<string, int>(session, 0));
         }
 
         public static string Json()
@@ -59,8 +61,9 @@ namespace Legacy
     {
         public static string Write(HttpContext context)
         {
-            string session = context.Session.SessionID;
+            string session = context.Session.SessionID, contact = Contact(context);
             Seen.Enter(session);
+            Seen.Enter(contact);
             try
             {
                 int counter = Counter(context);
@@ -70,8 +73,16 @@ namespace Legacy
             }
             finally
             {
+                Seen.Leave(contact);
                 Seen.Leave(session);
             }
+        }
+
+        /// Whose shared session Sitecore would lock; each request its own, if it says none.
+        static string Contact(HttpContext context)
+        {
+            HttpCookie contact = context.Request.Cookies["SC_ANALYTICS_GLOBAL_COOKIE"];
+            return contact == null ? Guid.NewGuid().ToString() : "contact " + contact.Value.Split('|')[0];
         }
 
         public static string Read(HttpContext context)
@@ -117,8 +128,9 @@ namespace Legacy
         }
     }
 
-    /// Calls the write page of its own site as its user. It has no session of its own, or it would wait for itself in
-    /// ASP.NET's lock; a proxy that does not know this takes it for a writer.
+    /// Calls the write page of its own site as its user, and answers as that did. It has no session of its own; a proxy
+    /// that does not know this takes it for a writer. `?ticket=lost` does not send Onelane's ticket along;
+    /// `?patience=MS` gives up, with status 504.
     public class Inner : IHttpHandler
     {
         public bool IsReusable { get { return true; } }
@@ -129,14 +141,42 @@ namespace Legacy
             string url = "http://" + from.Headers["Host"] + "/write.aspx?ms=" + from.QueryString["ms"];
             HttpWebRequest request = (HttpWebRequest)WebRequest.Create(url);
             request.ServicePoint.ConnectionLimit = 1000;
+            int patience;
+            if (int.TryParse(from.QueryString["patience"], out patience))
+                request.Timeout = patience;
             foreach (string name in new[] { "Cookie", "X-Onelane-Ticket" })
-                if (from.Headers[name] != null)
+                if (from.Headers[name] != null && !(name != "Cookie" && from.QueryString["ticket"] == "lost"))
                     request.Headers[name] = from.Headers[name];
-            using (WebResponse response = request.GetResponse())
-            using (StreamReader reader = new StreamReader(response.GetResponseStream()))
-                context.Response.Write(reader.ReadToEnd());
+            using (HttpWebResponse response = Response(request))
+            {
+                context.Response.StatusCode = response == null ? 504 : (int)response.StatusCode;
+                if (response != null)
+                    using (StreamReader reader = new StreamReader(response.GetResponseStream()))
+                        context.Response.Write(reader.ReadToEnd());
+            }
+        }
+
+        /// Whatever its status; null: none came in time.
+        static HttpWebResponse Response(HttpWebRequest request)
+        {
+            try
+            {
+                return (HttpWebResponse)request.GetResponse();
+            }
+            catch (WebException exception)
+            {
+                if (exception.Response == null && exception.Status != WebExceptionStatus.Timeout)
+                    throw;
+                return (HttpWebResponse)exception.Response;
+            }
         }
     }
+
+    /// The same with a session that it reads: it takes no lock.
+    public class InnerRead : Inner, IReadOnlySessionState { }
+
+    /// The same with a session that it may write: it has ASP.NET's lock for as long as it calls.
+    public class InnerWrite : Inner, IRequiresSessionState { }
 
     public class StatsOf : IHttpHandler
     {

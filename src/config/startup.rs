@@ -1,0 +1,189 @@
+//! What only a restart changes, compared with what a reload would make of it.
+//!
+//! Guarantees: a field that is added to [`Startup`] has to be named here. Does not do: say what the values are; one may
+//! be a secret.
+
+use super::{Admin, Edge, Listener, Log, Startup};
+use crate::tls::Certificates;
+use crate::upstream::{FarmSettings, NodeSettings, Settings, Target};
+
+/// The keys whose values differ.
+type Keys = Vec<String>;
+
+impl Startup {
+    /// The keys whose values `other` has otherwise; empty when nothing differs.
+    #[must_use]
+    pub fn differs_from(&self, other: &Self) -> Vec<String> {
+        let Self {
+            listen,
+            upstream,
+            edge,
+            admin,
+            log,
+            buffer_memory,
+            spool_disk,
+            drain_timeout,
+        } = self;
+        let mut keys = Keys::new();
+        let same = listen.len() == other.listen.len()
+            && listen.iter().zip(&other.listen).all(|(a, b)| is_same(a, b));
+        name(&mut keys, "", &[("listen", same)]);
+        upstreams(&mut keys, upstream, &other.upstream);
+        limits(&mut keys, edge, &other.edge);
+        let Admin { listen } = admin;
+        let Log { format, access } = log;
+        name(
+            &mut keys,
+            "",
+            &[
+                (
+                    "limits.buffer_memory",
+                    *buffer_memory == other.buffer_memory,
+                ),
+                ("limits.spool_disk", *spool_disk == other.spool_disk),
+                ("admin.listen", *listen == other.admin.listen),
+                ("log.format", *format == other.log.format),
+                ("log.access", *access == other.log.access),
+                ("drain_timeout", *drain_timeout == other.drain_timeout),
+            ],
+        );
+        keys
+    }
+}
+
+/// Names those that are not the same.
+fn name(keys: &mut Keys, section: &str, all: &[(&str, bool)]) {
+    let differing = all.iter().filter(|(_, same)| !same);
+    keys.extend(differing.map(|(key, _)| format!("{section}{key}")));
+}
+
+/// The certificates themselves may differ: they are replaced when their files are.
+fn is_same(one: &Listener, other: &Listener) -> bool {
+    let Listener {
+        address,
+        tls,
+        proxy_protocol,
+        http2,
+    } = one;
+    *address == other.address
+        && tls.as_ref().map(Certificates::files) == other.tls.as_ref().map(Certificates::files)
+        && *proxy_protocol == other.proxy_protocol
+        && *http2 == other.http2
+}
+
+fn upstreams(keys: &mut Keys, farm: &FarmSettings, other: &FarmSettings) {
+    let FarmSettings { nodes, affinity } = farm;
+    name(keys, "", &[("affinity", *affinity == other.affinity)]);
+    let names =
+        |nodes: &[NodeSettings]| -> Vec<_> { nodes.iter().map(|node| node.name.clone()).collect() };
+    if names(nodes) != names(&other.nodes) {
+        let one = |nodes: &[NodeSettings]| nodes.iter().all(|node| node.name.is_none());
+        let key = if one(nodes) && one(&other.nodes) {
+            "upstream"
+        } else {
+            "upstreams"
+        };
+        keys.push(key.to_owned());
+        return;
+    }
+    for (index, (node, other)) in nodes.iter().zip(&other.nodes).enumerate() {
+        let section = match node.name {
+            Some(_) => format!("upstreams[{index}]."),
+            None => "upstream.".to_owned(),
+        };
+        self::node(keys, &section, node, other);
+    }
+}
+
+fn node(keys: &mut Keys, section: &str, node: &NodeSettings, other: &NodeSettings) {
+    let NodeSettings {
+        name: _,
+        tag: _, // from the name, the address and session.secret
+        connection,
+        health,
+        fail_timeout,
+    } = node;
+    let Settings {
+        target,
+        connect_timeout,
+        response_timeout,
+        body_timeout,
+        keep_alive,
+        max_connections,
+    } = connection;
+    let to = &other.connection;
+    name(
+        keys,
+        section,
+        &[
+            ("url", is_same_url(target, &to.target)),
+            ("tls", is_same_tls(target, &to.target)),
+            ("connect_timeout", *connect_timeout == to.connect_timeout),
+            ("response_timeout", *response_timeout == to.response_timeout),
+            ("body_timeout", *body_timeout == to.body_timeout),
+            ("keep_alive", *keep_alive == to.keep_alive),
+            ("max_connections", *max_connections == to.max_connections),
+            ("health", *health == other.health),
+            ("fail_timeout", *fail_timeout == other.fail_timeout),
+        ],
+    );
+}
+
+fn is_same_url(one: &Target, other: &Target) -> bool {
+    match (one, other) {
+        (
+            Target::Tls { host, port, .. },
+            Target::Tls {
+                host: other_host,
+                port: other_port,
+                ..
+            },
+        ) => (host, port) == (other_host, other_port),
+        (Target::Tcp { .. } | Target::Tls { .. } | Target::Unix(_), _) => one == other,
+    }
+}
+
+/// Where only one of them has TLS, the URL says it.
+fn is_same_tls(one: &Target, other: &Target) -> bool {
+    match (one, other) {
+        (
+            Target::Tls { connector, .. },
+            Target::Tls {
+                connector: other, ..
+            },
+        ) => connector == other,
+        (Target::Tcp { .. } | Target::Tls { .. } | Target::Unix(_), _) => true,
+    }
+}
+
+fn limits(keys: &mut Keys, edge: &Edge, other: &Edge) {
+    let Edge {
+        connections,
+        connections_per_client,
+        header_size,
+        headers,
+        header_timeout,
+        idle_timeout,
+        send_timeout,
+        min_rate,
+        http2_streams,
+    } = edge;
+    name(
+        keys,
+        "limits.",
+        &[
+            ("connections", *connections == other.connections),
+            (
+                "connections_per_client",
+                *connections_per_client == other.connections_per_client,
+            ),
+            ("header_size", *header_size == other.header_size),
+            ("headers", *headers == other.headers),
+            ("header_timeout", *header_timeout == other.header_timeout),
+            ("idle_timeout", *idle_timeout == other.idle_timeout),
+            ("send_timeout", *send_timeout == other.send_timeout),
+            ("min_rate", *min_rate == other.min_rate),
+            ("http2_streams", *http2_streams == other.http2_streams),
+        ],
+    );
+}

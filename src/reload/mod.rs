@@ -1,0 +1,287 @@
+//! The configuration is read again: the whole new policy, or the old one.
+//!
+//! Guarantees: a policy is built completely before it is in force, and each request sees one of them; what a reload
+//! refuses has changed nothing; lanes, connections and what clients owe the throttle live on; a session keeps its lane;
+//! one reload at a time. Does not do: watch files or receive signals (`app` and `cli` do); change what is made at the
+//! start.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use serde::Serialize;
+
+use crate::config::{Config, Errors, Origin};
+use crate::gateway::{Policy, Rekeyed};
+use crate::metrics::{self, ConfigReload, Metrics};
+use crate::watch::Pace;
+
+mod changes;
+
+pub use changes::{Changes, Difference};
+
+/// Reads the configuration again, when it is asked to.
+#[derive(Debug)]
+pub struct Reload {
+    policy: Arc<ArcSwap<Policy>>,
+    metrics: Arc<Metrics>,
+    /// Where reloads are counted.
+    core: Arc<metrics::Core>,
+    version: ArcSwap<Version>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// What the policy in force was read from.
+    origin: Origin,
+    /// Why the last attempt failed; None when it did not.
+    failed: Option<NotReloaded>,
+}
+
+/// Who asked for a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The file has changed.
+    File,
+    /// An operator, by the admin listener.
+    Operator,
+    /// SIGHUP.
+    Signal,
+}
+
+/// What is in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Version {
+    /// Counts from 1, the start.
+    pub number: u64,
+    /// Tells the configuration from others: eight hex digits.
+    pub digest: String,
+    /// When it was read, in seconds of Unix time.
+    pub since: u64,
+    /// What became of the last attempt to replace it.
+    pub last: Attempt,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Attempt {
+    /// The configuration is wrong.
+    Failed,
+    /// What was read is in force.
+    Ok,
+    /// It changes what only a restart changes.
+    Refused,
+}
+
+/// A reload that was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reloaded {
+    /// What is in force now.
+    pub version: Version,
+    /// How it differs from what was in force.
+    pub changes: Changes,
+    /// What is doubtful in it, one text for each, with the place.
+    pub warnings: Vec<String>,
+}
+
+/// Why the old policy goes on. Its `Display` is all of it, for a person at a terminal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotReloaded {
+    /// It came from no file.
+    #[error("there is no configuration file that could be read again")]
+    NoFile,
+    /// These keys have changed, and only a restart changes them; nothing else was changed either.
+    #[error("only a restart changes {}; write back what was there, or restart", .0.join(", "))]
+    Startup(Vec<String>),
+    /// It is wrong.
+    #[error("{0}")]
+    Wrong(#[from] Errors),
+}
+
+impl Reload {
+    /// For the policy that is in force since `now`, which was read from `origin`. From now on it is counted in `metrics`.
+    pub fn new(
+        policy: Arc<ArcSwap<Policy>>,
+        metrics: Arc<Metrics>,
+        origin: Origin,
+        now: SystemTime,
+    ) -> Self {
+        let version = Version {
+            number: 1,
+            digest: origin.digest().to_string(),
+            since: unix(now),
+            last: Attempt::Ok,
+        };
+        Self {
+            policy,
+            core: metrics.core(0),
+            metrics,
+            version: ArcSwap::from_pointee(version),
+            state: Mutex::new(State {
+                origin,
+                failed: None,
+            }),
+        }
+    }
+
+    /// Reads the configuration again and puts its policy in force, changed or not. Says in the log what became of it,
+    /// and counts it. Reads files: not for a thread that serves others.
+    ///
+    /// # Errors
+    /// [`NotReloaded`]: nothing has changed.
+    pub fn reload(&self, cause: Cause) -> Result<Reloaded, NotReloaded> {
+        let mut state = self.state();
+        let outcome = self.attempt(&mut state);
+        self.tell(cause, &mut state, &outcome);
+        outcome
+    }
+
+    /// Reloads if the files are not those that are in force; what was wrong before and still is, is not said again. Gives
+    /// the files, to be watched.
+    pub fn look(&self) -> Vec<PathBuf> {
+        let mut state = self.state();
+        if state.origin.digest_now() == Some(state.origin.digest()) {
+            if state.failed.take().is_some() {
+                self.renew(|version| version.last = Attempt::Ok);
+                tracing::info!("the configuration file is again the one that is in force");
+            }
+        } else {
+            let outcome = self.attempt(&mut state);
+            if outcome.is_ok() || outcome.as_ref().err() != state.failed.as_ref() {
+                self.tell(Cause::File, &mut state, &outcome);
+            }
+        }
+        state.origin.files()
+    }
+
+    /// The files, to be watched; none when there is no file.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.state().origin.files()
+    }
+
+    /// What is in force. Never waits.
+    pub fn version(&self) -> Arc<Version> {
+        self.version.load_full()
+    }
+
+    fn attempt(&self, state: &mut State) -> Result<Reloaded, NotReloaded> {
+        let file = state.origin.file.as_deref().ok_or(NotReloaded::NoFile)?;
+        let Config {
+            startup: _, // as it was written: origin.startup
+            mut policy,
+            warnings,
+            origin,
+        } = Config::load(file, &|name| std::env::var(name).ok())?;
+        let old = self.policy.load_full();
+        let mut keys = state.origin.startup.differs_from(&origin.startup);
+        if let Err(rekeyed) = policy.succeed(&old) {
+            keys.extend(rekeyed.into_iter().map(|what| key(what).to_owned()));
+        }
+        if !keys.is_empty() {
+            return Err(NotReloaded::Startup(keys));
+        }
+        policy.count_in(&self.metrics);
+        let changes = Changes::between(&old, &policy);
+        self.policy.store(Arc::new(policy));
+        self.renew(|version| {
+            version.number += 1;
+            version.digest = origin.digest().to_string();
+            version.since = unix(SystemTime::now());
+        });
+        state.origin = origin;
+        Ok(Reloaded {
+            version: Version::clone(&self.version()),
+            changes,
+            warnings: warnings.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    /// Says what became of an attempt, and keeps it.
+    fn tell(&self, cause: Cause, state: &mut State, outcome: &Result<Reloaded, NotReloaded>) {
+        let cause = cause.label();
+        let (attempt, count) = match outcome {
+            Ok(reloaded) => {
+                let Version { number, digest, .. } = &reloaded.version;
+                let changes = &reloaded.changes;
+                tracing::info!(cause, version = number, digest, %changes, "the configuration was reloaded");
+                for warning in &reloaded.warnings {
+                    tracing::warn!("{warning}");
+                }
+                (Attempt::Ok, ConfigReload::Ok)
+            }
+            Err(error) => {
+                tracing::error!(
+                    cause,
+                    "the configuration was not reloaded, the old policy goes on: {error}"
+                );
+                match error {
+                    NotReloaded::Startup(_) => (Attempt::Refused, ConfigReload::Refused),
+                    NotReloaded::NoFile | NotReloaded::Wrong(_) => {
+                        (Attempt::Failed, ConfigReload::Failed)
+                    }
+                }
+            }
+        };
+        self.core.config_reload(count);
+        self.renew(|version| version.last = attempt);
+        state.failed = outcome.as_ref().err().cloned();
+    }
+
+    fn renew(&self, change: impl FnOnce(&mut Version)) {
+        let mut version = Version::clone(&self.version());
+        change(&mut version);
+        self.version.store(Arc::new(version));
+    }
+
+    /// A panic of an earlier attempt left what is in force.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl NotReloaded {
+    /// One text for each problem.
+    pub fn problems(&self) -> Vec<String> {
+        match self {
+            Self::Wrong(errors) => errors.iter().map(ToString::to_string).collect(),
+            Self::NoFile | Self::Startup(_) => vec![self.to_string()],
+        }
+    }
+}
+
+impl Cause {
+    fn label(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Operator => "operator",
+            Self::Signal => "signal",
+        }
+    }
+}
+
+/// The keys that decide what a session's key is.
+fn key(rekeyed: Rekeyed) -> &'static str {
+    match rekeyed {
+        Rekeyed::Scope => "session.scope",
+        Rekeyed::Secret => "session.secret",
+        Rekeyed::Sources => "session.preset, keys, cookie or shared",
+    }
+}
+
+/// How soon a change of the configuration's files is looked at. The slow look is for what no system tells of: a file that
+/// is mounted from elsewhere, a network drive.
+pub const PACE: Pace = Pace {
+    settle: Duration::from_millis(200),
+    poll: Duration::from_secs(10),
+};
+
+fn unix(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests;
