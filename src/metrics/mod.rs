@@ -15,6 +15,7 @@ use std::time::SystemTime;
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 
+mod bounds;
 mod cells;
 mod core;
 mod families;

@@ -180,7 +180,7 @@ fn each_warning_is_explained() {
     let explained = |message: &&String| {
         let words = first_words(message);
         match words.as_str() {
-            "" => *message == "{}", // what `onelane check` says
+            "" => ["{}", "{warning}", "{panic}"].contains(&message.as_str()), // what `onelane check` says; a bug's own words
             words => rows.iter().any(|row| row.starts_with(words)),
         }
     };
