@@ -103,10 +103,7 @@ fn every_family_is_declared_once_in_its_place() {
         ]
     );
     assert_eq!(text.matches("# HELP ").count(), names.len());
-    assert!(
-        text.contains("# UNIT onelane_wait_seconds seconds\n"),
-        "{text}"
-    );
+    assert!(text.contains("# UNIT onelane_wait_seconds seconds\n"));
     assert!(text.ends_with("# EOF\n"), "{text}");
 }
 
