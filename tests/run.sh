@@ -55,7 +55,26 @@ install_rust() {
   . "${CARGO_HOME:-$HOME/.cargo}/env"
 }
 
+# Prometheus' own judge of rules. Only the program is taken from its package: the package would start a service.
+install_promtool() {
+  command -v promtool >/dev/null && return 0
+  if [[ $(id -u) -ne 0 ]]; then
+    echo "missing: promtool; install with: sudo apt-get update && sudo apt-get install -y --no-install-recommends prometheus" >&2
+    exit 1
+  fi
+  step "installing promtool"
+  local folder
+  folder=$(mktemp -d)
+  chmod 755 "$folder" # apt drops its rights
+  apt-get update -qq
+  (cd "$folder" && apt-get download -qq prometheus)
+  dpkg-deb --fsys-tarfile "$folder"/prometheus_*.deb | tar -xO ./usr/bin/promtool >/usr/local/bin/promtool
+  chmod 755 /usr/local/bin/promtool
+  rm -r "$folder"
+}
+
 install_missing
+install_promtool
 install_rust # rust-toolchain.toml names the version, with clippy and rustfmt
 
 step "format"

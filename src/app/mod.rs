@@ -25,6 +25,7 @@ use crate::tls::{self, Certificates};
 use crate::upstream;
 use crate::watch;
 
+mod log;
 mod passed;
 mod sockets;
 mod sources;
@@ -98,16 +99,17 @@ impl Running {
             .transpose()?;
         let drain = Drain::new();
         let count = thread::available_parallelism().map_or(1, usize::from);
-        let metrics = Arc::new(Metrics::new(count, labels(&startup, &policy)));
+        let metrics = Arc::new(Metrics::new(count, labels(&startup)));
         policy.count_in(&metrics);
         let shared = share(&startup, policy, drain.listen());
         let reload = reload(&shared, &metrics, origin);
-        let (writer, log) = tracing_appender::non_blocking(access_log);
+        let (writer, log) = log::queue(access_log, log::LINES);
         let (cores, mut threads) = start_cores(&startup, &shared, &metrics, count, &writer)?;
         let certificates = certificates(&startup);
         let watch = watch(&certificates, metrics.core(0))?;
         let (handles, told) = (cores.clone(), Arc::clone(&reload));
-        let sources = sources(metrics, &shared, handles, certificates, told);
+        let lost = writer.error_counter();
+        let sources = sources(metrics, &shared, handles, certificates, (told, lost));
         let nodes = Arc::clone(&shared.upstream);
         threads.push(start_edge(
             &startup,

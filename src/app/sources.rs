@@ -5,11 +5,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tracing_appender::non_blocking::ErrorCounter;
+
 use crate::admin;
 use crate::config::Startup;
 use crate::gateway::record::{ACCESS_LABELS, Outcome};
 use crate::gateway::refusal::Reason;
-use crate::gateway::{Fault, Policy, Shared};
+use crate::gateway::{Fault, Shared};
 use crate::metrics::{Gauges, Labels, Metrics};
 use crate::reload::{Attempt, Reload};
 use crate::server::{Handle, ProxyFault};
@@ -17,7 +19,7 @@ use crate::session::OddReason;
 use crate::tls::{self, Certificates};
 
 /// The labels that the metrics, which know none of our types, are given.
-pub(super) fn labels(startup: &Startup, policy: &Policy) -> Labels {
+pub(super) fn labels(startup: &Startup) -> Labels {
     Labels {
         access: &ACCESS_LABELS,
         outcomes: &Outcome::LABELS,
@@ -27,8 +29,6 @@ pub(super) fn labels(startup: &Startup, policy: &Policy) -> Labels {
         odd_cookies: &OddReason::LABELS,
         proxy_faults: &ProxyFault::LABELS,
         reports: &crate::evidence::Report::LABELS,
-        routes: policy.routes.labels().map(ToString::to_string).collect(),
-        throttle_rules: policy.throttle_labels().map(ToString::to_string).collect(),
     }
 }
 
@@ -38,7 +38,7 @@ pub(super) fn sources(
     shared: &Shared,
     cores: Vec<Handle>,
     certificates: Vec<Certificates>,
-    reload: Arc<Reload>,
+    (reload, lost): (Arc<Reload>, ErrorCounter),
 ) -> admin::Sources {
     let (shared, told, nodes) = (shared.clone(), shared.clone(), Arc::clone(&shared.upstream));
     let gauges = move || {
@@ -53,6 +53,7 @@ pub(super) fn sources(
             throttle_clients: shared.policy.load().throttle.clients(),
             upstreams_healthy: shared.upstream.healthy(Instant::now()),
             certificate_expiry: tls::earliest_end(&certificates),
+            log_lines_dropped: lost.dropped_lines(),
             config_is_current: version.last == Attempt::Ok,
             config_since: version.since,
         }

@@ -1,14 +1,16 @@
 //! What is noted of a request on its way, and what becomes of it in the metrics and the log.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::header::{HOST, HeaderValue};
-use http::{Method, Uri, request};
+use http::{Method, StatusCode, Uri, request};
 
 use super::alarm::now;
 use super::delivery::Delivered;
 use super::exchange::Ended;
-use super::record::{AccessLog, Outcome as Label, Record};
+use super::progress::Progress;
+use super::record::{self, AccessLog, Outcome as Label, Record};
 use super::refusal::Reason;
 use super::report::Witnessed;
 use super::{Outcome, Visit};
@@ -27,6 +29,10 @@ pub(super) struct Notes {
     pub(super) waited: Option<Duration>,
     /// When it was forwarded.
     pub(super) sent: Option<Instant>,
+    /// When the headers of its response came.
+    pub(super) answered: Option<Instant>,
+    /// How its body came; None when it was refused before.
+    pub(super) upload: Option<Rc<Progress>>,
     /// Bytes of the response body.
     pub(super) length: u64,
     /// Whether it went on without a permit.
@@ -53,6 +59,7 @@ struct Asked {
     method: Method,
     uri: Uri,
     host: Option<HeaderValue>,
+    traceparent: Option<HeaderValue>,
 }
 
 impl Notes {
@@ -61,6 +68,7 @@ impl Notes {
             method: head.method.clone(),
             uri: head.uri.clone(),
             host: head.headers.get(HOST).cloned(),
+            traceparent: record::traceparent(&head.headers).cloned(),
         });
         Self {
             started,
@@ -68,6 +76,8 @@ impl Notes {
             position: 0,
             waited: None,
             sent: None,
+            answered: None,
+            upload: None,
             length: 0,
             passed: Passed::No,
             gone: None,
@@ -93,15 +103,21 @@ impl Visit<'_> {
             _ => {}
         }
         let metrics = &self.gateway.metrics;
-        metrics.request(self.terms.access as usize, label.index());
+        let (route, position) = (self.series, self.notes.position);
+        metrics.request(
+            route,
+            self.terms.access as usize,
+            label.index(),
+            self.status().map(|status| status.as_u16()),
+        );
         if let Some(hold) = self.entry.hold() {
-            metrics.waited(self.notes.waited.unwrap_or_default());
-            metrics.held(hold);
+            metrics.waited(route, self.notes.waited.unwrap_or_default(), position);
+            metrics.held(route, hold);
         } else if let Some(waited) = self.notes.waited {
-            metrics.waited(waited);
+            metrics.waited(route, waited, position);
         }
         if self.entry.stay() == Stay::Nested {
-            metrics.nested(self.route_index());
+            metrics.nested(route);
         }
         self.testify();
         if let Some(fault) = fault(outcome, label) {
@@ -142,6 +158,11 @@ impl Visit<'_> {
         }
     }
 
+    /// What the client was answered; None without an answer.
+    fn status(&self) -> Option<StatusCode> {
+        self.reply.given().and_then(|given| given.status)
+    }
+
     fn record<'r>(&'r self, asked: &'r Asked, outcome: Label, ended: Instant) -> Record<'r> {
         Record {
             at: SystemTime::now(),
@@ -154,7 +175,7 @@ impl Visit<'_> {
                 .and_then(|host| host.to_str().ok())
                 .unwrap_or_default(),
             path: session::mask_path(asked.uri.path()),
-            status: self.reply.given().and_then(|given| given.status),
+            status: self.status(),
             outcome,
             route: self.route,
             access: self.terms.access,
@@ -166,8 +187,19 @@ impl Visit<'_> {
                 .notes
                 .sent
                 .map(|sent| ended.saturating_duration_since(sent)),
+            headers: self
+                .notes
+                .sent
+                .zip(self.notes.answered)
+                .map(|(sent, answered)| answered.saturating_duration_since(sent)),
             total: ended.saturating_duration_since(self.notes.started),
+            bytes_in: self
+                .notes
+                .upload
+                .as_ref()
+                .map_or(0, |upload| upload.received()),
             bytes_out: self.notes.length,
+            trace_id: asked.traceparent.as_ref().and_then(record::trace_id),
         }
     }
 }

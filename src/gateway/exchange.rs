@@ -72,11 +72,12 @@ impl Visit<'_> {
         };
         loop {
             let mut connection = self.connection(reuse, &wish).await?;
-            self.notes.sent.get_or_insert_with(now);
+            let sent = *self.notes.sent.get_or_insert_with(now);
             progress.begin();
             let ended = match self.head(&mut connection, request, &progress).await {
                 Ok(Sent::Answered(mut response)) => match self.bind(&response) {
                     Ok(()) => {
+                        self.answered(sent);
                         self.stay(&connection, &wish, crossing, &mut response);
                         return Ok((connection, response));
                     }
@@ -96,6 +97,14 @@ impl Visit<'_> {
             self.part(connection).await;
             return Err(ended);
         }
+    }
+
+    /// The headers of the response have come.
+    fn answered(&mut self, sent: Instant) {
+        let answered = now();
+        self.notes.answered = Some(answered);
+        let took = answered.saturating_duration_since(sent);
+        self.gateway.metrics.upstream_answered(took);
     }
 
     /// A connection to the client's own node, or to the one that `wish` leads to.
@@ -124,12 +133,13 @@ impl Visit<'_> {
                 Err(again) => chosen = again,
             }
         }
+        let began = now();
         match self
             .before_sending(pin!(upstream.connect(chosen, wish)))
             .await?
         {
             Ok(connection) => {
-                metrics.upstream_opened();
+                metrics.upstream_opened(now().saturating_duration_since(began));
                 metrics.upstream_request(connection.node());
                 if self.own.is_some() {
                     metrics.upstream_bound();
@@ -227,6 +237,7 @@ impl Visit<'_> {
                 "the next one goes while the application may still be at work"
             }
         };
+        metrics.hold_limit(self.series);
         let session = self.notes.session.map(|session| session.to_string());
         tracing::warn!(
             route = %self.route,

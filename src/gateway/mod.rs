@@ -144,6 +144,8 @@ struct Visit<'g> {
     route: &'g Label,
     /// Its place in the table; None when no route decided.
     place: Option<usize>,
+    /// What it is counted under.
+    series: usize,
     client: &'g Client,
     /// Who asks.
     ip: ClientIp,
@@ -247,6 +249,11 @@ impl Gateway {
         self.metrics.refusal(reason as usize);
     }
 
+    /// Counts how a TLS handshake with a client ended.
+    pub fn handshake(&self, result: metrics::Handshake) {
+        self.metrics.handshake(result);
+    }
+
     /// Counts a connection that the server ended without an answer.
     pub fn connection_ended(&self, reason: metrics::Ending) {
         self.metrics.connection_ended(reason);
@@ -287,6 +294,7 @@ impl Gateway {
             terms: decision.terms,
             route: decision.label,
             place: decision.route,
+            series: policy.series.route(decision.place),
             client,
             ip,
             via,
@@ -325,6 +333,7 @@ impl Visit<'_> {
 
         // lane
         let mut body = RequestBody::new(body, self.policy.body_size, self.policy.body_pace)?;
+        self.notes.upload = Some(body.progress());
         self.enter(session.as_ref(), &mut head, &mut body).await?;
 
         // upstream

@@ -30,6 +30,7 @@ pub(super) struct Progress {
     credit: Cell<Credit>,
     fault: Cell<Option<BodyFault>>,
     length: Length,
+    received: Cell<u64>,
 }
 
 /// Whether a request has a body.
@@ -52,6 +53,7 @@ impl Progress {
             credit: Cell::new(Credit::new(pace)),
             fault: Cell::new(None),
             length,
+            received: Cell::new(0),
         }
     }
 
@@ -68,6 +70,11 @@ impl Progress {
     /// Whether there is no body at all.
     pub(super) fn is_empty(&self) -> bool {
         self.length == Length::Empty
+    }
+
+    /// Bytes that have come from the client.
+    pub(super) fn received(&self) -> u64 {
+        self.received.get()
     }
 
     /// What ended it early.
@@ -94,6 +101,7 @@ impl Progress {
 
     /// So many bytes came from the client.
     pub(super) fn came(&self, bytes: usize) {
+        self.received.set(self.received.get() + bytes as u64);
         let waited = match self.waits_for.get() {
             WaitsFor::Client => self.since.get().elapsed(),
             WaitsFor::Application | WaitsFor::Nobody => Duration::ZERO,

@@ -77,9 +77,9 @@ impl Visit<'_> {
         let report = report(headers);
         witnessed.report = Some(report);
         let metrics = &self.gateway.metrics;
-        metrics.reported(self.route_index(), report as usize);
+        metrics.reported(self.series, report as usize);
         if report == Report::Wrote && self.terms.access == Access::Read {
-            metrics.read_wrote(self.route_index());
+            metrics.read_wrote(self.series);
             self.read_wrote();
         }
     }
@@ -107,16 +107,6 @@ impl Visit<'_> {
             waited: self.notes.waited.unwrap_or_default(),
             held: self.entry.hold().unwrap_or(Duration::ZERO),
         });
-    }
-
-    /// Where the request's route is counted.
-    pub(super) fn route_index(&self) -> usize {
-        let of_label = || {
-            let mut labels = self.policy.routes.labels();
-            labels.position(|label| label == self.route)
-        };
-        let place = self.place.or_else(of_label).unwrap_or_default();
-        self.policy.series.route(place)
     }
 
     /// A `read` wrote: what it wrote may be lost, and the next requests of its route must not be taken for reads.

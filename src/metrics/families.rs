@@ -1,11 +1,9 @@
-//! Every metric, declared once: name, unit, meaning.
+//! Every metric that is counted, declared once: name, unit, meaning.
 //!
-//! Prometheus naming: base units, `_total` on counters (added when they are written). Labels are closed lists, never a
+//! Prometheus naming: base units, `_total` on counters (added when they are written). Labels are bounded lists, never a
 //! session, an address or a path.
 
-use prometheus_client::registry::Unit;
-
-use super::Gauges;
+pub(super) use super::bounds::{CONNECT_BOUNDS, HOLD_BOUNDS, POSITION_BOUNDS, WAIT_BOUNDS};
 
 /// What is counted on the request path; `family as usize` is its place in [`FAMILIES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +12,11 @@ pub(super) enum Family {
     Refusals,
     Wait,
     Hold,
+    Position,
+    HoldLimits,
     UpstreamOpened,
+    UpstreamConnect,
+    UpstreamResponse,
     UpstreamReused,
     UpstreamBound,
     UpstreamErrors,
@@ -32,7 +34,9 @@ pub(super) enum Family {
     Nested,
     Reports,
     ReadWrote,
+    ConnectionsAccepted,
     ConnectionsEnded,
+    Handshakes,
     SpoolErrors,
     Throttled,
     ThrottledTogether,
@@ -45,7 +49,19 @@ pub(super) struct Declared {
     pub(super) family: Family,
     pub(super) name: &'static str,
     pub(super) help: &'static str,
+    pub(super) per: Per,
     pub(super) kind: Kind,
+}
+
+/// What a family's cells are there for, each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Per {
+    /// Once.
+    Process,
+    /// For each route, which is the first label then.
+    Route,
+    /// For each rule of the throttle, likewise.
+    Rule,
 }
 
 /// What a family's cells hold.
@@ -53,39 +69,45 @@ pub(super) struct Declared {
 pub(super) enum Kind {
     /// One number for each combination of label values.
     Counter(&'static [Label]),
+    /// As [`Kind::Counter`], but what has not occurred is not written: most combinations cannot.
+    Occurred(&'static [Label]),
     /// One number for each bucket, then the sum in nanoseconds; seconds when written.
     Durations(&'static [f64]),
+    /// One number for each bucket, then the sum.
+    Sizes(&'static [f64]),
 }
 
-/// A label. Its values are known at the start, but for those of `Route` and `ThrottleRule`, which a reload may bring: they
-/// are the first label of their families, so that the cells of values that nobody has yet are the last.
+/// A label, whose values are known at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Label {
     Access,
-    Ending,
     CertificateReload,
     ConfigReload,
+    Code,
+    Ending,
     Exception,
     Gone,
+    Handshake,
     OddCookie,
     Outcome,
     ProxyFault,
     Reentrance,
     Refusal,
     Report,
-    Route,
     ThrottleDecision,
-    ThrottleRule,
     Upstream,
     UpstreamError,
 }
 
-/// A number that is read at the scrape.
-pub(super) struct DeclaredGauge {
-    pub(super) name: &'static str,
-    pub(super) help: &'static str,
-    pub(super) unit: Option<Unit>,
-    pub(super) read: fn(&Gauges) -> usize,
+impl Per {
+    /// The name of its label.
+    pub(super) fn label(self) -> Option<&'static str> {
+        match self {
+            Self::Process => None,
+            Self::Route => Some("route"),
+            Self::Rule => Some("rule"),
+        }
+    }
 }
 
 impl Label {
@@ -93,7 +115,10 @@ impl Label {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Access => "access",
-            Self::CertificateReload | Self::ConfigReload | Self::Reentrance => "result",
+            Self::CertificateReload | Self::ConfigReload | Self::Handshake | Self::Reentrance => {
+                "result"
+            }
+            Self::Code => "code",
             Self::Exception => "kind",
             Self::Gone => "where",
             Self::Ending
@@ -103,9 +128,7 @@ impl Label {
             | Self::UpstreamError => "reason",
             Self::Outcome => "outcome",
             Self::Report => "report",
-            Self::Route => "route",
             Self::ThrottleDecision => "decision",
-            Self::ThrottleRule => "rule",
             Self::Upstream => UPSTREAM,
         }
     }
@@ -117,35 +140,37 @@ const fn counter(
     help: &'static str,
     labels: &'static [Label],
 ) -> Declared {
+    counter_per(Per::Process, family, name, help, labels)
+}
+
+const fn counter_per(
+    per: Per,
+    family: Family,
+    name: &'static str,
+    help: &'static str,
+    labels: &'static [Label],
+) -> Declared {
     Declared {
         family,
         name,
         help,
+        per,
         kind: Kind::Counter(labels),
     }
 }
 
-/// Upper bounds in seconds. The bucket at 0 holds the requests that did not wait at all, so that the share of those
-/// that did can be read off; the last is the default wait timeout.
-pub(super) const WAIT_BOUNDS: [f64; 16] = [
-    0.0, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
-];
-
-/// Upper bounds in seconds; above the last are the holds that ran into the default hold limit.
-pub(super) const HOLD_BOUNDS: [f64; 15] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
-];
-
 /// The label of what is said of one node.
 pub(super) const UPSTREAM: &str = "upstream";
 
-pub(super) const FAMILIES: [Declared; 28] = [
-    counter(
-        Family::Requests,
-        "requests",
-        "Requests that have ended, by what they do to their session and how they ended.",
-        &[Label::Access, Label::Outcome],
-    ),
+pub(super) const FAMILIES: [Declared; 34] = [
+    Declared {
+        family: Family::Requests,
+        name: "requests",
+        help: "Requests that have ended, by route, what they do to their session, how they ended, and the class of their \
+               status (none: no answer). What has not occurred is absent.",
+        per: Per::Route,
+        kind: Kind::Occurred(&[Label::Access, Label::Outcome, Label::Code]),
+    },
     counter(
         Family::Refusals,
         "refusals",
@@ -156,20 +181,50 @@ pub(super) const FAMILIES: [Declared; 28] = [
         family: Family::Wait,
         name: "wait",
         help: "Time from joining a lane to the permit or to giving up; 0 for who did not have to wait.",
+        per: Per::Route,
         kind: Kind::Durations(&WAIT_BOUNDS),
     },
     Declared {
         family: Family::Hold,
         name: "hold",
         help: "Time that a permit was held.",
+        per: Per::Route,
         kind: Kind::Durations(&HOLD_BOUNDS),
     },
+    Declared {
+        family: Family::Position,
+        name: "arrival_position",
+        help: "Requests ahead in the lane, holders included, when a request joined it; 0 for who did not have to wait.",
+        per: Per::Process,
+        kind: Kind::Sizes(&POSITION_BOUNDS),
+    },
+    counter_per(
+        Per::Route,
+        Family::HoldLimits,
+        "hold_limits_reached",
+        "Permits whose hold limit passed, whatever on_hold_limit did then.",
+        &[],
+    ),
     counter(
         Family::UpstreamOpened,
         "upstream_connections_opened",
         "Connections to the application that were established.",
         &[],
     ),
+    Declared {
+        family: Family::UpstreamConnect,
+        name: "upstream_connect",
+        help: "Time to establish a connection to the application, with waiting for a place, retries and TLS.",
+        per: Per::Process,
+        kind: Kind::Durations(&CONNECT_BOUNDS),
+    },
+    Declared {
+        family: Family::UpstreamResponse,
+        name: "upstream_response",
+        help: "Time from sending a request to the headers of the application's response.",
+        per: Per::Process,
+        kind: Kind::Durations(&HOLD_BOUNDS),
+    },
     counter(
         Family::UpstreamReused,
         "upstream_connections_reused",
@@ -254,24 +309,33 @@ pub(super) const FAMILIES: [Declared; 28] = [
         "Observed requests that would have found their lane full.",
         &[],
     ),
-    counter(
+    counter_per(
+        Per::Route,
         Family::Nested,
         "nested",
         "Observed requests that came and went while another of their session was inside, so that their route \
          takes no lock.",
-        &[Label::Route],
+        &[],
     ),
-    counter(
+    counter_per(
+        Per::Route,
         Family::Reports,
         "session_reports",
         "Requests of which the application was asked whether they changed their session, by what it said.",
-        &[Label::Route, Label::Report],
+        &[Label::Report],
     ),
-    counter(
+    counter_per(
+        Per::Route,
         Family::ReadWrote,
         "read_wrote",
         "Requests that were read and changed their session, as the application says.",
-        &[Label::Route],
+        &[],
+    ),
+    counter(
+        Family::ConnectionsAccepted,
+        "connections_accepted",
+        "Connections of clients that were accepted and given to a core.",
+        &[],
     ),
     counter(
         Family::ConnectionsEnded,
@@ -280,16 +344,23 @@ pub(super) const FAMILIES: [Declared; 28] = [
         &[Label::Ending],
     ),
     counter(
+        Family::Handshakes,
+        "tls_handshakes",
+        "TLS handshakes with clients that have ended, by result.",
+        &[Label::Handshake],
+    ),
+    counter(
         Family::SpoolErrors,
         "spool_errors",
         "Temporary files of request bodies that could not be written or read.",
         &[],
     ),
-    counter(
+    counter_per(
+        Per::Rule,
         Family::Throttled,
         "throttle_decisions",
         "What each rule of the throttle, and the deny list, said of requests.",
-        &[Label::ThrottleRule, Label::ThrottleDecision],
+        &[Label::ThrottleDecision],
     ),
     counter(
         Family::ThrottledTogether,
@@ -310,61 +381,4 @@ pub(super) const FAMILIES: [Declared; 28] = [
          changes.",
         &[Label::ConfigReload],
     ),
-];
-
-pub(super) const GAUGES: [DeclaredGauge; 9] = [
-    DeclaredGauge {
-        name: "lanes",
-        help: "Lanes that exist: somebody holds or waits.",
-        unit: None,
-        read: |gauges| gauges.lanes,
-    },
-    DeclaredGauge {
-        name: "holders",
-        help: "Requests that hold a permit.",
-        unit: None,
-        read: |gauges| gauges.holders,
-    },
-    DeclaredGauge {
-        name: "waiters",
-        help: "Requests that wait for a permit.",
-        unit: None,
-        read: |gauges| gauges.waiters,
-    },
-    DeclaredGauge {
-        name: "connections",
-        help: "Open connections of clients.",
-        unit: None,
-        read: |gauges| gauges.connections,
-    },
-    DeclaredGauge {
-        name: "buffer_memory",
-        help: "Memory reserved by request and response buffers.",
-        unit: Some(Unit::Bytes),
-        read: |gauges| gauges.buffer_memory,
-    },
-    DeclaredGauge {
-        name: "spool",
-        help: "Space of the temporary files of request bodies.",
-        unit: Some(Unit::Bytes),
-        read: |gauges| gauges.spool,
-    },
-    DeclaredGauge {
-        name: "throttle_clients",
-        help: "Client networks that the throttle remembers, of all rules together.",
-        unit: None,
-        read: |gauges| gauges.throttle_clients,
-    },
-    DeclaredGauge {
-        name: "config_last_reload_successful",
-        help: "Whether what was last read as the configuration is in force: 1 or 0.",
-        unit: None,
-        read: |gauges| usize::from(gauges.config_is_current),
-    },
-    DeclaredGauge {
-        name: "config_last_reload_success_timestamp",
-        help: "When the configuration that is in force was read, as Unix time.",
-        unit: Some(Unit::Seconds),
-        read: |gauges| usize::try_from(gauges.config_since).unwrap_or(usize::MAX),
-    },
 ];

@@ -59,6 +59,15 @@ pub enum Gone {
     Waiting,
 }
 
+/// How a TLS handshake with a client ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Handshake {
+    /// It failed, or took too long.
+    Failed,
+    /// The connection is encrypted.
+    Ok,
+}
+
 /// What became of a request with `X-Onelane-Ticket`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reentrance {
@@ -108,6 +117,10 @@ impl ConfigReload {
 
 impl Gone {
     pub(super) const LABELS: &'static [&'static str] = &["inside", "waiting"];
+}
+
+impl Handshake {
+    pub(super) const LABELS: &'static [&'static str] = &["failed", "ok"];
 }
 
 impl Reentrance {

@@ -1,32 +1,45 @@
 //! Numbers for operators, counted per core and summed at the scrape.
 //!
-//! Guarantees: recording is one relaxed add (two for a duration) to memory that no other core writes: no lock, no
-//! hash, no allocation. The number of series is bounded from the start; what reloads bring has room, or a series together.
-//! Layer 0: it knows none of the stages' types; label values come as lists, recording takes their indices.
+//! Guarantees: recording is one relaxed add (two for a histogram) to memory that no other core writes: no lock, no
+//! hash, no allocation but for the first request of a route on a core. The number of series is bounded, and does not
+//! depend on clients: [`ROUTES`] and [`RULES`] bound what a reload can add. Layer 0: it knows none of the stages'
+//! types; label values come as lists, recording takes their indices.
 //! Does not do: serve the text (`admin` does), keep history.
+//!
+//! A route's block is 1.7 KB on each core that has served it: with 1,000 routes 1.7 MB for each core, and at worst (all
+//! of [`ROUTES`], every outcome and status on each) 480 series for each in the text; 40 is usual.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 
+mod bounds;
+mod cells;
+mod core;
 mod families;
 mod kinds;
+mod process;
+mod readings;
 mod scrape;
 mod series;
 mod shape;
+mod totals;
 
+pub use self::core::Core;
 pub use kinds::{
-    CertificateReload, ConfigReload, Ending, Exception, Gone, Reentrance, ThrottleDecision,
+    CertificateReload, ConfigReload, Ending, Exception, Gone, Handshake, Reentrance,
+    ThrottleDecision,
 };
-
 pub use series::Series;
+pub use totals::{RouteTotals, Sum, Totals};
 
-use families::Family;
-use scrape::Scrape;
-use series::Names;
+use cells::Blocks;
+use families::Per;
+use process::Process;
+use scrape::{Labelled, Scrape};
+use series::{Names, OTHER};
 use shape::Shape;
 
 /// The values of the labels, in the order of the indices that recording takes. Each list is closed and small.
@@ -48,26 +61,16 @@ pub struct Labels {
     pub proxy_faults: &'static [&'static str],
     /// `report` of `onelane_session_reports_total`.
     pub reports: &'static [&'static str],
-    /// `route` of `onelane_nested_total`: those of the start, [`Metrics::series`] takes more.
-    pub routes: Vec<String>,
-    /// `rule` of `onelane_throttle_decisions_total`: those of the start, [`Metrics::series`] takes more.
-    pub throttle_rules: Vec<String>,
 }
 
 /// All metrics; `app` makes one.
 #[derive(Debug)]
 pub struct Metrics {
     shape: Arc<Shape>,
-    /// Of the series whose label may have more values after a reload; not needed to record.
-    names: Mutex<Names>,
     cores: Box<[Arc<Core>]>,
-}
-
-/// What one core counts. Any thread may record; it is cheap as long as one thread does.
-#[derive(Debug)]
-pub struct Core {
-    shape: Arc<Shape>,
-    cells: Box<[CacheLine]>,
+    routes: Names,
+    rules: Names,
+    started: SystemTime,
 }
 
 /// What is known only at the moment of the scrape.
@@ -95,40 +98,23 @@ pub struct Gauges {
     pub config_is_current: bool,
     /// When the configuration that is in force was read, in seconds of Unix time.
     pub config_since: u64,
+    /// Lines that the access log has lost since the start.
+    pub log_lines_dropped: usize,
 }
-
-/// Cells by eight on a line of their own, so that two cores never write to the same one.
-#[derive(Debug, Default)]
-#[repr(align(64))]
-struct CacheLine([AtomicU64; CELLS]);
 
 impl Metrics {
     /// All zero. `cores` is the number of recording threads, at least 1.
     pub fn new(cores: usize, labels: Labels) -> Self {
-        let names = Names::new(&labels);
-        let shape = Arc::new(Shape::new(labels, &names));
+        let shape = Arc::new(Shape::new(labels));
         let core = || Arc::new(Core::new(Arc::clone(&shape)));
         let cores = (0..cores.max(1)).map(|_| core()).collect();
         Self {
             shape,
-            names: Mutex::new(names),
             cores,
+            routes: Names::new(ROUTES),
+            rules: Names::new(RULES),
+            started: SystemTime::now(),
         }
-    }
-
-    /// The series of a policy's routes and rules, given by their labels in its order. A label keeps its series, and what
-    /// was counted there, for the life of the process; those beyond the bound share one series.
-    pub fn series<'l>(
-        &self,
-        routes: impl Iterator<Item = &'l str>,
-        throttle_rules: impl Iterator<Item = &'l str>,
-    ) -> Series {
-        self.names().series(routes, throttle_rules)
-    }
-
-    fn names(&self) -> MutexGuard<'_, Names> {
-        // A panic elsewhere leaves names behind that are right.
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The counters of core `index`, modulo their number.
@@ -136,228 +122,84 @@ impl Metrics {
         Arc::clone(&self.cores[index % self.cores.len()])
     }
 
+    /// The series of a policy's routes and rules, given by their labels in its order. A label keeps its series, and what
+    /// was counted there, for the life of the process; those beyond [`ROUTES`] or [`RULES`] share one series.
+    pub fn series<'l>(
+        &self,
+        routes: impl Iterator<Item = &'l str>,
+        throttle_rules: impl Iterator<Item = &'l str>,
+    ) -> Series {
+        Series::new(
+            self.routes.series(routes),
+            self.rules.series(throttle_rules),
+        )
+    }
+
     /// All of it, in the OpenMetrics text format ([`CONTENT_TYPE`]).
     pub fn encode(&self, gauges: Gauges) -> String {
-        let mut cells = vec![0; self.shape.cells()];
-        for core in &self.cores {
-            for (sum, cell) in cells
-                .iter_mut()
-                .zip(core.cells.iter().flat_map(|line| &line.0))
-            {
-                *sum += cell.load(Ordering::Relaxed);
-            }
-        }
-        let mut registry = Registry::with_prefix("onelane");
-        registry.register_collector(Box::new(Scrape {
+        let scrape = Scrape {
             shape: Arc::clone(&self.shape),
-            names: self.names().clone(),
-            cells,
+            process: self.process_sums(),
+            routes: self.route_sums(),
+            rules: self.labelled(&self.rules, Per::Rule, |core| &core.rules),
             gauges,
+        };
+        let mut registry = Registry::default();
+        let own = registry.sub_registry_with_prefix("onelane");
+        own.register_collector(Box::new(scrape));
+        let process = registry.sub_registry_with_prefix("process");
+        process.register_collector(Box::new(Process {
+            started: self.started,
         }));
         let mut written = String::new();
         text::encode(&mut written, &registry).expect("a String takes all that is written to it");
         written
     }
-}
 
-impl Core {
-    fn new(shape: Arc<Shape>) -> Self {
-        let lines = shape.cells().div_ceil(CELLS);
-        Self {
-            shape,
-            cells: (0..lines).map(|_| CacheLine::default()).collect(),
+    fn process_sums(&self) -> Vec<u64> {
+        let mut sums = vec![0; self.shape.size(Per::Process)];
+        for core in &self.cores {
+            core.process.sum_into(&mut sums);
         }
+        sums
     }
 
-    /// A request has ended. Takes indices into [`Labels::access`] and [`Labels::outcomes`].
-    pub fn request(&self, access: usize, outcome: usize) {
-        let Labels {
-            access: accesses,
-            outcomes,
-            ..
-        } = &self.shape.labels;
-        if access < accesses.len() && outcome < outcomes.len() {
-            self.add(Family::Requests, access * outcomes.len() + outcome, 1);
+    fn route_sums(&self) -> Vec<Labelled> {
+        self.labelled(&self.routes, Per::Route, |core| &core.routes)
+    }
+
+    /// The sums of each label that was numbered, and of all others together if there are any.
+    fn labelled(&self, names: &Names, per: Per, blocks: fn(&Core) -> &Blocks) -> Vec<Labelled> {
+        let sum = |number: usize| {
+            let mut sums = vec![0; self.shape.size(per)];
+            let known = self
+                .cores
+                .iter()
+                .filter_map(|core| blocks(core).known(number));
+            let counted = known.map(|cells| cells.sum_into(&mut sums)).count();
+            (sums, counted)
+        };
+        let each = names.all().into_iter().enumerate();
+        let mut labelled: Vec<_> = each.map(|(number, name)| (name, sum(number).0)).collect();
+        let (others, counted) = sum(names.most());
+        if counted > 0 {
+            labelled.push((OTHER.to_owned(), others));
         }
-    }
-
-    /// A request or a connection was refused. Takes an index into [`Labels::refusals`].
-    pub fn refusal(&self, reason: usize) {
-        self.add(Family::Refusals, reason, 1);
-    }
-
-    /// A request got its permit or gave up after `wait`; zero when it did not have to wait.
-    pub fn waited(&self, wait: Duration) {
-        self.observe(Family::Wait, &families::WAIT_BOUNDS, wait);
-    }
-
-    /// A permit ended after `hold`.
-    pub fn held(&self, hold: Duration) {
-        self.observe(Family::Hold, &families::HOLD_BOUNDS, hold);
-    }
-
-    /// A connection to the application was established.
-    pub fn upstream_opened(&self) {
-        self.add(Family::UpstreamOpened, 0, 1);
-    }
-
-    /// A request went to the application on a kept connection.
-    pub fn upstream_reused(&self) {
-        self.add(Family::UpstreamReused, 0, 1);
-    }
-
-    /// A connection to the application became one client's own.
-    pub fn upstream_bound(&self) {
-        self.add(Family::UpstreamBound, 0, 1);
-    }
-
-    /// An exchange with the application failed. Takes an index into [`Labels::upstream_errors`].
-    pub fn upstream_error(&self, reason: usize) {
-        self.add(Family::UpstreamErrors, reason, 1);
-    }
-
-    /// A request went to a node of the application. Takes an index into [`Labels::upstreams`]; nothing is counted when
-    /// that is empty.
-    pub fn upstream_request(&self, upstream: usize) {
-        if upstream < self.shape.labels.upstreams.len() {
-            self.add(Family::UpstreamRequests, upstream, 1);
-        }
-    }
-
-    /// A request did not get the node that its affinity cookie names.
-    pub fn affinity_lost(&self) {
-        self.add(Family::AffinityLost, 0, 1);
-    }
-
-    /// A session cookie was not what the application issues. Takes an index into [`Labels::odd_cookies`].
-    pub fn odd_cookie(&self, reason: usize) {
-        self.add(Family::OddCookies, reason, 1);
-    }
-
-    /// A request had forwarding headers from a peer that is no trusted proxy.
-    pub fn forwarded_untrusted(&self) {
-        self.add(Family::ForwardedUntrusted, 0, 1);
-    }
-
-    /// A connection was closed because of its PROXY header. Takes an index into [`Labels::proxy_faults`].
-    pub fn proxy_fault(&self, reason: usize) {
-        self.add(Family::ProxyHeaders, reason, 1);
-    }
-
-    /// A client left before its answer.
-    pub fn client_gone(&self, from: Gone) {
-        self.add(Family::ClientsGone, from as usize, 1);
-    }
-
-    /// A connection of a client was ended without an answer.
-    pub fn connection_ended(&self, reason: Ending) {
-        self.add(Family::ConnectionsEnded, reason as usize, 1);
-    }
-
-    /// A session may have had two writers in the application.
-    pub fn exception(&self, cause: Exception) {
-        self.add(Family::Exceptions, cause as usize, 1);
-    }
-
-    /// A hold limit passed, and the lane stays held.
-    pub fn held_over(&self) {
-        self.add(Family::HeldOver, 0, 1);
-    }
-
-    /// A request showed the ticket of another one.
-    pub fn reentrance(&self, result: Reentrance) {
-        self.add(Family::Reentrance, result as usize, 1);
-    }
-
-    /// An observed request met another writer inside.
-    pub fn would_wait(&self) {
-        self.add(Family::WouldWait, 0, 1);
-    }
-
-    /// An observed request would have found its lane full.
-    pub fn would_refuse(&self) {
-        self.add(Family::WouldRefuse, 0, 1);
-    }
-
-    /// An observed request came and went while another of its session was inside. Takes a series of [`Series::route`].
-    pub fn nested(&self, route: usize) {
-        if route < self.shape.routes {
-            self.add(Family::Nested, route, 1);
-        }
-    }
-
-    /// The application was asked whether a request changed its session. Takes a series of [`Series::route`] and an index
-    /// into [`Labels::reports`].
-    pub fn reported(&self, route: usize, report: usize) {
-        let reports = self.shape.labels.reports.len();
-        if route < self.shape.routes && report < reports {
-            self.add(Family::Reports, route * reports + report, 1);
-        }
-    }
-
-    /// A request that was `read` changed its session. Takes a series of [`Series::route`].
-    pub fn read_wrote(&self, route: usize) {
-        if route < self.shape.routes {
-            self.add(Family::ReadWrote, route, 1);
-        }
-    }
-
-    /// The temporary file of a request body could not be written or read.
-    pub fn spool_error(&self) {
-        self.add(Family::SpoolErrors, 0, 1);
-    }
-
-    /// The throttle decided. Takes a series of [`Series::throttle_rule`].
-    pub fn throttled(&self, rule: usize, decision: ThrottleDecision) {
-        if rule < self.shape.throttle_rules {
-            let decisions = ThrottleDecision::LABELS.len();
-            self.add(Family::Throttled, rule * decisions + decision as usize, 1);
-        }
-    }
-
-    /// The throttle decided about a client that has no meter of its own.
-    pub fn throttled_together(&self) {
-        self.add(Family::ThrottledTogether, 0, 1);
-    }
-
-    /// A certificate's files have changed.
-    pub fn certificate_reload(&self, result: CertificateReload) {
-        self.add(Family::CertificateReloads, result as usize, 1);
-    }
-
-    /// The configuration was read again.
-    pub fn config_reload(&self, result: ConfigReload) {
-        self.add(Family::ConfigReloads, result as usize, 1);
-    }
-
-    fn observe(&self, family: Family, bounds: &[f64], duration: Duration) {
-        let seconds = duration.as_secs_f64();
-        let bucket = bounds.partition_point(|bound| *bound < seconds);
-        self.add(family, bucket, 1);
-        self.add(
-            family,
-            bounds.len() + 1,
-            u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX),
-        );
-    }
-
-    /// An index that the family does not have fails a test (a debug build); elsewhere it is passed over, since a
-    /// wrong number is better than a request that ends.
-    fn add(&self, family: Family, index: usize, amount: u64) {
-        let cells = self.shape.cells_of(family);
-        debug_assert!(index < cells.len(), "{family:?} has no index {index}");
-        if index < cells.len() {
-            let cell = cells.start + index;
-            self.cells[cell / CELLS].0[cell % CELLS].fetch_add(amount, Ordering::Relaxed);
-        }
+        labelled
     }
 }
 
 /// The media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Cells of one line: 64 bytes.
-const CELLS: usize = 8;
+/// The most labels of routes that are told apart, those of earlier policies included.
+pub const ROUTES: usize = 1024;
+
+/// The most rules of the throttle that are told apart, likewise; a policy has 32 at most, and the deny list.
+pub const RULES: usize = 128;
+
+/// `code` of `onelane_requests_total`: the class of the status.
+const CODES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 #[cfg(test)]
 mod tests;

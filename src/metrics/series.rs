@@ -1,174 +1,109 @@
 //! Series whose label a reload may bring: a route, a rule of the throttle.
 //!
-//! Guarantees: a label keeps its series for the life of the process, also while no policy has it; their number is bounded:
-//! those of the start, [`ROOM`] more, and one that all others share.
+//! Guarantees: a label keeps its series for the life of the process, also while no policy has it; their number is
+//! bounded, and what is beyond the bound is counted together.
 //! Does not do: count.
 
-use super::Labels;
+use std::sync::{Mutex, PoisonError};
 
-/// Where the routes and rules of one policy are counted. The default counts nowhere.
+/// Where the routes and rules of one policy are counted. The default counts all together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Series {
     routes: Box<[usize]>,
     throttle_rules: Box<[usize]>,
 }
 
-/// The labels that have a series.
-#[derive(Clone, Debug)]
+/// The labels of one kind that have a series; their place is their series.
+#[derive(Debug)]
 pub(super) struct Names {
-    pub(super) routes: Growing,
-    pub(super) throttle_rules: Growing,
-}
-
-/// The labels of one kind; their place is their series.
-#[derive(Clone, Debug)]
-pub(super) struct Growing {
-    labels: Vec<String>,
-    room: usize,
+    known: Mutex<Vec<String>>,
+    most: usize,
 }
 
 impl Series {
+    pub(super) fn new(routes: Vec<usize>, throttle_rules: Vec<usize>) -> Self {
+        Self {
+            routes: routes.into(),
+            throttle_rules: throttle_rules.into(),
+        }
+    }
+
     /// The series of the route at `place` of the policy's labels.
     #[must_use]
     pub fn route(&self, place: usize) -> usize {
-        self.routes.get(place).copied().unwrap_or(NOWHERE)
+        self.routes.get(place).copied().unwrap_or(usize::MAX)
     }
 
     /// The series of the rule at `place` of the policy's labels.
     #[must_use]
     pub fn throttle_rule(&self, place: usize) -> usize {
-        self.throttle_rules.get(place).copied().unwrap_or(NOWHERE)
+        let series = self.throttle_rules.get(place).copied();
+        series.unwrap_or(usize::MAX)
     }
 }
 
 impl Names {
-    pub(super) fn new(labels: &Labels) -> Self {
+    /// None yet, and room for `most`.
+    pub(super) fn new(most: usize) -> Self {
         Self {
-            routes: Growing::new(&labels.routes),
-            throttle_rules: Growing::new(&labels.throttle_rules),
+            known: Mutex::default(),
+            most,
         }
     }
 
-    pub(super) fn series<'l>(
-        &mut self,
-        routes: impl Iterator<Item = &'l str>,
-        throttle_rules: impl Iterator<Item = &'l str>,
-    ) -> Series {
-        Series {
-            routes: routes.map(|label| self.routes.series(label)).collect(),
-            throttle_rules: throttle_rules
-                .map(|label| self.throttle_rules.series(label))
-                .collect(),
-        }
+    /// How many are told apart; also the series of all others.
+    pub(super) fn most(&self) -> usize {
+        self.most
     }
-}
 
-impl Growing {
-    fn new(labels: &[String]) -> Self {
-        let mut growing = Self {
-            labels: Vec::new(),
-            room: usize::MAX,
+    /// The series of each label, in their order; new ones get the next.
+    pub(super) fn series<'l>(&self, labels: impl Iterator<Item = &'l str>) -> Vec<usize> {
+        // A panic elsewhere leaves names behind that are right.
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let series = |label: &str| match known.iter().position(|name| name == label) {
+            Some(series) => series,
+            None if label != OTHER && known.len() < self.most => {
+                known.push(label.to_owned());
+                known.len() - 1
+            }
+            None => self.most,
         };
-        for label in labels {
-            growing.series(label);
-        }
-        growing.room = growing.labels.len() + ROOM + 1;
-        growing
+        labels.map(series).collect()
     }
 
-    /// How many there may be.
-    pub(super) fn room(&self) -> usize {
-        self.room
-    }
-
-    /// The labels, in the order of their series.
-    pub(super) fn labels(&self) -> impl Iterator<Item = &str> {
-        self.labels.iter().map(String::as_str)
-    }
-
-    /// The series of a label, which gets one if there is room.
-    fn series(&mut self, label: &str) -> usize {
-        if let Some(known) = self.position(label) {
-            known
-        } else if self.labels.len() + 1 < self.room {
-            self.push(label)
-        } else {
-            self.position(OTHER).unwrap_or_else(|| self.push(OTHER))
-        }
-    }
-
-    fn position(&self, label: &str) -> Option<usize> {
-        self.labels.iter().position(|known| known == label)
-    }
-
-    fn push(&mut self, label: &str) -> usize {
-        self.labels.push(label.to_owned());
-        self.labels.len() - 1
+    /// All of them, in the order of their series.
+    pub(super) fn all(&self) -> Vec<String> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
     }
 }
 
-/// Labels that reloads may bring: more than an operator tries out between two restarts.
-pub(super) const ROOM: usize = 64;
-
-/// The label of what found no room.
+/// The label of what is beyond the bound.
 pub(super) const OTHER: &str = "(other)";
-
-/// No family has it.
-const NOWHERE: usize = usize::MAX;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn names(routes: &[&str]) -> Names {
-        Names::new(&Labels {
-            routes: routes.iter().map(ToString::to_string).collect(),
-            ..Labels::default()
-        })
-    }
-
-    fn routes(names: &mut Names, labels: &[&str]) -> Vec<usize> {
-        let series = names.series(labels.iter().copied(), [].into_iter());
-        (0..labels.len()).map(|place| series.route(place)).collect()
-    }
-
     #[test]
     fn a_label_keeps_its_series_wherever_its_route_stands() {
-        let mut names = names(&["a", "b", "a"]);
-        assert_eq!(routes(&mut names, &["a", "b", "a"]), [0, 1, 0]);
-        assert_eq!(routes(&mut names, &["new", "b"]), [2, 1]);
-        assert_eq!(routes(&mut names, &["a", "new"]), [0, 2], "it comes back");
+        let names = Names::new(9);
+        assert_eq!(names.series(["a", "b", "a"].into_iter()), [0, 1, 0]);
+        assert_eq!(names.series(["new", "b"].into_iter()), [2, 1]);
+        assert_eq!(names.series(["a", "new"].into_iter()), [0, 2], "again");
     }
 
     #[test]
     fn labels_without_end_share_one_series() {
-        let mut names = names(&["a"]);
-        for number in 0..ROOM {
-            assert_eq!(routes(&mut names, &[&format!("r{number}")]), [number + 1]);
-        }
-        let last = names.routes.room() - 1;
-        for number in 0..1000 {
-            assert_eq!(routes(&mut names, &[&format!("late{number}")]), [last]);
-        }
-        assert_eq!(routes(&mut names, &["a", "r7"]), [0, 8], "as before");
-        assert_eq!(names.routes.labels().last(), Some(OTHER));
-        assert_eq!(names.routes.labels().count(), names.routes.room());
+        let names = Names::new(2);
+        let many = ["a", "b", "c", "d", OTHER, "b"];
+        assert_eq!(names.series(many.into_iter()), [0, 1, 2, 2, 2, 1]);
+        assert_eq!(names.all(), ["a", "b"]);
     }
 
     #[test]
     fn a_route_that_is_called_other_is_no_second_series_of_that_name() {
-        let mut names = names(&[OTHER]);
-        for number in 0..2 * ROOM {
-            routes(&mut names, &[&format!("r{number}")]);
-        }
-        assert_eq!(routes(&mut names, &["late"]), [0]);
-        let others = names.routes.labels().filter(|label| *label == OTHER);
-        assert_eq!(others.count(), 1);
-    }
-
-    #[test]
-    fn what_is_not_there_is_counted_nowhere() {
-        assert_eq!(Series::default().route(0), NOWHERE);
-        assert_eq!(Series::default().throttle_rule(0), NOWHERE);
+        let names = Names::new(2);
+        assert_eq!(names.series([OTHER, "a"].into_iter()), [2, 0]);
     }
 }

@@ -1,82 +1,75 @@
-//! Where the cells of each series are in a core's block.
+//! Where the cells of each series are in a core's blocks.
 //!
-//! Guarantees: each series has a place of its own, fixed at the start; so has the room for those that reloads bring. Does not do: count.
+//! Guarantees: each series has a place of its own, fixed at the start. Does not do: count.
 
-use super::families::{FAMILIES, Family, Kind, Label};
-use super::series::Names;
+use std::ops::Range;
+
+use super::families::{FAMILIES, Family, Kind, Label, Per};
 use super::{
-    CertificateReload, ConfigReload, Ending, Exception, Gone, Labels, Reentrance, ThrottleDecision,
+    CODES, CertificateReload, ConfigReload, Ending, Exception, Gone, Handshake, Labels, Reentrance,
+    ThrottleDecision,
 };
 
 /// Where each family's cells are, the same for all cores.
 #[derive(Debug)]
 pub(super) struct Shape {
-    /// The first cell of each family, then the number of all.
-    pub(super) starts: [usize; FAMILIES.len() + 1],
+    /// For each family, its place in the block of the process, of a route, or of a rule.
+    places: [(Per, usize, usize); FAMILIES.len()],
+    sizes: [usize; 3],
     pub(super) labels: Labels,
-    /// Series of routes that there is room for.
-    pub(super) routes: usize,
-    /// Series of rules that there is room for.
-    pub(super) throttle_rules: usize,
 }
 
 impl Shape {
-    pub(super) fn new(labels: Labels, names: &Names) -> Self {
+    pub(super) fn new(labels: Labels) -> Self {
         let mut shape = Self {
-            starts: [0; FAMILIES.len() + 1],
+            places: [(Per::Process, 0, 0); FAMILIES.len()],
+            sizes: [0; 3],
             labels,
-            routes: names.routes.room(),
-            throttle_rules: names.throttle_rules.room(),
         };
         for (index, declared) in FAMILIES.iter().enumerate() {
-            let cells = match declared.kind {
-                Kind::Counter(labels) => labels
+            let cells: usize = match declared.kind {
+                Kind::Counter(labels) | Kind::Occurred(labels) => labels
                     .iter()
-                    .map(|label| shape.room(*label, names))
+                    .map(|label| shape.values(*label).len())
                     .product(),
                 // The last bucket has no bound; behind it is the sum.
-                Kind::Durations(bounds) => bounds.len() + 2,
+                Kind::Durations(bounds) | Kind::Sizes(bounds) => bounds.len() + 2,
             };
-            shape.starts[index + 1] = shape.starts[index] + cells;
+            let size = &mut shape.sizes[declared.per as usize];
+            shape.places[index] = (declared.per, *size, *size + cells);
+            *size += cells;
         }
         shape
     }
 
-    pub(super) fn cells(&self) -> usize {
-        self.starts[FAMILIES.len()]
+    /// The number of cells of one block.
+    pub(super) fn size(&self, per: Per) -> usize {
+        self.sizes[per as usize]
     }
 
-    pub(super) fn cells_of(&self, family: Family) -> std::ops::Range<usize> {
-        self.starts[family as usize]..self.starts[family as usize + 1]
+    /// Which block a family's cells are in, and where.
+    pub(super) fn place(&self, family: Family) -> (Per, Range<usize>) {
+        let (per, start, end) = self.places[family as usize];
+        (per, start..end)
     }
 
-    /// The values that a label may have, whoever has them.
-    fn room(&self, label: Label, names: &Names) -> usize {
-        match label {
-            Label::Route => self.routes,
-            Label::ThrottleRule => self.throttle_rules,
-            other => self.values(other, names).len(),
-        }
-    }
-
-    /// The values that a label has.
-    pub(super) fn values<'s>(&'s self, label: Label, names: &'s Names) -> Vec<&'s str> {
+    pub(super) fn values(&self, label: Label) -> Vec<&str> {
         match label {
             Label::Access => self.labels.access.to_vec(),
-            Label::Ending => Ending::LABELS.to_vec(),
             Label::CertificateReload => CertificateReload::LABELS.to_vec(),
             Label::ConfigReload => ConfigReload::LABELS.to_vec(),
+            Label::Code => CODES.to_vec(),
+            Label::Ending => Ending::LABELS.to_vec(),
             Label::Exception => Exception::LABELS.to_vec(),
             Label::Gone => Gone::LABELS.to_vec(),
+            Label::Handshake => Handshake::LABELS.to_vec(),
             Label::OddCookie => self.labels.odd_cookies.to_vec(),
             Label::Outcome => self.labels.outcomes.to_vec(),
             Label::ProxyFault => self.labels.proxy_faults.to_vec(),
             Label::Reentrance => Reentrance::LABELS.to_vec(),
             Label::Refusal => self.labels.refusals.to_vec(),
             Label::Report => self.labels.reports.to_vec(),
-            Label::Route => names.routes.labels().collect(),
             Label::ThrottleDecision => ThrottleDecision::LABELS.to_vec(),
-            Label::ThrottleRule => names.throttle_rules.labels().collect(),
             Label::Upstream => {
                 let upstreams = self.labels.upstreams.iter();
                 upstreams.map(String::as_str).collect()

@@ -1,6 +1,7 @@
 //! What is counted is what an operator reads.
 
 use std::thread;
+use std::time::Duration;
 
 use super::families::FAMILIES;
 use super::*;
@@ -15,10 +16,13 @@ fn metrics(cores: usize) -> Metrics {
         odd_cookies: &["length"],
         reports: &["silent", "wrote"],
         proxy_faults: &["malformed", "untrusted"],
-        throttle_rules: vec!["deny".to_owned(), "logins".to_owned()],
-        routes: vec!["/a".to_owned(), "say \"hi\"\\".to_owned(), "/a".to_owned()],
     };
-    Metrics::new(cores, labels)
+    let metrics = Metrics::new(cores, labels);
+    let routes = ["/a", "say \"hi\"\\", "/a"];
+    let series = metrics.series(routes.into_iter(), ["deny", "logins"].into_iter());
+    assert_eq!([0, 1, 2].map(|place| series.route(place)), [0, 1, 0]);
+    assert_eq!([0, 1].map(|place| series.throttle_rule(place)), [0, 1]);
+    metrics
 }
 
 /// The value of the series that is written exactly so.
@@ -48,7 +52,11 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_refusals counter",
             "onelane_wait_seconds histogram",
             "onelane_hold_seconds histogram",
+            "onelane_arrival_position histogram",
+            "onelane_hold_limits_reached counter",
             "onelane_upstream_connections_opened counter",
+            "onelane_upstream_connect_seconds histogram",
+            "onelane_upstream_response_seconds histogram",
             "onelane_upstream_connections_reused counter",
             "onelane_upstream_connections_bound counter",
             "onelane_upstream_errors counter",
@@ -66,7 +74,9 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_nested counter",
             "onelane_session_reports counter",
             "onelane_read_wrote counter",
+            "onelane_connections_accepted counter",
             "onelane_connections_ended counter",
+            "onelane_tls_handshakes counter",
             "onelane_spool_errors counter",
             "onelane_throttle_decisions counter",
             "onelane_throttle_shared counter",
@@ -81,16 +91,19 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_throttle_clients gauge",
             "onelane_config_last_reload_successful gauge",
             "onelane_config_last_reload_success_timestamp_seconds gauge",
+            "onelane_log_lines_dropped counter",
             "onelane_upstream_healthy gauge",
             "onelane_certificate_expiry_seconds gauge",
             "onelane_build info",
+            "process_start_time_seconds gauge",
+            "process_cpu_seconds counter",
+            "process_resident_memory_bytes gauge",
+            "process_open_fds gauge",
+            "process_max_fds gauge",
         ]
     );
     assert_eq!(text.matches("# HELP ").count(), names.len());
-    assert!(
-        text.contains("# UNIT onelane_wait_seconds seconds\n"),
-        "{text}"
-    );
+    assert!(text.contains("# UNIT onelane_wait_seconds seconds\n"));
     assert!(text.ends_with("# EOF\n"), "{text}");
 }
 
@@ -115,7 +128,8 @@ fn assert_counts(record: impl FnOnce(&Core), series: &str) {
     record(&metrics.core(0));
     let text = metrics.encode(Gauges::default());
     let counted = |line: &&str| {
-        !line.starts_with('#') && line.ends_with(" 1") && !line.contains("build_info")
+        let about_itself = line.contains("build_info") || line.starts_with("process_");
+        !line.starts_with('#') && line.ends_with(" 1") && !about_itself
     };
     let counted: Vec<_> = text.lines().filter(counted).collect();
     assert_eq!(counted, [format!("{series} 1")]);
@@ -124,20 +138,16 @@ fn assert_counts(record: impl FnOnce(&Core), series: &str) {
 #[test]
 fn each_recording_counts_its_own_series_and_no_other() {
     assert_counts(
-        |core| core.request(2, 0),
-        r#"onelane_requests_total{access="write",outcome="forwarded"}"#,
+        |core| core.request(0, 2, 0, Some(204)),
+        r#"onelane_requests_total{route="/a",access="write",outcome="forwarded",code="2xx"}"#,
     );
     assert_counts(
-        |core| core.request(0, 1),
-        r#"onelane_requests_total{access="none",outcome="refused"}"#,
+        |core| core.request(1, 0, 1, None),
+        r#"onelane_requests_total{route="say \"hi\"\\",access="none",outcome="refused",code="none"}"#,
     );
     assert_counts(
         |core| core.refusal(1),
         r#"onelane_refusals_total{reason="draining"}"#,
-    );
-    assert_counts(
-        Core::upstream_opened,
-        "onelane_upstream_connections_opened_total",
     );
     assert_counts(
         Core::upstream_reused,
@@ -190,6 +200,26 @@ fn each_recording_counts_its_own_series_and_no_other() {
     assert_counts(
         |core| core.nested(1),
         r#"onelane_nested_total{route="say \"hi\"\\"}"#,
+    );
+}
+
+#[test]
+fn what_is_counted_of_connections_and_limits_is_told_apart() {
+    assert_counts(
+        |core| core.hold_limit(0),
+        r#"onelane_hold_limits_reached_total{route="/a"}"#,
+    );
+    assert_counts(
+        Core::connection_accepted,
+        "onelane_connections_accepted_total",
+    );
+    assert_counts(
+        |core| core.handshake(Handshake::Ok),
+        r#"onelane_tls_handshakes_total{result="ok"}"#,
+    );
+    assert_counts(
+        |core| core.handshake(Handshake::Failed),
+        r#"onelane_tls_handshakes_total{result="failed"}"#,
     );
 }
 
@@ -250,8 +280,8 @@ fn what_the_cores_counted_is_summed() {
             let core = metrics.core(index);
             scope.spawn(move || {
                 for _ in 0..1000 {
-                    core.request(1, 0);
-                    core.held(Duration::from_millis(500));
+                    core.request(0, 1, 0, Some(200));
+                    core.held(0, Duration::from_millis(500));
                 }
             });
         }
@@ -260,12 +290,18 @@ fn what_the_cores_counted_is_summed() {
     assert_eq!(
         value(
             &text,
-            r#"onelane_requests_total{access="read",outcome="forwarded"}"#
+            r#"onelane_requests_total{route="/a",access="read",outcome="forwarded",code="2xx"}"#
         ),
         3000.0
     );
-    assert_eq!(value(&text, "onelane_hold_seconds_count"), 3000.0);
-    assert_eq!(value(&text, "onelane_hold_seconds_sum"), 1500.0);
+    assert_eq!(
+        value(&text, r#"onelane_hold_seconds_count{route="/a"}"#),
+        3000.0
+    );
+    assert_eq!(
+        value(&text, r#"onelane_hold_seconds_sum{route="/a"}"#),
+        1500.0
+    );
 }
 
 #[test]
@@ -284,12 +320,12 @@ fn buckets_hold_their_bound_and_all_below() {
     waits
         .into_iter()
         .map(Duration::from_nanos)
-        .for_each(|wait| core.waited(wait));
+        .for_each(|wait| core.waited(0, wait, 0));
     let text = metrics.encode(Gauges::default());
     let below = |bound: &str| {
         value(
             &text,
-            &format!(r#"onelane_wait_seconds_bucket{{le="{bound}"}}"#),
+            &format!(r#"onelane_wait_seconds_bucket{{le="{bound}",route="/a"}}"#),
         )
     };
     assert_eq!(below("0.0"), 1.0);
@@ -298,22 +334,26 @@ fn buckets_hold_their_bound_and_all_below() {
     assert_eq!(below("30.0"), 5.0);
     assert_eq!(below("120.0"), 6.0);
     assert_eq!(below("+Inf"), 7.0);
-    assert_eq!(value(&text, "onelane_wait_seconds_count"), 7.0);
+    assert_eq!(
+        value(&text, r#"onelane_wait_seconds_count{route="/a"}"#),
+        7.0
+    );
 }
 
 #[test]
 fn bounds_rise() {
     assert!(families::WAIT_BOUNDS.is_sorted_by(|a, b| a < b));
     assert!(families::HOLD_BOUNDS.is_sorted_by(|a, b| a < b));
+    assert!(families::CONNECT_BOUNDS.is_sorted_by(|a, b| a < b));
+    assert!(families::POSITION_BOUNDS.is_sorted_by(|a, b| a < b));
 }
 
 #[test]
 fn routes_with_one_label_share_one_series() {
     let metrics = metrics(1);
-    let series = metrics.series(["/b", "/a", "/b", "/a"].into_iter(), [].into_iter());
-    metrics.core(0).nested(series.route(1));
-    metrics.core(0).nested(series.route(3));
-    metrics.core(0).nested(series.route(9));
+    let series = metrics.series(["/a", "/b", "/a"].into_iter(), [].into_iter());
+    metrics.core(0).nested(series.route(0));
+    metrics.core(0).nested(series.route(2));
     let text = metrics.encode(Gauges::default());
     assert_eq!(value(&text, r#"onelane_nested_total{route="/a"}"#), 2.0);
 }
@@ -330,8 +370,9 @@ fn gauges_are_those_of_the_scrape() {
         throttle_clients: 7,
         upstreams_healthy: vec![true, false],
         certificate_expiry: Some(8),
+        log_lines_dropped: 9,
         config_is_current: true,
-        config_since: 9,
+        config_since: 10,
     };
     let text = metrics(1).encode(gauges);
     let healthy = |name| {
@@ -349,14 +390,7 @@ fn gauges_are_those_of_the_scrape() {
     assert_eq!(value(&text, "onelane_spool_bytes"), 6.0);
     assert_eq!(value(&text, "onelane_throttle_clients"), 7.0);
     assert_eq!(value(&text, "onelane_certificate_expiry_seconds"), 8.0);
-    assert_eq!(value(&text, "onelane_config_last_reload_successful"), 1.0);
-    assert_eq!(
-        value(
-            &text,
-            "onelane_config_last_reload_success_timestamp_seconds"
-        ),
-        9.0
-    );
+    assert_eq!(value(&text, "onelane_log_lines_dropped_total"), 9.0);
     assert_eq!(
         value(
             &text,
@@ -392,72 +426,104 @@ fn replaced_certificates_are_counted_by_result() {
 }
 
 #[test]
-fn reloads_of_the_configuration_are_counted_by_result() {
-    for (result, label) in [
-        (ConfigReload::Failed, "failed"),
-        (ConfigReload::Ok, "ok"),
-        (ConfigReload::Refused, "refused"),
+fn a_class_of_status_is_told_apart_and_nonsense_is_in_the_last() {
+    let metrics = metrics(1);
+    for status in [
+        None,
+        Some(101),
+        Some(200),
+        Some(304),
+        Some(404),
+        Some(503),
+        Some(999),
     ] {
-        assert_counts(
-            move |core| core.config_reload(result),
-            &format!(r#"onelane_config_reloads_total{{result="{label}"}}"#),
-        );
+        metrics.core(0).request(0, 2, 0, status);
     }
-}
-
-#[test]
-fn a_reload_brings_series_and_the_counts_of_old_ones_stay() {
-    let metrics = metrics(2);
-    let old = metrics.series(["/a"].into_iter(), ["deny", "logins"].into_iter());
-    metrics.core(0).reported(old.route(0), 1);
-    let before = metrics.encode(Gauges::default());
-    assert!(!before.contains("/new"), "{before}");
-    let new = metrics.series(["/new", "/a"].into_iter(), ["deny", "posts"].into_iter());
-    metrics.core(0).reported(new.route(0), 0);
-    metrics.core(1).reported(new.route(1), 1);
-    metrics.core(0).reported(old.route(0), 1); // a request of the old policy ends late
-    metrics
-        .core(1)
-        .throttled(new.throttle_rule(1), ThrottleDecision::Admitted);
     let text = metrics.encode(Gauges::default());
-    for (series, count) in [
-        (
-            r#"session_reports_total{route="/new",report="silent"}"#,
-            1.0,
-        ),
-        (r#"session_reports_total{route="/new",report="wrote"}"#, 0.0),
-        (r#"session_reports_total{route="/a",report="wrote"}"#, 3.0),
-        (
-            r#"throttle_decisions_total{rule="posts",decision="admitted"}"#,
-            1.0,
-        ),
-        (
-            r#"throttle_decisions_total{rule="logins",decision="admitted"}"#,
-            0.0,
-        ),
-    ] {
-        assert_eq!(value(&text, &format!("onelane_{series}")), count);
-    }
+    let counted = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"].map(|code| {
+        let labels = format!(r#"route="/a",access="write",outcome="forwarded",code="{code}""#);
+        value(&text, &format!("onelane_requests_total{{{labels}}}"))
+    });
+    assert_eq!(counted, [1.0, 1.0, 1.0, 1.0, 1.0, 2.0]);
 }
 
 #[test]
-fn a_label_that_reloads_bring_is_the_first_of_its_family() {
-    use families::{Kind, Label};
-    for declared in &FAMILIES {
-        if let Kind::Counter([_, others @ ..]) = declared.kind {
-            let grows = |label: &Label| matches!(label, Label::Route | Label::ThrottleRule);
-            assert!(!others.iter().any(grows), "{}", declared.name);
-        }
+fn positions_are_counted_as_they_are() {
+    let metrics = metrics(1);
+    for position in [0, 0, 1, 4, 51] {
+        metrics.core(0).waited(0, Duration::ZERO, position);
     }
+    let text = metrics.encode(Gauges::default());
+    let below = |bound: &str| {
+        let series = format!(r#"onelane_arrival_position_bucket{{le="{bound}"}}"#);
+        value(&text, &series)
+    };
+    assert_eq!(
+        ["0.0", "1.0", "3.0", "5.0", "50.0", "+Inf"].map(below),
+        [2.0, 3.0, 3.0, 4.0, 4.0, 5.0]
+    );
+    assert_eq!(value(&text, "onelane_arrival_position_sum"), 56.0);
+}
+
+#[test]
+fn a_new_connection_counts_with_its_time() {
+    let metrics = metrics(1);
+    metrics.core(0).upstream_opened(Duration::from_millis(2));
+    metrics.core(0).upstream_answered(Duration::from_millis(40));
+    let text = metrics.encode(Gauges::default());
+    assert_eq!(
+        value(&text, "onelane_upstream_connections_opened_total"),
+        1.0
+    );
+    assert_eq!(value(&text, "onelane_upstream_connect_seconds_sum"), 0.002);
+    assert_eq!(value(&text, "onelane_upstream_response_seconds_sum"), 0.04);
+}
+
+#[test]
+fn routes_beyond_the_bound_count_together() {
+    let metrics = metrics(1);
+    let labels: Vec<String> = (0..2 * ROUTES).map(|number| format!("/{number}")).collect();
+    let series = metrics.series(labels.iter().map(String::as_str), [].into_iter());
+    for place in 0..labels.len() {
+        metrics
+            .core(0)
+            .request(series.route(place), 2, 0, Some(200));
+    }
+    let text = metrics.encode(Gauges::default());
+    let requests = text
+        .lines()
+        .filter(|line| line.starts_with("onelane_requests_total"));
+    assert_eq!(
+        requests.count(),
+        ROUTES - 2 + 1,
+        "two were there before, and there is one more"
+    );
+    let others =
+        r#"onelane_requests_total{route="(other)",access="write",outcome="forwarded",code="2xx"}"#;
+    assert_eq!(value(&text, others), (ROUTES + 2) as f64);
+}
+
+#[test]
+fn a_route_that_nobody_asks_for_takes_no_memory_and_few_lines() {
+    let metrics = metrics(2);
+    metrics.core(1).request(1, 2, 0, Some(200));
+    let core = metrics.core(1);
+    assert!(core.routes.known(0).is_none() && core.routes.known(1).is_some());
+    assert!(metrics.core(0).routes.known(1).is_none(), "another core");
+    let text = metrics.encode(Gauges::default());
+    let lines = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
+    assert_eq!(lines("onelane_requests_total"), 1);
+    assert_eq!(lines("onelane_wait_seconds"), 0);
+    assert_eq!(lines("onelane_read_wrote_total"), 2, "an alert needs its 0");
 }
 
 #[test]
 fn empty_lists_of_labels_are_families_without_series() {
     let metrics = Metrics::new(0, Labels::default());
-    metrics.core(5).request(0, 0);
+    metrics.core(5).request(0, 0, 0, None);
     metrics.core(5).upstream_request(0);
     metrics.core(5).would_wait();
     let text = metrics.encode(Gauges::default());
-    assert!(!text.contains("onelane_requests_total"), "{text}");
+    assert!(!text.contains("onelane_requests_total{"), "{text}");
     assert_eq!(value(&text, "onelane_would_wait_total"), 1.0);
 }

@@ -79,6 +79,8 @@ pub struct Decision<'t> {
     pub label: &'t Label,
     /// The route's place in the table; None when no route decided.
     pub route: Option<usize>,
+    /// The place of its label among [`RouteTable::labels`].
+    pub place: usize,
 }
 
 /// Why no route is asked, and the request is a write on the default terms.
@@ -207,18 +209,21 @@ impl RouteTable {
             terms: demoted.unwrap_or(terms),
             label,
             route,
+            place: route.unwrap_or(self.routes.len()),
         }
     }
 
     fn doubted(&self, doubt: Doubt) -> Decision<'_> {
-        let label = match doubt {
-            Doubt::MethodOverride => &self.override_label,
-            Doubt::Path(_) => &self.unsafe_label,
+        let behind_default = self.routes.len() + 1;
+        let (label, place) = match doubt {
+            Doubt::Path(_) => (&self.unsafe_label, behind_default),
+            Doubt::MethodOverride => (&self.override_label, behind_default + 1),
         };
         Decision {
             terms: &self.write,
             label,
             route: None,
+            place,
         }
     }
 }

@@ -15,7 +15,7 @@ use super::proxy_protocol::{self, ProxyFaults};
 use super::{Door, Http2, Limits, http1, http2};
 use crate::client::{PeerAddr, ProxyProtocol, Scheme};
 use crate::gateway::{Client, Gateway};
-use crate::metrics::Ending;
+use crate::metrics::{Ending, Handshake};
 use crate::shutdown::Draining;
 use crate::socket::{Socket, SocketIo};
 use crate::throttle::{TooManyWaiting, Waiters, WaitingPlace};
@@ -142,9 +142,11 @@ async fn encrypted(arrival: Arrival, io: SocketIo, tls: &Acceptor) {
     let handshake = timeout(premises.limits.header_timeout, tls.accept(io));
     let Ok(Ok(stream)) = handshake.await else {
         // A browser that does not trust the certificate ends here too: no line for each.
+        premises.gateway.handshake(Handshake::Failed);
         premises.gateway.connection_ended(Ending::TlsHandshake);
         return;
     };
+    premises.gateway.handshake(Handshake::Ok);
     match Alpn::of(&stream) {
         Alpn::Http2 => http2::serve(arrival, stream).await,
         Alpn::Http1 | Alpn::None => http1::serve(arrival, stream).await,

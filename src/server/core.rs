@@ -169,6 +169,7 @@ impl Handle {
         expected: Expected,
     ) {
         self.open.open.fetch_add(1, Ordering::Relaxed);
+        self.metrics.connection_accepted();
         let open = Open {
             count: Arc::clone(&self.open),
             _expected: expected,

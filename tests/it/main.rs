@@ -19,6 +19,7 @@ mod http2; // HTTP/2 from clients, and who abuses it
 mod limits; // every limit refuses, passes or releases as it says, and is counted
 mod malformed; // malformed requests through Onelane, nginx and HAProxy, and the table of what became of them
 mod observe; // observe mode changes nothing and counts what it would have done
+mod operating; // documents, dashboard and alerts go by what there is
 mod ordering; // one lane per session: writers in order, reads as they are told to
 mod readiness; // balancers are answered at ready_path, and nothing of it reaches the application
 mod real; // nginx and Python's server behind Onelane, under a browser-like load

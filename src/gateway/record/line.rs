@@ -43,8 +43,13 @@ struct Line<'a> {
     hold_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers_ms: Option<f64>,
     total_ms: f64,
+    bytes_in: u64,
     bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<&'a str>,
 }
 
 /// JSON in ASCII: serde_json leaves DEL, C1 controls and U+2028 as they are, which some readers take for a line's end.
@@ -109,8 +114,11 @@ pub(super) fn json(line: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
         wait_ms: milliseconds(record.wait),
         hold_ms: record.hold.map(milliseconds),
         upstream_ms: record.upstream.map(milliseconds),
+        headers_ms: record.headers.map(milliseconds),
         total_ms: milliseconds(record.total),
+        bytes_in: record.bytes_in,
         bytes: record.bytes_out,
+        trace: record.trace_id,
     };
     fields.serialize(&mut serde_json::Serializer::with_formatter(line, Ascii))?;
     Ok(())
@@ -153,13 +161,21 @@ pub(super) fn text(line: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
     if let Some(upstream) = record.upstream {
         write!(line, " upstream={:.3}ms", milliseconds(upstream))?;
     }
-    let total = milliseconds(record.total);
+    if let Some(headers) = record.headers {
+        write!(line, " headers={:.3}ms", milliseconds(headers))?;
+    }
     write!(
         line,
-        " total={total:.3}ms bytes={} id={}",
+        " total={:.3}ms bytes_in={} bytes={} id={}",
+        milliseconds(record.total),
+        record.bytes_in,
         record.bytes_out,
         Plain(record.request_id)
-    )
+    )?;
+    if let Some(trace) = record.trace_id {
+        write!(line, " trace={}", Plain(trace))?;
+    }
+    Ok(())
 }
 
 /// Cut to whole microseconds, which are exact up to 285 years.

@@ -19,6 +19,9 @@ use crate::route::Access;
 use crate::session::SessionKey;
 
 mod line;
+mod trace;
+
+pub use trace::{trace_id, traceparent};
 
 /// What happened to one request. Durations are written as milliseconds with three decimals.
 #[derive(Clone, Debug)]
@@ -53,10 +56,16 @@ pub struct Record<'a> {
     pub hold: Option<Duration>,
     /// From the first byte to the application to the end of its response; None when it was not forwarded (`upstream`).
     pub upstream: Option<Duration>,
+    /// From the first byte to the application to the headers of its response; None when there were none (`headers`).
+    pub headers: Option<Duration>,
     /// From the request's arrival to `at` (`total`).
     pub total: Duration,
+    /// Bytes of the request body that came from the client (`bytes_in`).
+    pub bytes_in: u64,
     /// Bytes of the response body that went to the client (`bytes`).
     pub bytes_out: u64,
+    /// The trace that the client's `traceparent` names; None without a valid one (`trace`).
+    pub trace_id: Option<&'a str>,
 }
 
 /// How a request ended; a label of metrics and logs.

@@ -43,8 +43,11 @@ fn record() -> Record<'static> {
         wait: Duration::from_nanos(12_345_678),
         hold: Some(Duration::from_secs(1)),
         upstream: Some(Duration::from_micros(999_500)),
+        headers: Some(Duration::from_micros(800_001)),
         total: Duration::from_millis(1013),
+        bytes_in: 17,
         bytes_out: 4096,
+        trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
     }
 }
 
@@ -61,8 +64,8 @@ fn a_text_line_has_every_field() {
         lines(LineFormat::Text, vec![record()]),
         [
             "2026-11-21T10:00:00.007Z 192.0.2.7 POST shop.example /checkout.aspx 200 forwarded route=/checkout* \
-          access=write position=2 wait=12.345ms hold=1000.000ms upstream=999.500ms total=1013.000ms bytes=4096 \
-          id=r-1\n"
+          access=write position=2 wait=12.345ms hold=1000.000ms upstream=999.500ms headers=800.001ms \
+          total=1013.000ms bytes_in=17 bytes=4096 id=r-1 trace=4bf92f3577b34da6a3ce929d0e0e4736\n"
         ]
     );
 }
@@ -75,7 +78,8 @@ fn a_json_line_has_every_field() {
             r#"{"time":"2026-11-21T10:00:00.007Z","id":"r-1","client":"192.0.2.7","method":"POST","#,
             r#""host":"shop.example","path":"/checkout.aspx","status":200,"outcome":"forwarded","#,
             r#""route":"/checkout*","access":"write","position":2,"wait_ms":12.345,"hold_ms":1000.0,"#,
-            r#""upstream_ms":999.5,"total_ms":1013.0,"bytes":4096}"#,
+            r#""upstream_ms":999.5,"headers_ms":800.001,"total_ms":1013.0,"bytes_in":17,"bytes":4096,"#,
+            r#""trace":"4bf92f3577b34da6a3ce929d0e0e4736"}"#,
             "\n"
         )]
     );
@@ -88,6 +92,8 @@ fn a_refused_request_has_its_reason_and_what_it_did_not_reach_is_left_out() {
         status: Some(StatusCode::SERVICE_UNAVAILABLE),
         hold: None,
         upstream: None,
+        headers: None,
+        trace_id: None,
         ..record()
     };
     let text = &lines(LineFormat::Text, vec![refused()])[0];
@@ -96,7 +102,9 @@ fn a_refused_request_has_its_reason_and_what_it_did_not_reach_is_left_out() {
         "{text}"
     );
     assert!(
-        !text.contains("hold=") && !text.contains("upstream="),
+        ["hold=", "upstream=", "headers=", "trace="]
+            .iter()
+            .all(|field| !text.contains(field)),
         "{text}"
     );
     let json: serde_json::Value =
@@ -106,7 +114,9 @@ fn a_refused_request_has_its_reason_and_what_it_did_not_reach_is_left_out() {
         (&"refused".into(), &"queue_full".into())
     );
     assert!(
-        json.get("hold_ms").is_none() && json.get("upstream_ms").is_none(),
+        ["hold_ms", "upstream_ms", "headers_ms", "trace"]
+            .iter()
+            .all(|field| json.get(field).is_none()),
         "{json}"
     );
 }
@@ -140,6 +150,7 @@ fn no_path_host_route_or_id_breaks_a_line_or_forges_a_field() {
             host: hostile,
             route: hostile,
             request_id: hostile,
+            trace_id: Some(hostile),
             method: &method,
             ..record()
         });
@@ -154,7 +165,7 @@ fn no_path_host_route_or_id_breaks_a_line_or_forges_a_field() {
             );
         } else {
             let json: serde_json::Value = serde_json::from_str(line).unwrap();
-            for field in ["path", "host", "route", "id"] {
+            for field in ["path", "host", "route", "id", "trace"] {
                 assert_eq!(json[field], hostile, "{field}");
             }
         }

@@ -4,5 +4,5 @@
 mod admission;
 mod newcomers;
 #[cfg(unix)]
-mod process;
+pub(crate) mod process;
 mod reentrance;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::support::{Client, Session, Upstream, eventually};
 
 /// A process in front of an application; killed when dropped.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     address: SocketAddr,
     admin: SocketAddr,
@@ -20,7 +20,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts in front of `app`; the session is the cookie `sid`, each request is logged, and `yaml` adds to that.
-    pub(super) fn start(app: &Upstream, yaml: &str) -> Self {
+    pub(crate) fn start(app: &Upstream, yaml: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("onelane.yaml");
         let base = "listen: 127.0.0.1:0\nadmin: { listen: '127.0.0.1:0' }\nsession: { keys: [{ cookie: sid }] }";
@@ -46,16 +46,16 @@ impl Process {
         }
     }
 
-    pub(super) fn connect(&self) -> Client {
+    pub(crate) fn connect(&self) -> Client {
         Client::connect(self.address)
     }
 
-    pub(super) fn session(&self, id: &str) -> Session {
+    pub(crate) fn session(&self, id: &str) -> Session {
         Session::new(self.address, id)
     }
 
     /// Waits until so many requests wait in lanes.
-    pub(super) fn until_waiting(&self, count: usize) {
+    pub(crate) fn until_waiting(&self, count: usize) {
         let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
         eventually("they wait", || {
             let metrics = Client::connect(self.admin).send(request).response().text();
@@ -64,7 +64,7 @@ impl Process {
     }
 
     /// Ends it, and gives its access log and what it said besides.
-    pub(super) fn ended(mut self) -> (String, String) {
+    pub(crate) fn ended(mut self) -> (String, String) {
         let id = self.child.id().to_string();
         let killed = Command::new("kill").args(["-s", "TERM", &id]).status();
         assert!(killed.unwrap().success());
@@ -87,8 +87,11 @@ fn announced(stderr: &mut impl BufRead) -> SocketAddr {
     loop {
         let mut line = String::new();
         assert!(stderr.read_line(&mut line).unwrap() > 0, "no address");
-        if let Some((_, address)) = line.rsplit_once("address=") {
-            return address.trim().parse().unwrap();
+        let text = line.rsplit_once("address=");
+        let json = line.rsplit_once("\"address\":\"");
+        if let Some((_, address)) = text.or(json) {
+            let end = |c: char| c.is_whitespace() || c == '"';
+            return address.split(end).next().unwrap().parse().unwrap();
         }
     }
 }
