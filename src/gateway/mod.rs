@@ -47,7 +47,9 @@ pub use alarm::Presence;
 pub use bound::Bound;
 pub use newcomer::WithoutSession;
 pub use pipe::{ClientBody, Cut};
-pub use policy::{Application, Buffers, HeadBounds, OnReadWrote, Policy, Reports, ServerTiming};
+pub use policy::{
+    Application, Buffers, Edition, HeadBounds, OnReadWrote, Policy, Reports, ServerTiming,
+};
 pub use reply::{Answers, NoAnswer};
 pub use spool::Disk;
 pub use throttle::DENY_LIST;
