@@ -12,6 +12,7 @@ mod delivery;
 mod entrance;
 mod entry;
 mod exchange;
+pub mod explain;
 mod forwarding;
 mod headers;
 mod http2;
