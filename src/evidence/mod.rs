@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::route::{Access, Label, PathCase};
 
+pub mod advice;
 mod blocking;
 mod shape;
 mod table;

@@ -44,9 +44,7 @@ pub struct Line {
 pub fn request(method: &Method, url: &Uri, fields: &[(HeaderName, HeaderValue)]) -> Parts {
     let (mut parts, ()) = Request::new(()).into_parts();
     parts.method = method.clone();
-    let target = url
-        .path_and_query()
-        .map_or("/", |target| target.as_str());
+    let target = url.path_and_query().map_or("/", |target| target.as_str());
     parts.uri = target.parse().expect("a part of a URL that was parsed");
     for (name, value) in fields {
         parts.headers.append(name, value.clone());
