@@ -4,7 +4,8 @@
 //! and observe mode, which sees requests that began and ended within the time of another. Guarantees: memory is bounded,
 //! whatever paths come; a path is kept as its shape alone, without query, session id and what looks like a user's own;
 //! each core counts for itself, and the lock of its table is held for one look-up.
-//! Does not do: judge; keep anything over a restart; see requests that nobody is a witness of.
+//! `blocking` has which page made which wait; `advice` judges.
+//! Does not do: keep anything over a restart; see requests that nobody is a witness of, but for their waits.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
