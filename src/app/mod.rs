@@ -3,9 +3,10 @@
 //! Guarantees: nothing is accepted before everything is ready; a drain ends within `drain_timeout` and a moment.
 //! The caller owns sockets, signals and the exit code.
 
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -34,7 +35,7 @@ mod threads;
 pub use passed::{Passed, PassedError, Places, SocketLabel};
 pub use sockets::{BindError, Listeners, bind, bind_beside};
 
-use sources::{labels, sources};
+use sources::{Operated, labels, sources};
 use threads::{start_cores, start_edge};
 
 /// A running Onelane.
@@ -42,7 +43,8 @@ use threads::{start_cores, start_edge};
 pub struct Running {
     addresses: Vec<SocketAddr>,
     admin_address: Option<SocketAddr>,
-    drain: Drain,
+    drain: Arc<Drain>,
+    asked: Arc<DrainAsked>,
     drain_delay: Duration,
     drain_timeout: Duration,
     lanes: Arc<Lanes>,
@@ -107,9 +109,14 @@ impl Running {
         let (cores, mut threads) = start_cores(&startup, &shared, &metrics, count, &writer)?;
         let certificates = certificates(&startup);
         let watch = watch(&certificates, metrics.core(0))?;
-        let (handles, told) = (cores.clone(), Arc::clone(&reload));
-        let lost = writer.error_counter();
-        let sources = sources(metrics, &shared, handles, certificates, (told, lost));
+        let drain = Arc::new(drain);
+        let asked = Arc::<DrainAsked>::default();
+        let operated = Operated {
+            reload: Arc::clone(&reload),
+            lost: writer.error_counter(),
+            drain: asked.callback(&drain),
+        };
+        let sources = sources(metrics, &shared, cores.clone(), certificates, operated);
         let nodes = Arc::clone(&shared.upstream);
         threads.push(start_edge(
             &startup,
@@ -123,6 +130,7 @@ impl Running {
             addresses,
             admin_address,
             drain,
+            asked,
             drain_delay: startup.drain_delay,
             drain_timeout: startup.drain_timeout,
             lanes,
@@ -147,6 +155,11 @@ impl Running {
     /// What reads the configuration again.
     pub fn reload(&self) -> &Arc<Reload> {
         &self.reload
+    }
+
+    /// Has `tell` called when an operator asks for a drain by the admin API. Readiness fails and  the caller is to call [`Running::drain`].
+    pub fn on_drain_asked(&self, tell: impl Fn() + Send + Sync + 'static) {
+        drop(self.asked.tell.set(Box::new(tell)));
     }
 
     /// Drains, then ends: readiness fails; after `drain_delay` no new connections; holders and waiters finish within
@@ -179,6 +192,31 @@ impl Running {
         self.lanes.close();
         drop(timeout(LAST_WORD, self.drain.idle()).await);
         self.drain.in_flight()
+    }
+}
+
+/// Whom to tell when an operator asks for a drain.
+#[derive(Default)]
+struct DrainAsked {
+    tell: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl DrainAsked {
+    /// What the admin listener calls.
+    fn callback(self: &Arc<Self>, drain: &Arc<Drain>) -> Box<dyn Fn() + Send + Sync> {
+        let (asked, drain) = (Arc::clone(self), Arc::clone(drain));
+        Box::new(move || {
+            drain.leave();
+            if let Some(tell) = asked.tell.get() {
+                tell();
+            }
+        })
+    }
+}
+
+impl fmt::Debug for DrainAsked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DrainAsked").finish_non_exhaustive()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::gateway::record::{ACCESS_LABELS, Outcome};
 use crate::gateway::refusal::Reason;
 use crate::gateway::{Fault, Shared};
 use crate::metrics::{Gauges, Labels, Metrics};
-use crate::reload::{Attempt, Reload};
+use crate::reload::{Attempt, Cause, Reload};
 use crate::server::{Handle, ProxyFault};
 use crate::session::OddReason;
 use crate::tls::{self, Certificates};
@@ -32,16 +32,34 @@ pub(super) fn labels(startup: &Startup) -> Labels {
     }
 }
 
+/// What operators ask for beside figures.
+pub(super) struct Operated {
+    /// Reads the configuration again.
+    pub(super) reload: Arc<Reload>,
+    /// Counts the lines of the access log that were lost.
+    pub(super) lost: ErrorCounter,
+    /// Begins the drain.
+    pub(super) drain: Box<dyn Fn() + Send + Sync>,
+}
+
 /// What the admin listener tells.
 pub(super) fn sources(
     metrics: Arc<Metrics>,
     shared: &Shared,
     cores: Vec<Handle>,
     certificates: Vec<Certificates>,
-    (reload, lost): (Arc<Reload>, ErrorCounter),
+    operated: Operated,
 ) -> admin::Sources {
-    let (shared, told, nodes) = (shared.clone(), shared.clone(), Arc::clone(&shared.upstream));
-    let gauges = move || {
+    let Operated {
+        reload,
+        lost,
+        drain,
+    } = operated;
+    let (told, nodes) = (shared.clone(), Arc::clone(&shared.upstream));
+    let view = shared.clone();
+    let shared = shared.clone();
+    let again = Arc::clone(&reload);
+    let gauges = Arc::new(move || {
         let (counts, version) = (shared.lanes.counts(), reload.version());
         Gauges {
             lanes: counts.lanes,
@@ -57,7 +75,8 @@ pub(super) fn sources(
             config_is_current: version.last == Attempt::Ok,
             config_since: version.since,
         }
-    };
+    });
+    let gauged = Arc::clone(&gauges);
     admin::Sources {
         ready: Box::new(move || {
             if nodes.all_ill() {
@@ -66,6 +85,16 @@ pub(super) fn sources(
             admin::Readiness::Ready
         }),
         evidence: Box::new(move || told.policy.load().evidence(&told.evidence)),
+        view: admin::View::new(view, Arc::clone(&metrics), move || gauged()),
         metrics: Box::new(move || metrics.encode(gauges())),
+        drain,
+        reload: Some(Arc::new(move || match again.reload(Cause::Operator) {
+            Ok(done) => admin::Reloaded::Replaced {
+                version: done.version.number,
+            },
+            Err(error) => admin::Reloaded::Kept {
+                why: error.to_string(),
+            },
+        })),
     }
 }

@@ -14,6 +14,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::{self, Config, Errors};
 
+mod admin;
 mod advise;
 mod ask;
 mod check;
@@ -27,6 +28,7 @@ mod man;
 mod run;
 mod service;
 mod systemd;
+mod top;
 mod version;
 
 /// One lane per session in front of a legacy web application.
@@ -60,6 +62,9 @@ enum Command {
     /// Show what the session lock costs: a legacy application, straight and behind Onelane
     #[command(after_help = "Examples:\n  onelane demo\n  onelane demo --keep")]
     Demo(demo::Options),
+    /// Show the lanes of a running Onelane, refreshed each second: who holds them, who waits, and for what; q quits
+    #[command(after_help = "Example:\n  onelane top --once")]
+    Top(top::Arguments),
     /// Ask a running Onelane whether it is ready; exits 0 when it is (for health checks)
     #[command(after_help = health::EXAMPLES)]
     Health(health::Arguments),
@@ -105,6 +110,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Advise(arguments) => advise::advise(&arguments),
         Command::Demo(options) => demo::run(options),
+        Command::Top(arguments) => top::top(&arguments),
         Command::Health(arguments) => health::health(&arguments),
         Command::Service(arguments) => service::service(&arguments),
         Command::Schema => {

@@ -73,7 +73,10 @@ fn serve(config: Config, passed: Result<Passed, PassedError>) -> Result<Drained,
         config,
         listeners,
         io::stdout(),
-        |running| hangups.reload(Arc::clone(running.reload())),
+        |running| {
+            running.on_drain_asked(signals.asker("the admin API"));
+            hangups.reload(Arc::clone(running.reload()))
+        },
         || signals.first(),
     )
 }
@@ -147,6 +150,7 @@ where
 /// The signals that end the process, received on a thread of their own.
 struct Signals {
     first: mpsc::Receiver<&'static str>,
+    sender: mpsc::Sender<&'static str>,
 }
 
 impl Signals {
@@ -160,6 +164,7 @@ impl Signals {
             SignalStream::new()?
         };
         let (sender, first) = mpsc::channel();
+        let asker = sender.clone();
         thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
@@ -170,7 +175,19 @@ impl Signals {
                     end_at_once(signal);
                 });
             })?;
-        Ok(Self { first })
+        Ok(Self {
+            first,
+            sender: asker,
+        })
+    }
+
+    /// What counts as the first signal when it is called; a signal that comes after it does not end at once, since who
+    /// sends it may not know of the other.
+    fn asker(&self, name: &'static str) -> impl Fn() + Send + Sync + use<> {
+        let sender = self.sender.clone();
+        move || {
+            sender.send(name).ok(); // nobody waits any more once it has drained
+        }
     }
 
     /// Waits for the first signal; gives its name.

@@ -31,7 +31,7 @@ impl Startup {
         name(&mut keys, "", &[("listen", same)]);
         upstreams(&mut keys, upstream, &other.upstream);
         limits(&mut keys, edge, &other.edge);
-        let Admin { listen } = admin;
+        let Admin { listen, token } = admin;
         let Log { format, access } = log;
         name(
             &mut keys,
@@ -43,6 +43,7 @@ impl Startup {
                 ),
                 ("limits.spool_disk", *spool_disk == other.spool_disk),
                 ("admin.listen", *listen == other.admin.listen),
+                ("admin.token", *token == other.admin.token),
                 ("log.format", *format == other.log.format),
                 ("log.access", *access == other.log.access),
                 ("drain_delay", *drain_delay == other.drain_delay),

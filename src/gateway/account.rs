@@ -14,7 +14,7 @@ use super::record::{self, AccessLog, Outcome as Label, Record};
 use super::refusal::Reason;
 use super::report::Witnessed;
 use super::{Outcome, Visit};
-use crate::lane::Stay;
+use crate::lane::{Note, Stay};
 use crate::metrics::Gone;
 use crate::route::Mode;
 use crate::session::{self, SessionKey};
@@ -27,6 +27,8 @@ pub(super) struct Notes {
     /// Requests ahead at arrival; 0 when nobody was.
     pub(super) position: usize,
     pub(super) waited: Option<Duration>,
+    /// What held the lane when it had to wait.
+    pub(super) behind: Option<Box<Note>>,
     /// When it was forwarded.
     pub(super) sent: Option<Instant>,
     /// When the headers of its response came.
@@ -75,6 +77,7 @@ impl Notes {
             session: None,
             position: 0,
             waited: None,
+            behind: None,
             sent: None,
             answered: None,
             upload: None,
@@ -181,6 +184,7 @@ impl Visit<'_> {
             access: self.terms.access,
             session: self.notes.session,
             position: self.notes.position,
+            behind: self.notes.behind.as_deref().map(|note| &*note.route),
             wait: self.notes.waited.unwrap_or_default(),
             hold: self.entry.hold(),
             upstream: self

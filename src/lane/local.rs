@@ -19,10 +19,11 @@ use tokio::time::sleep_until;
 
 use super::counts::{Counts, Tally};
 use super::names::Naming;
+use super::note::Note;
+use super::permit::Permit;
 use super::place::Place;
-use super::queue::{
-    Expired, Full, Grant, Part, Queue, Standing, Ticket, Turn, WaitEnded, Wake, Wakes, Was,
-};
+use super::queue::{Expired, Full, Grant, Part, Queue, Ticket, Turn, WaitEnded, Wake, Wakes, Was};
+use super::revoke::Revoked;
 use super::several::Several;
 use super::shadow::{Arrival, Stay};
 use super::table::Table;
@@ -40,6 +41,7 @@ pub struct Lanes {
     pub(super) tally: Tally,
     /// Held by whoever joins several lanes, while it does.
     pub(super) several: Mutex<()>,
+    pub(super) revoked: Revoked,
 }
 
 /// What joining gave.
@@ -59,6 +61,7 @@ pub struct Waiting {
     pub(super) position: usize,
     pub(super) deadline: Instant,
     pub(super) on_hold_limit: OnHoldLimit,
+    pub(super) behind: Option<Box<Note>>,
 }
 
 /// Where one waits.
@@ -69,30 +72,6 @@ pub(super) enum Line {
         outcome: oneshot::Receiver<Outcome>,
     },
     Several(Box<Several>),
-}
-
-/// The right to be in the application; dropping it lets the next in line go.
-#[derive(Debug)]
-#[must_use = "dropping the permit lets the next request go"]
-pub struct Permit {
-    pub(super) place: Place,
-    /// Its places in further lanes.
-    pub(super) further: Vec<Place>,
-    pub(super) grant: Grant,
-    pub(super) on_hold_limit: OnHoldLimit,
-}
-
-/// What the hold limit did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overdue {
-    /// The deadline has not passed yet.
-    NotYet,
-    /// The lane has moved on; the exchange is to be aborted.
-    Aborted,
-    /// The lane stays held.
-    Kept,
-    /// The lane has moved on; this permit is stale.
-    Released,
 }
 
 /// A request inside without a permit; dropping it ends its count.
@@ -146,6 +125,19 @@ impl Lanes {
         limits: &Limits,
         max_waiting: usize,
     ) -> Result<Joined, Full> {
+        self.join_one(key, hold, limits, max_waiting, None)
+    }
+
+    /// As [`Lanes::join`], with a note for operators.
+    pub(super) fn join_one(
+        self: &Arc<Self>,
+        key: SessionKey,
+        hold: Hold,
+        limits: &Limits,
+        max_waiting: usize,
+        note: Option<Note>,
+    ) -> Result<Joined, Full> {
+        let mut behind = None;
         let (key, ticket, joined, wakes) = self.table.visit(key, |lane, now, key| {
             let ticket = self.ticket();
             let joined = lane.join(ticket, hold, now, limits, || {
@@ -154,6 +146,12 @@ impl Lanes {
                 let counted = Count::Alone { _counted: counted };
                 Ok((Waiter { outcome, counted }, receiver))
             });
+            if let Ok(Turn::Later { .. }) = &joined {
+                behind = lane.holder_note();
+            }
+            if joined.is_ok() {
+                lane.notes.add(ticket, now, note);
+            }
             (key, ticket, joined, self.close_if_due(lane))
         });
         let turn = joined?;
@@ -179,6 +177,7 @@ impl Lanes {
                 position,
                 deadline,
                 on_hold_limit,
+                behind,
             }),
         })
     }
@@ -286,6 +285,11 @@ impl Waiting {
         self.position
     }
 
+    /// What held the lane at arrival: the first holder; None when it has no note, and when none held.
+    pub fn behind(&mut self) -> Option<Box<Note>> {
+        self.behind.take()
+    }
+
     /// Waits for the turn.
     ///
     /// Cancel safe: dropping the future leaves the lane; a grant that was under way goes to the next in line.
@@ -321,48 +325,6 @@ impl Waiting {
             grant,
             on_hold_limit,
         })
-    }
-}
-
-impl Permit {
-    /// What the lane knows this permit by.
-    pub fn ticket(&self) -> Ticket {
-        self.place.ticket
-    }
-
-    /// The lane's own key, whatever name of it the request came with; of several lanes, that of its session.
-    pub fn lane(&self) -> SessionKey {
-        self.place.key
-    }
-
-    /// When the permit was granted.
-    pub fn granted_at(&self) -> Instant {
-        self.grant.at
-    }
-
-    /// When the hold limit will have passed.
-    pub fn hold_deadline(&self) -> Instant {
-        self.grant.deadline
-    }
-
-    /// To be called at [`Permit::hold_deadline`]: applies the hold limit. Right also when somebody else in the lane has
-    /// applied it before, and as often as it is called.
-    pub fn overdue(&mut self) -> Overdue {
-        let mut standing = self.place.standing();
-        for place in &self.further {
-            // The lane that has gone furthest decides: all have one hold limit, from nearly the same moment on.
-            standing = match (standing, place.standing()) {
-                (None, _) | (_, None) => None,
-                (Some(Standing::Overdue), _) => Some(Standing::Overdue),
-                (Some(Standing::InTime | Standing::Reserved), other) => other,
-            };
-        }
-        match (standing, self.on_hold_limit) {
-            (Some(Standing::InTime | Standing::Reserved), _) => Overdue::NotYet,
-            (Some(Standing::Overdue), _) | (None, OnHoldLimit::Wait) => Overdue::Kept,
-            (None, OnHoldLimit::Abort) => Overdue::Aborted,
-            (None, OnHoldLimit::Release) => Overdue::Released,
-        }
     }
 }
 

@@ -96,6 +96,7 @@ fn rules(policy: &Policy) -> Named<'_> {
 /// Whatever is neither a route nor a rule, by the section where it is written.
 fn parts(policy: &Policy) -> Vec<(&'static str, String)> {
     let Policy {
+        edition: _, // says that something has changed, not what
         routes,
         sessions,
         without_session,

@@ -41,7 +41,13 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("reload", &["config", "gateway", "metrics", "watch"]),
-    ("admin", &["metrics", "shutdown"]),
+    (
+        "admin",
+        &[
+            "config", "gateway", "throttle", "session", "lane", "route", "metrics", "evidence",
+            "shutdown",
+        ],
+    ),
     (
         "app",
         &[
@@ -53,8 +59,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "app", "config", "gateway", "route", "session", "lane", "upstream", "evidence",
-            "reload",
+            "app", "admin", "config", "gateway", "route", "session", "lane", "upstream",
+            "evidence", "reload",
         ],
     ),
 ];

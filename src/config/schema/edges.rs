@@ -5,7 +5,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::super::{
-    LOG, application, certificates, client, defaults, limits, listen, refusals, upstreams,
+    LOG, admin, application, certificates, client, defaults, limits, listen, refusals, upstreams,
 };
 use super::shape::{
     address, any_text, choice, either, list, named, none_or, off, one_or_more, size, text,
@@ -139,7 +139,9 @@ impl Sections {
 
     pub(super) fn admin(&self) -> Json {
         let listen = json!({ "anyOf": [address(), off()] });
-        let section = self.section("admin", &listen::ADMIN, vec![("listen", listen)]);
+        let token = text_like("^([A-Za-z0-9._~+/=-]{16,})?$");
+        let properties = vec![("listen", listen), ("token", token)];
+        let section = self.section("admin", &admin::ADMIN, properties);
         either(&off(), &section)
     }
 

@@ -38,6 +38,8 @@ struct Line<'a> {
     )]
     session: Option<SessionKey>,
     position: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    behind: Option<&'a str>,
     wait_ms: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     hold_ms: Option<f64>,
@@ -111,6 +113,7 @@ pub(super) fn json(line: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
         access: ACCESS_LABELS[record.access as usize],
         session: record.session,
         position: record.position,
+        behind: record.behind,
         wait_ms: milliseconds(record.wait),
         hold_ms: record.hold.map(milliseconds),
         upstream_ms: record.upstream.map(milliseconds),
@@ -149,12 +152,11 @@ pub(super) fn text(line: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
     if let Some(session) = record.session {
         write!(line, " session={session}")?;
     }
-    write!(
-        line,
-        " position={} wait={:.3}ms",
-        record.position,
-        milliseconds(record.wait)
-    )?;
+    write!(line, " position={}", record.position)?;
+    if let Some(behind) = record.behind {
+        write!(line, " behind={}", Plain(behind))?;
+    }
+    write!(line, " wait={:.3}ms", milliseconds(record.wait))?;
     if let Some(hold) = record.hold {
         write!(line, " hold={:.3}ms", milliseconds(hold))?;
     }

@@ -50,6 +50,8 @@ pub struct Record<'a> {
     pub session: Option<SessionKey>,
     /// Requests ahead in its lane at arrival, holders included; 0 when it did not wait (`position`).
     pub position: usize,
+    /// The route of what held its lane when it came; None when it did not wait (`behind`).
+    pub behind: Option<&'a str>,
     /// From joining the lane to the permit, or to giving up (`wait`).
     pub wait: Duration,
     /// From the permit to its end; None when it held none, or holds it still (`hold`).

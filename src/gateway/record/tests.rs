@@ -40,6 +40,7 @@ fn record() -> Record<'static> {
         access: Access::Write,
         session: None,
         position: 2,
+        behind: Some("/slow*"),
         wait: Duration::from_nanos(12_345_678),
         hold: Some(Duration::from_secs(1)),
         upstream: Some(Duration::from_micros(999_500)),
@@ -64,7 +65,7 @@ fn a_text_line_has_every_field() {
         lines(LineFormat::Text, vec![record()]),
         [
             "2026-11-21T10:00:00.007Z 192.0.2.7 POST shop.example /checkout.aspx 200 forwarded route=/checkout* \
-          access=write position=2 wait=12.345ms hold=1000.000ms upstream=999.500ms headers=800.001ms \
+          access=write position=2 behind=/slow* wait=12.345ms hold=1000.000ms upstream=999.500ms headers=800.001ms \
           total=1013.000ms bytes_in=17 bytes=4096 id=r-1 trace=4bf92f3577b34da6a3ce929d0e0e4736\n"
         ]
     );
@@ -77,7 +78,7 @@ fn a_json_line_has_every_field() {
         [concat!(
             r#"{"time":"2026-11-21T10:00:00.007Z","id":"r-1","client":"192.0.2.7","method":"POST","#,
             r#""host":"shop.example","path":"/checkout.aspx","status":200,"outcome":"forwarded","#,
-            r#""route":"/checkout*","access":"write","position":2,"wait_ms":12.345,"hold_ms":1000.0,"#,
+            r#""route":"/checkout*","access":"write","position":2,"behind":"/slow*","wait_ms":12.345,"hold_ms":1000.0,"#,
             r#""upstream_ms":999.5,"headers_ms":800.001,"total_ms":1013.0,"bytes_in":17,"bytes":4096,"#,
             r#""trace":"4bf92f3577b34da6a3ce929d0e0e4736"}"#,
             "\n"
@@ -151,6 +152,7 @@ fn no_path_host_route_or_id_breaks_a_line_or_forges_a_field() {
             route: hostile,
             request_id: hostile,
             trace_id: Some(hostile),
+            behind: Some(hostile),
             method: &method,
             ..record()
         });
@@ -165,7 +167,7 @@ fn no_path_host_route_or_id_breaks_a_line_or_forges_a_field() {
             );
         } else {
             let json: serde_json::Value = serde_json::from_str(line).unwrap();
-            for field in ["path", "host", "route", "id", "trace"] {
+            for field in ["path", "host", "route", "id", "trace", "behind"] {
                 assert_eq!(json[field], hostile, "{field}");
             }
         }
