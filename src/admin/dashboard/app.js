@@ -11,13 +11,18 @@ import { dialogs, token } from "./release.js";
 let reconnect = () => {};
 const ask = dialogs(say, () => reconnect());
 const panels = [tiles, facts, alarm, routesPanel(), tables(), advicePanel(copy)];
-const drawLanes = lanesPanel(ask);
+const drawLanes = lanesPanel(ask, (on) => {
+  listed = on ? 200 : 50;
+  reconnect();
+});
 const drawCharts = charts();
 
+/** How many lanes are asked for: the worst, or for a search all that the server gives. */
+let listed = 50;
 let pending;
 let samples = [];
 
-reconnect = follow("/api/v1/events?lanes=200", token, {
+reconnect = follow(() => `/api/v1/events?lanes=${listed}`, token, {
   event(name, json) {
     if (name !== "state") return;
     if (!pending) requestAnimationFrame(draw);

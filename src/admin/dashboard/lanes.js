@@ -3,26 +3,31 @@
 
 import { ages, byId, count, el, keep, many, tick, write } from "./dom.js";
 
-/** Rows that are drawn; the others are counted. */
+/** Rows that are drawn; the others are counted. Fewer where each is as high as a screen is wide. */
 const ROWS = 40;
+const ROWS_NARROW = 12;
 /** Lines of an open lane's list. */
 const LISTED = 100;
 /** Rows keep their places for so long, so that they do not move under one's hand. */
 const ORDER_MS = 4000;
 
-/** The panel of lanes. `release` is called with a lane whose button was pressed. */
-export function lanesPanel(release) {
+/**
+ * The panel of lanes. `release` is called with a lane whose button was pressed, `searching` when a search begins or ends:
+ * for that it takes all lanes that the server gives.
+ */
+export function lanesPanel(release, searching) {
   const list = byId("lanes");
   const find = byId("find");
   let lanes = { all: [], more: 0 };
   let places = new Map(); // by lane: where it stood when they were last sorted
   let sorted = 0;
   let chips = 4;
+  let rows = ROWS;
 
   function draw() {
     const wanted = find.value.trim().toLowerCase();
     const found = wanted ? lanes.all.filter((lane) => matches(lane, wanted)) : lanes.all;
-    const shown = ordered(found).slice(0, ROWS);
+    const shown = ordered(found).slice(0, rows);
     keep(list, shown, (lane) => lane.id, (lane) => row(lane, release), (li, lane) => update(li, lane, chips));
     const rest = found.length - shown.length + (wanted ? 0 : lanes.more);
     write(byId("lanes-note"), note(lanes, found, wanted, rest));
@@ -46,13 +51,20 @@ export function lanesPanel(release) {
   // How many boxes fit is a matter of width alone, so that it is measured when that changes, not for each row.
   new ResizeObserver(([entry]) => {
     const width = entry.contentRect.width;
-    const fit = width < 640 ? 3 : Math.max(1, Math.floor((width - 560) / 130));
-    if (fit !== chips) {
+    const narrow = width < 690; // as in style.css, less the margins
+    const fit = narrow ? 3 : Math.max(1, Math.floor((width - 560) / 130));
+    if (fit !== chips || narrow !== (rows === ROWS_NARROW)) {
       chips = fit;
+      rows = narrow ? ROWS_NARROW : ROWS;
       draw();
     }
   }).observe(list);
-  find.addEventListener("input", draw);
+  let searched = false;
+  find.addEventListener("input", () => {
+    draw();
+    const now = find.value.trim() !== "";
+    if (now !== searched) searching((searched = now));
+  });
   setInterval(() => tick(list), 200);
 
   return (fresh) => {
@@ -78,8 +90,10 @@ function note(lanes, found, wanted, rest) {
   const total = lanes.all.length + lanes.more;
   if (total === 0) return "";
   const waited = lanes.all.filter((lane) => lane.waiting > 0).length;
-  const text = `${many(total, "lane")} in use, ${waited === 0 ? "nobody waits" : `somebody waits in ${count(waited)}`}`;
-  return rest > 0 ? `${text}; ${count(rest)} more are not drawn` : text;
+  // Those that were not sent have shorter waits, or none.
+  const least = waited === lanes.all.length && lanes.more > 0 ? " at least" : "";
+  const text = `${many(total, "lane")} in use, ${waited === 0 ? "nobody waits" : `somebody waits in ${count(waited)}${least}`}`;
+  return rest > 0 ? `${text}; the worst are drawn, and ${count(rest)} more are not` : text;
 }
 
 function row(lane, release) {

@@ -1,8 +1,9 @@
 // The stream of snapshots: server-sent events, read by fetch, since EventSource can send no token and hides the status.
 
 /**
- * Calls `on.snapshot` with each snapshot, `on.state` with `live`, `lost`, `paused` or `refused`, and a text.
+ * Calls `on.event` with the name and the JSON of each event of `path()`, and `on.state` with `live`, `lost`, `paused` or `refused`, and a text.
  * Connects again by itself, later and later, at most every 15 s; a page that nobody looks at is not connected.
+ * Gives a function that connects anew, for another path or token.
  */
 export function follow(path, token, on) {
   let stop = new AbortController();
@@ -17,7 +18,7 @@ export function follow(path, token, on) {
     try {
       const headers = token() ? { authorization: `Bearer ${token()}` } : {};
       const silence = watchdog(() => mine.abort());
-      const response = await fetch(path, { headers, signal: mine.signal, cache: "no-store" });
+      const response = await fetch(path(), { headers, signal: mine.signal, cache: "no-store" });
       if (response.status === 401 || response.status === 403) return on.state("refused", "needs the token");
       if (!response.ok) throw new Error(`status ${response.status}`);
       await read(response.body, (event, data) => {
