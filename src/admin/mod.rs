@@ -27,6 +27,8 @@ use tokio::time;
 use crate::metrics;
 use crate::shutdown::Draining;
 
+mod page;
+
 /// Where the answers come from. Called on the admin listener's thread, so they must not block.
 pub struct Sources {
     /// Whether clients can be served, apart from drain, which is known here.
@@ -75,6 +77,18 @@ impl Edge {
                 StatusCode::MISDIRECTED_REQUEST,
                 "use localhost or an address",
             );
+        }
+        if let Some(found) = page::page(request.uri().path()) {
+            let mut response = answer(
+                StatusCode::OK,
+                found.content_type,
+                Bytes::from_static(found.body),
+            );
+            response.headers_mut().insert(
+                "content-security-policy",
+                HeaderValue::from_static(page::CONTENT_SECURITY_POLICY),
+            );
+            return response;
         }
         let page: fn(&Self) -> Response<Full<Bytes>> = match request.uri().path() {
             "/" => |_| plain(StatusCode::OK, INDEX),

@@ -71,7 +71,9 @@ mod tests {
         for (path, _, text) in FILES {
             for part in text.split(['"', '\'', '(', ')']) {
                 let name = part.strip_prefix("./").unwrap_or(part);
-                let is_file = [".js", ".css", ".svg"].iter().any(|end| name.ends_with(end));
+                let is_file = [".js", ".css", ".svg"]
+                    .iter()
+                    .any(|end| name.ends_with(end));
                 if is_file && !name.contains(' ') {
                     named += 1;
                     assert!(page(&format!("/{name}")).is_some(), "{path} names {name}");

@@ -4,6 +4,7 @@
 
 mod certificates; // those of listeners are watched, and counted
 mod cli; // what an operator types, sees and gets as exit code
+mod dashboard; // the page for operators, in real Chromium
 mod disconnect; // who leaves while waiting is never served; who leaves inside keeps the lane until the end
 mod door; // who may go in beside others: new sessions, a page's own calls; who is told at once that it is too late
 mod drain; // SIGTERM: holders and waiters finish, or are cut off at the deadline

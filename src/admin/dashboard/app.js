@@ -32,6 +32,7 @@ reconnect = follow(() => `/api/v1/events?lanes=${listed}`, token, {
     document.documentElement.dataset.link = state;
     byId("link").dataset.state = state;
     write(byId("link"), text);
+    if (state === "refused" && !document.querySelector("dialog[open]")) byId("token-open").click();
   },
 });
 

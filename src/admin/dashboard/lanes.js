@@ -18,13 +18,14 @@ const ORDER_MS = 4000;
 export function lanesPanel(release, searching) {
   const list = byId("lanes");
   const find = byId("find");
-  let lanes = { all: [], more: 0 };
+  let lanes;
   let places = new Map(); // by lane: where it stood when they were last sorted
   let sorted = 0;
   let chips = 4;
   let rows = ROWS;
 
   function draw() {
+    if (!lanes) return;
     const wanted = find.value.trim().toLowerCase();
     const found = wanted ? lanes.all.filter((lane) => matches(lane, wanted)) : lanes.all;
     const shown = ordered(found).slice(0, rows);
