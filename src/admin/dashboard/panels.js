@@ -33,10 +33,10 @@ const mean = (r) => r.heldFor / Math.max(1, r.held);
 const ROUTES = [
   column("Route", (r) => r.route, (r) => r.route, { kind: "name" }),
   column("Access", (r) => r.access, (r) => (r.demoted ? `${r.access}, counts as write` : r.access) + (r.mode === "observe" ? ", observed" : ""), { kind: "word" }),
-  column("Requests", (r) => r.requests, (r) => count(r.requests)),
   column("Made others wait", (r) => r.causedFor, (r) => seconds(r.causedFor), { bar: "cause", hint: "How long others waited that found a request of this route inside" }),
   column("Held", (r) => r.heldFor, (r) => seconds(r.heldFor), { bar: "hold", hint: "How long its requests had their lanes, all together" }),
   column("Mean hold", mean, (r) => seconds(mean(r))),
+  column("Requests", (r) => r.requests, (r) => count(r.requests)),
   column("Waited itself", (r) => r.waitedFor, (r) => seconds(r.waitedFor), { hint: "How long its own requests waited, all together" }),
   column("Writes", (r) => (r.reported ? r.wrote / r.reported : -1), writes, { kind: "word", hint: "How many of its requests changed the session, as the application reports" }),
 ];
@@ -48,7 +48,7 @@ function writes(route) {
 
 /** The table of routes; sorted by what they cost others, until a heading is pressed. */
 export function routesPanel() {
-  let by = ROUTES[3];
+  let by = ROUTES.find((col) => col.bar);
   let down = true;
   let routes = [];
   const table = byId("routes");
@@ -86,9 +86,9 @@ export function routesPanel() {
 const BLOCKING = [
   column("Inside", (b) => b.blocker, (b) => b.blocker, { kind: "name" }),
   column("Had to wait", (b) => b.waiter, (b) => b.waiter, { kind: "name" }),
+  column("Waited in all", (b) => b.waited, (b) => seconds(b.waited), { bar: "cause" }),
   column("Times", (b) => b.count, (b) => count(b.count)),
   column("Longest", (b) => b.longest, (b) => seconds(b.longest)),
-  column("Waited in all", (b) => b.waited, (b) => seconds(b.waited), { bar: "cause" }),
 ];
 
 const REFUSALS = [
@@ -98,10 +98,10 @@ const REFUSALS = [
 
 const CLIENTS = [
   column("Client", (c) => c.network, (c) => c.network, { kind: "name" }),
+  column("Refused", (c) => c.refused, (c) => count(c.refused), { bar: "refuse" }),
   column("Rule", (c) => c.rule, (c) => (c.mode === "observe" ? `${c.rule}, observed` : c.rule), { kind: "word" }),
   column("Inside", (c) => c.inside, (c) => count(c.inside)),
   column("Waiting", (c) => c.waiting, (c) => count(c.waiting)),
-  column("Refused", (c) => c.refused, (c) => count(c.refused), { bar: "refuse" }),
 ];
 
 const FINDINGS = [

@@ -179,6 +179,10 @@ fn nothing_is_wider_than_the_narrowest_phone() {
         let aside = "const { scrollWidth, clientWidth } = document.documentElement; return scrollWidth - clientWidth";
         assert_eq!(browser.run(aside), 0, "{width}: the page scrolls sideways");
     }
+    // The control: something wide is noticed.
+    browser.run("document.querySelector('#lanes-note').style.paddingLeft = '2000px'");
+    let aside = browser.run("return document.documentElement.scrollWidth");
+    assert!(aside.as_u64() > Some(2000), "{aside}");
     assert_eq!(browser.text(".lane .more:not(:empty)"), "and 6 more");
 }
 
@@ -213,6 +217,9 @@ fn every_text_can_be_read_in_light_and_in_dark() {
                 .to_string(),
         );
     }
+    // The control: what is faint is found.
+    browser.run("document.querySelector('#lanes-note').style.opacity = 0.3");
+    assert_ne!(browser.run(FAINT), json!([]));
     assert_eq!(grounds.len(), 2, "dark is another ground: {grounds:?}");
 }
 
@@ -264,10 +271,10 @@ fn the_keyboard_reaches_every_control() {
         "!document.querySelector('#release').open && document.activeElement.matches('.release')",
     );
     // A heading of the table sorts, and says so.
-    browser.run("document.querySelector('#routes th:nth-child(3) button').focus()");
+    browser.run("document.querySelector('#routes th:nth-child(6) button').focus()");
     browser.press(Key::Enter);
     let sorted =
-        "return document.querySelector('#routes th:nth-child(3)').getAttribute('aria-sort')";
+        "return document.querySelector('#routes th:nth-child(6)').getAttribute('aria-sort')";
     assert_eq!(browser.run(sorted), "descending");
 }
 
