@@ -1,22 +1,31 @@
-//! The edge towards operators: health, metrics and evidence over HTTP/1.1.
+//! The edge towards operators: health, metrics, evidence, the API of `/api/v1/` and the dashboard, over HTTP/1.1.
+//!
+//! `door` says who may ask, `endpoint` what there is to ask for, `desk` answers, with what `view` sees of the process in
+//! the shapes of `state`; `events` goes on answering, `history` keeps the last ten minutes, `page` is what a browser shows.
 //!
 //! Guarantees: answers until the process ends, also while it drains; a bounded number of connections, each for one
 //! request and a bounded time; on a loopback address it answers only to names of this machine, so that a web page
-//! cannot reach it through a rebound DNS name.
-//! Does not do: know what it reports on ([`Sources`] does), change anything, authenticate.
+//! cannot reach it through a rebound DNS name; nothing is changed without the token, and nothing read from another machine.
+//! Does not do: TLS; forward anything.
+
+mod answer;
+mod desk;
+mod door;
+mod endpoint;
+mod events;
+mod history;
+mod page;
+pub mod state;
+mod view;
 
 use std::convert::Infallible;
 use std::fmt;
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue};
-use http::uri::Authority;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use http::Response;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,10 +33,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time;
 
-use crate::metrics;
-use crate::shutdown::Draining;
+pub use history::{History, STEPS, Sample};
+pub use view::View;
 
-mod page;
+use answer::Body;
+use desk::{Asker, Desk};
+use door::{Door, Reach};
+use events::Streams;
+use history::STEP_MS;
+
+use crate::config::Token;
+use crate::shutdown::Draining;
 
 /// Where the answers come from. Called on the admin listener's thread, so they must not block.
 pub struct Sources {
@@ -35,8 +51,14 @@ pub struct Sources {
     pub ready: Box<dyn Fn() -> Readiness + Send + Sync>,
     /// The evidence of this moment, as JSON.
     pub evidence: Box<dyn Fn() -> String + Send + Sync>,
-    /// The metrics of this moment, as [`metrics::CONTENT_TYPE`].
+    /// The metrics of this moment, as [`crate::metrics::CONTENT_TYPE`].
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
+    /// Lanes, clients, routes and policy.
+    pub view: View,
+    /// Begins the drain, as a signal does.
+    pub drain: Box<dyn Fn() + Send + Sync>,
+    /// Reads the configuration again; None where that cannot be done.
+    pub reload: Option<Box<dyn Fn() -> Reloaded + Send + Sync>>,
 }
 
 /// Whether clients can be served.
@@ -48,20 +70,19 @@ pub enum Readiness {
     Ready,
 }
 
-/// What one connection needs to answer.
-struct Edge {
-    names: Names,
-    sources: Arc<Sources>,
-    draining: Draining,
-}
-
-/// Which `Host` is answered.
-#[derive(Clone, Copy)]
-enum Names {
-    /// Every one: the operator opened the listener to the network.
-    Any,
-    /// `localhost` and addresses. A browser that follows a rebound name sends that name.
-    OfThisMachine,
+/// What became of a reload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reloaded {
+    /// The old policy goes on.
+    Kept {
+        /// Why.
+        why: String,
+    },
+    /// The new one decides.
+    Replaced {
+        /// Its version.
+        version: u64,
+    },
 }
 
 impl fmt::Debug for Sources {
@@ -70,105 +91,54 @@ impl fmt::Debug for Sources {
     }
 }
 
-impl Edge {
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        if !self.names.include(request) {
-            return plain(
-                StatusCode::MISDIRECTED_REQUEST,
-                "use localhost or an address",
-            );
-        }
-        if let Some(found) = page::page(request.uri().path()) {
-            let mut response = answer(
-                StatusCode::OK,
-                found.content_type,
-                Bytes::from_static(found.body),
-            );
-            response.headers_mut().insert(
-                "content-security-policy",
-                HeaderValue::from_static(page::CONTENT_SECURITY_POLICY),
-            );
-            return response;
-        }
-        let page: fn(&Self) -> Response<Full<Bytes>> = match request.uri().path() {
-            "/" => |_| plain(StatusCode::OK, INDEX),
-            "/evidence" => Self::evidence,
-            "/livez" => |_| plain(StatusCode::OK, "ok"),
-            "/metrics" => Self::metrics,
-            "/readyz" => Self::readiness,
-            _ => return plain(StatusCode::NOT_FOUND, "not found; / lists what there is"),
-        };
-        if matches!(*request.method(), Method::GET | Method::HEAD) {
-            return page(self);
-        }
-        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD only");
-        response
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        response
-    }
-
-    fn readiness(&self) -> Response<Full<Bytes>> {
-        if self.draining.is_draining() {
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "draining");
-        }
-        match (self.sources.ready)() {
-            Readiness::Ready => plain(StatusCode::OK, "ready"),
-            Readiness::NotReady(why) => plain(StatusCode::SERVICE_UNAVAILABLE, why),
-        }
-    }
-
-    fn evidence(&self) -> Response<Full<Bytes>> {
-        let json = Bytes::from((self.sources.evidence)());
-        answer(StatusCode::OK, "application/json", json)
-    }
-
-    fn metrics(&self) -> Response<Full<Bytes>> {
-        let text = Bytes::from((self.sources.metrics)());
-        answer(StatusCode::OK, metrics::CONTENT_TYPE, text)
-    }
-}
-
-impl Names {
-    fn include<B>(self, request: &Request<B>) -> bool {
-        match self {
-            Self::Any => true,
-            Self::OfThisMachine => request
-                .headers()
-                .get_all(HOST)
-                .iter()
-                .all(is_of_this_machine),
-        }
-    }
-}
-
-/// Serves operators until `draining` is closed; then cuts off what is left.
+/// Serves operators until `draining` is closed; then cuts off what is left. `token` is what they show.
 ///
 /// Runs on any Tokio runtime with I/O and time. Cancel safe: dropping it closes the listener and all its connections.
-pub async fn serve(listener: TcpListener, sources: Arc<Sources>, draining: Draining) {
-    let names = match listener.local_addr() {
-        Ok(address) if !address.ip().is_loopback() => Names::Any,
-        _ => Names::OfThisMachine,
+pub async fn serve(
+    listener: TcpListener,
+    token: Option<Token>,
+    sources: Sources,
+    draining: Draining,
+) {
+    let reach = match listener.local_addr() {
+        Ok(address) if !address.ip().to_canonical().is_loopback() => Reach::Network,
+        _ => Reach::Loopback,
     };
+    let desk = Arc::new(Desk {
+        door: Door { reach, token },
+        sources,
+        draining: draining.clone(),
+        samples: Mutex::default(),
+        streams: Streams::new(),
+    });
+    let mut steps = time::interval(Duration::from_millis(STEP_MS));
     // One task for each connection; dropping the set ends them.
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = draining.closed() => return,
+            _ = steps.tick() => sample(&desk),
             Some(_) = connections.join_next() => {}
-            stream = accept(&listener), if connections.len() < CONNECTIONS => {
-                let edge = Edge { names, sources: Arc::clone(&sources), draining: draining.clone() };
-                connections.spawn(connection(stream, edge));
+            (stream, asker) = accept(&listener), if connections.len() < CONNECTIONS => {
+                connections.spawn(connection(stream, Asker(asker), Arc::clone(&desk)));
             }
         }
     }
 }
 
+/// Ends a step of the history.
+fn sample(desk: &Desk) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
+    let mut samples = desk.samples.lock().unwrap_or_else(PoisonError::into_inner);
+    samples.add(desk.sources.view.sample(), now);
+}
+
 /// The next connection. Cancel safe.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(accepted) => return accepted,
             Err(error) => {
                 // Most likely no file descriptors are left, and the next attempt at once would fail as well.
                 tracing::warn!(%error, "the admin listener cannot accept");
@@ -178,58 +148,35 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
-async fn connection(stream: TcpStream, edge: Edge) {
-    let service =
-        service_fn(|request| std::future::ready(Ok::<_, Infallible>(edge.answer(&request))));
+async fn connection(stream: TcpStream, asker: Asker, desk: Arc<Desk>) {
+    let streams = AtomicBool::new(false);
+    let service = service_fn(|request| {
+        let answer = Arc::clone(&desk).answer(request, asker);
+        let streams = &streams;
+        async move {
+            let answer = answer.await;
+            streams.store(is_stream(&answer), Ordering::Relaxed);
+            Ok::<_, Infallible>(answer)
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .keep_alive(false)
         .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
     // Neither a timeout nor a broken connection concerns anybody but this client.
-    time::timeout(CONNECTION_TIMEOUT, connection).await.ok();
+    let ended = time::timeout(CONNECTION_TIMEOUT, connection.as_mut()).await;
+    if ended.is_err() && streams.load(Ordering::Relaxed) {
+        time::timeout(events::LONGEST, connection).await.ok();
+    }
 }
 
-fn is_of_this_machine(host: &HeaderValue) -> bool {
-    let Ok(authority) = Authority::try_from(host.as_bytes()) else {
-        return false;
-    };
-    let host = authority
-        .host()
-        .trim_start_matches('[')
-        .trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok()
+fn is_stream(answer: &Response<Body>) -> bool {
+    let kind = answer.headers().get(http::header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind == "text/event-stream")
 }
-
-/// One line of text.
-fn plain(status: StatusCode, line: &'static str) -> Response<Full<Bytes>> {
-    answer(
-        status,
-        "text/plain; charset=utf-8",
-        Bytes::from(format!("{line}\n")),
-    )
-}
-
-fn answer(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-const INDEX: &str = "\
-onelane
-
-/livez     200 while the process runs
-/readyz    200 while clients are served, 503 while starting or draining
-/metrics   OpenMetrics
-/evidence  what requests did to their sessions, as JSON; onelane advise reads it";
 
 /// Connections at a time; more wait in the kernel's queue.
 const CONNECTIONS: usize = 64;
@@ -237,7 +184,7 @@ const CONNECTIONS: usize = 64;
 /// For a whole request head.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// For a whole connection, so that a client that never reads gives its place back.
+/// For a whole connection, so that a client that never reads gives its place back; but for one with a stream.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// After a failed accept.

@@ -3,9 +3,10 @@
 //! Guarantees: nothing is accepted before everything is ready; a drain ends within `drain_timeout` and a moment.
 //! The caller owns sockets, signals and the exit code.
 
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -37,7 +38,8 @@ use threads::{start_cores, start_edge};
 pub struct Running {
     addresses: Vec<SocketAddr>,
     admin_address: Option<SocketAddr>,
-    drain: Drain,
+    drain: Arc<Drain>,
+    asked: Arc<DrainAsked>,
     drain_timeout: Duration,
     lanes: Arc<Lanes>,
     threads: Vec<JoinHandle<()>>,
@@ -81,7 +83,10 @@ impl Running {
         let (cores, mut threads) = start_cores(&startup, &shared, &metrics, count, &writer)?;
         let certificates = certificates(&startup);
         let watch = watch(&certificates, metrics.core(0))?;
-        let sources = sources(metrics, &shared, cores.clone(), certificates);
+        let drain = Arc::new(drain);
+        let asked = Arc::<DrainAsked>::default();
+        let ask = asked.callback(&drain);
+        let sources = sources(metrics, &shared, cores.clone(), certificates, ask);
         let nodes = Arc::clone(&shared.upstream);
         threads.push(start_edge(
             &startup,
@@ -95,6 +100,7 @@ impl Running {
             addresses,
             admin_address,
             drain,
+            asked,
             drain_timeout,
             lanes,
             threads,
@@ -111,6 +117,12 @@ impl Running {
     /// Where operators connect.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin_address
+    }
+
+    /// Has `tell` called when an operator asks for a drain by the admin API. Readiness fails and no new connections are
+    /// taken from then on; the caller is to call [`Running::drain`].
+    pub fn on_drain_asked(&self, tell: impl Fn() + Send + Sync + 'static) {
+        drop(self.asked.tell.set(Box::new(tell)));
     }
 
     /// Drains, then ends: readiness fails, no new connections, holders and waiters finish within `drain_timeout`; then
@@ -133,6 +145,31 @@ impl Running {
             drop(thread.join()); // a thread that panicked has said so, and has nothing left to finish
         }
         Drained { cut_off: left }
+    }
+}
+
+/// Whom to tell when an operator asks for a drain.
+#[derive(Default)]
+struct DrainAsked {
+    tell: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl DrainAsked {
+    /// What the admin listener calls.
+    fn callback(self: &Arc<Self>, drain: &Arc<Drain>) -> Box<dyn Fn() + Send + Sync> {
+        let (asked, drain) = (Arc::clone(self), Arc::clone(drain));
+        Box::new(move || {
+            drain.begin();
+            if let Some(tell) = asked.tell.get() {
+                tell();
+            }
+        })
+    }
+}
+
+impl fmt::Debug for DrainAsked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DrainAsked").finish_non_exhaustive()
     }
 }
 

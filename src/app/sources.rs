@@ -40,9 +40,12 @@ pub(super) fn sources(
     shared: &Shared,
     cores: Vec<Handle>,
     certificates: Vec<Certificates>,
+    drain: Box<dyn Fn() + Send + Sync>,
 ) -> admin::Sources {
-    let (shared, told, nodes) = (shared.clone(), shared.clone(), Arc::clone(&shared.upstream));
-    let gauges = move || {
+    let (told, nodes) = (shared.clone(), Arc::clone(&shared.upstream));
+    let view = shared.clone();
+    let shared = shared.clone();
+    let gauges = Arc::new(move || {
         let counts = shared.lanes.counts();
         Gauges {
             lanes: counts.lanes,
@@ -55,7 +58,8 @@ pub(super) fn sources(
             upstreams_healthy: shared.upstream.healthy(Instant::now()),
             certificate_expiry: tls::earliest_end(&certificates),
         }
-    };
+    });
+    let gauged = Arc::clone(&gauges);
     admin::Sources {
         ready: Box::new(move || {
             if nodes.all_ill() {
@@ -64,6 +68,9 @@ pub(super) fn sources(
             admin::Readiness::Ready
         }),
         evidence: Box::new(move || told.policy.load().evidence(&told.evidence)),
+        view: admin::View::new(view, Arc::clone(&metrics), move || gauged()),
         metrics: Box::new(move || metrics.encode(gauges())),
+        drain,
+        reload: None,
     }
 }

@@ -122,6 +122,7 @@ pub(super) fn start_edge(
         .collect::<io::Result<_>>()?;
     let doors: Vec<_> = startup.listen.iter().map(door).collect::<io::Result<_>>()?;
     let admin = listeners.admin.map(ready).transpose()?;
+    let token = startup.admin.token.clone();
     thread::Builder::new()
         .name("edge".to_owned())
         .spawn(move || {
@@ -131,7 +132,7 @@ pub(super) fn start_edge(
                 });
                 let admin = async {
                     if let Some(listener) = admin {
-                        admin::serve(listener, Arc::new(sources), draining.clone()).await;
+                        admin::serve(listener, token, sources, draining.clone()).await;
                     }
                 };
                 let checks = upstream::check(&nodes, draining.closed());

@@ -55,6 +55,7 @@ fn serve(config: Config) -> Result<Drained, StartError> {
     if let Some(address) = running.admin_address() {
         tracing::info!(%address, "listening for operators");
     }
+    running.on_drain_asked(signals.asker("the admin API"));
     let signal = signals.first();
     tracing::info!(signal, "draining; a second signal ends at once");
     Ok(running.drain())
@@ -98,6 +99,7 @@ fn log_to_stderr(log: Log) {
 /// The signals that end the process, received on a thread of their own.
 struct Signals {
     first: mpsc::Receiver<&'static str>,
+    sender: mpsc::Sender<&'static str>,
 }
 
 impl Signals {
@@ -111,6 +113,7 @@ impl Signals {
             SignalStream::new()?
         };
         let (sender, first) = mpsc::channel();
+        let asker = sender.clone();
         thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
@@ -121,7 +124,19 @@ impl Signals {
                     end_at_once(signal);
                 });
             })?;
-        Ok(Self { first })
+        Ok(Self {
+            first,
+            sender: asker,
+        })
+    }
+
+    /// What counts as the first signal when it is called; a signal that comes after it does not end at once, since who
+    /// sends it may not know of the other.
+    fn asker(&self, name: &'static str) -> impl Fn() + Send + Sync + use<> {
+        let sender = self.sender.clone();
+        move || {
+            sender.send(name).ok(); // nobody waits any more once it has drained
+        }
     }
 
     /// Waits for the first signal; gives its name.

@@ -104,6 +104,11 @@ pub struct ClientIp(IpAddr);
 pub struct Ipv6Prefix(u8);
 
 impl Settings {
+    /// What a client with this address is counted as.
+    pub fn network_of(&self, address: IpAddr) -> ClientNetwork {
+        self.network(ClientIp::new(address))
+    }
+
     /// What `client` is counted as.
     pub fn network(&self, client: ClientIp) -> ClientNetwork {
         client.network(self.ipv6_prefix)
@@ -160,6 +165,12 @@ impl fmt::Display for ClientIp {
 pub struct ClientNetwork(IpAddr);
 
 impl ClientNetwork {
+    /// The first address of the network, which it is known by.
+    #[must_use]
+    pub fn address(self) -> IpAddr {
+        self.0
+    }
+
     /// The block that it probably was handed out in: IPv6 /32, the least that a provider gets, IPv4 /16.
     #[must_use]
     pub fn neighbourhood(self) -> Self {

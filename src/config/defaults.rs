@@ -136,6 +136,8 @@ pub(super) const ON_READ_WROTE: OnReadWrote = OnReadWrote::Write;
 
 /// Loopback: metrics and lanes are nobody else's business.
 pub(super) const ADMIN_LISTEN: &str = "127.0.0.1:9180";
+/// Of 16 characters from `openssl rand -hex`, 64 bits: nobody guesses those over a network.
+pub(super) const SHORTEST_TOKEN: usize = 16;
 /// For the person who has just started it.
 pub(super) const LOG_FORMAT: LogFormat = LogFormat::Text;
 /// Waits and outcomes are what the operator asks for first.

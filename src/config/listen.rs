@@ -1,12 +1,12 @@
-//! `listen:` and `admin:`: where clients and operators connect.
+//! `listen:`: where clients connect.
 //!
-//! Guarantees: no address is there twice, also not for clients and operators; certificates can be served.
+//! Guarantees: no address is there twice; certificates can be served.
 //! Does not do: bind.
 
 use std::net::SocketAddr;
 
 use super::reader::{Keys, NOT_IN_THIS_VERSION, Refused, Section, Value};
-use super::{Admin, Beside, Http2, Listener, certificates, defaults};
+use super::{Beside, Http2, Listener, certificates, defaults};
 use crate::client::{ProxyProtocol, Settings};
 
 /// `listen`: an address, or a list of addresses and of `{address, …}`.
@@ -84,54 +84,6 @@ fn plain(address: SocketAddr) -> Listener {
     }
 }
 
-/// `admin`: `{listen}`, or `off`. `clients` are the addresses taken already.
-pub(super) fn operators(top: &Section<'_>, clients: &[SocketAddr]) -> Admin {
-    let default = Admin {
-        listen: Some(
-            defaults::ADMIN_LISTEN
-                .parse()
-                .expect("the default is an address"),
-        ),
-    };
-    let Some(admin) = top.get("admin") else {
-        return default;
-    };
-    if admin.is_word("off") || admin.is_word("false") {
-        return Admin { listen: None };
-    }
-    let Some(listen) = admin
-        .section(&ADMIN)
-        .and_then(|section| section.get("listen"))
-    else {
-        return default;
-    };
-    if listen.is_word("off") || listen.is_word("false") {
-        return Admin { listen: None };
-    }
-    let Some(address) = listen.address() else {
-        return default;
-    };
-    if let Some(taken) = clients.iter().find(|client| overlaps(**client, address)) {
-        listen.refuse::<()>(
-            format!("clients connect to {taken} already"),
-            "give operators another port",
-        );
-    }
-    if !address.ip().to_canonical().is_loopback() {
-        listen.warn("anybody who reaches this address sees the metrics; keep it on loopback, or behind a firewall");
-    }
-    Admin {
-        listen: Some(address),
-    }
-}
-
-/// Whether the same port of the same interface is meant.
-fn overlaps(a: SocketAddr, b: SocketAddr) -> bool {
-    a.port() == b.port()
-        && a.port() != 0
-        && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
-}
-
 impl Value<'_> {
     /// Refuses a value that a later version will take.
     pub(super) fn refuse_later<T>(&self, what: &str, instead: &str) -> Option<T> {
@@ -152,11 +104,3 @@ const PROXY_PROTOCOL: &[(&str, ProxyProtocol)] = &[
     ("accept", ProxyProtocol::Accept),
     ("require", ProxyProtocol::Require),
 ];
-
-const ADMIN: Keys = Keys {
-    known: &["listen"],
-    refused: &[Refused::later(
-        "token",
-        "remove it; nothing that needs it is there yet",
-    )],
-};

@@ -10,9 +10,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::client::ProxyProtocol;
-use crate::gateway::{HeadBounds, Policy, ServerTiming};
+use crate::gateway::{Edition, HeadBounds, Policy, ServerTiming};
 use crate::tls;
 
+mod admin;
 mod advice;
 mod application;
 mod certificates;
@@ -35,6 +36,7 @@ mod upstreams;
 mod values;
 mod yaml;
 
+pub use admin::{Admin, Token};
 pub use env::Environment;
 pub use problem::{ConfigError, Errors};
 
@@ -118,13 +120,6 @@ pub struct Edge {
     pub min_rate: u32,
     /// Concurrent streams of one HTTP/2 connection.
     pub http2_streams: u32,
-}
-
-/// The admin listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Admin {
-    /// Where operators connect; None turns it off.
-    pub listen: Option<SocketAddr>,
 }
 
 /// What is written to standard output.
@@ -226,7 +221,7 @@ fn parse(
     env::expand(&mut document, "", environment, &problems);
     let config = Value::document(&document, &problems)
         .section(&TOP)
-        .map(|top| read(&top, beside));
+        .map(|top| read(&top, beside, Edition::first(text)));
     let warnings = problems
         .into_warnings()
         .map_err(|errors| Errors::new(name, errors))?;
@@ -241,7 +236,7 @@ fn parse(
 }
 
 /// Reads all sections; what is wrong is reported, and a default stands in its place.
-fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
+fn read(top: &Section<'_>, beside: Beside<'_>, edition: Edition) -> (Startup, Policy) {
     top.read("store", memory_alone);
     let listen = listen::clients(top, beside);
     let addresses: Vec<_> = listen.iter().map(|listener| listener.address).collect();
@@ -249,7 +244,7 @@ fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
     let startup = Startup {
         upstream: upstreams::read(top, &addresses, beside.folder),
         edge: limits.edge,
-        admin: listen::operators(top, &addresses),
+        admin: admin::read(top, &addresses),
         log: log(top),
         buffer_memory: limits.buffer_memory,
         spool_disk: limits.spool_disk,
@@ -272,6 +267,7 @@ fn read(top: &Section<'_>, beside: Beside<'_>) -> (Startup, Policy) {
     let client = client::read(top);
     listen::warn_of_strangers(top, &startup.listen, &client);
     let policy = Policy {
+        edition,
         throttle: throttle::read(top, &routes, max_waiting),
         routes,
         sessions: session.sessions,

@@ -6,7 +6,7 @@
 //! each core counts for itself, and the lock of its table is held for one look-up.
 //! Does not do: judge; keep anything over a restart; see requests that nobody is a witness of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,12 +16,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::route::{Access, Label, PathCase};
 
+pub mod advice;
+mod blocking;
 mod shape;
 mod table;
 
+pub use blocking::{Page, Pair, Waits};
 pub use shape::{overlap, shape};
 
-use table::{Page, Table};
+use blocking::Blocking;
+use table::Table;
 
 /// The evidence of all cores; `app` makes one.
 #[derive(Debug, Default)]
@@ -31,7 +35,10 @@ pub struct Evidence {
 
 /// What one core has seen. Any thread may record; nobody has to wait as long as one thread does.
 #[derive(Default)]
-pub struct Recorder(Mutex<Table>);
+pub struct Recorder {
+    table: Mutex<Table>,
+    blocking: Mutex<Blocking>,
+}
 
 /// One request that has ended, as its witnesses saw it.
 #[derive(Clone, Copy, Debug)]
@@ -157,7 +164,7 @@ impl Evidence {
     pub fn snapshot(&self, asks: bool, observes: bool, demoted: &[&Label]) -> Snapshot {
         let mut all = Table::default();
         for recorder in &*lock(&self.recorders) {
-            all.merge(&lock(&recorder.0));
+            all.merge(&lock(&recorder.table));
         }
         let is_demoted = |route: &Label| demoted.contains(&route);
         let routes: BTreeMap<Label, Counts> = all.routes().into_iter().collect();
@@ -183,16 +190,38 @@ impl Evidence {
     }
 }
 
+impl Evidence {
+    /// Which page made which wait, and what the pages of each route have made others wait; both in no order.
+    pub fn blocking(&self) -> (Vec<(Pair, Waits)>, HashMap<Label, Waits>) {
+        let mut all = Blocking::default();
+        for recorder in &*lock(&self.recorders) {
+            all.merge(&lock(&recorder.blocking));
+        }
+        all.into_parts()
+    }
+}
+
 impl Recorder {
+    /// Counts a wait that has ended; `blocker` held the lane when it began.
+    pub fn blame(&self, blocker: Page, waiter: Page, waited: Duration) {
+        let waits = Waits {
+            count: 1,
+            waited,
+            longest: waited,
+        };
+        let pair = Pair { blocker, waiter };
+        lock(&self.blocking).add(pair, &waits);
+    }
+
     /// Counts a request that had a witness.
     pub fn record(&self, seen: &Observation<'_>) {
         let counts = Counts::of(seen);
         let method = METHODS.iter().find(|known| **known == seen.method.as_str());
         let shape = shape(seen.path, seen.case);
-        let mut table = lock(&self.0);
+        let mut table = lock(&self.table);
         match (method, shape) {
             (Some(method), Some(shape)) => {
-                let page = Page {
+                let page = table::Page {
                     route: Label::clone(seen.route),
                     method,
                     shape,

@@ -12,7 +12,7 @@ use super::record::{AccessLog, Outcome as Label, Record};
 use super::refusal::Reason;
 use super::report::Witnessed;
 use super::{Outcome, Visit};
-use crate::lane::Stay;
+use crate::lane::{Note, Stay};
 use crate::metrics::Gone;
 use crate::route::Mode;
 use crate::session::{self, SessionKey};
@@ -25,6 +25,8 @@ pub(super) struct Notes {
     /// Requests ahead at arrival; 0 when nobody was.
     pub(super) position: usize,
     pub(super) waited: Option<Duration>,
+    /// What held the lane when it had to wait.
+    pub(super) behind: Option<Box<Note>>,
     /// When it was forwarded.
     pub(super) sent: Option<Instant>,
     /// Bytes of the response body.
@@ -67,6 +69,7 @@ impl Notes {
             session: None,
             position: 0,
             waited: None,
+            behind: None,
             sent: None,
             length: 0,
             passed: Passed::No,

@@ -18,9 +18,9 @@ use super::entry::{Entry, Place};
 use super::exchange::Ended;
 use super::refusal::{Reason, Refusal};
 use super::upload::{Patience, RequestBody};
-use crate::lane::{Arrival, Full, Hold, Joined, OnFull, Permit, WaitEnded, Waiting};
+use crate::lane::{Arrival, Full, Hold, Joined, Note, OnFull, Permit, WaitEnded, Waiting};
 use crate::metrics::{Exception, Gone};
-use crate::route::{Access, Mode, OnClientGone, Reads, Terms};
+use crate::route::{Access, Label, Mode, OnClientGone, Reads, Terms};
 use crate::session::{self, Session};
 use crate::socket::Socket;
 
@@ -49,14 +49,15 @@ impl Visit<'_> {
             return Ok(());
         }
         body.read_ahead(&self.bounds(), Patience::Pace).await?;
-        if let Some(permit) = self.reenter(session, hold, &head.headers)? {
+        if let Some(permit) = self.reenter(session, hold, head)? {
             self.entry = self.held(permit);
             return Ok(());
         }
         let (limits, max) = (&terms.limits, self.policy.max_waiting);
-        match lanes.join_all(session.key, &session.also, hold, limits, max) {
+        let note = self.note(head);
+        match lanes.join_noted(session.key, &session.also, hold, limits, max, note) {
             Ok(Joined::Granted(permit)) => self.entry = self.held(permit),
-            Ok(Joined::Waiting(waiting)) => match self.wait(waiting, session).await? {
+            Ok(Joined::Waiting(waiting)) => match self.wait(waiting, session, head).await? {
                 Ok(permit) => self.entry = self.held(permit),
                 Err(WaitEnded::Closed) => return Err(Reason::Draining.into()),
                 Err(WaitEnded::TimedOut) => {
@@ -105,11 +106,13 @@ impl Visit<'_> {
     /// Waits for the turn, unless the client leaves.
     pub(super) async fn wait(
         &mut self,
-        waiting: Waiting,
+        mut waiting: Waiting,
         session: &Session<'_>,
+        head: &request::Parts,
     ) -> Result<Result<Permit, WaitEnded>, Ended> {
         let _waits = self.begin_to_wait(session)?;
         self.notes.position = waiting.position();
+        self.notes.behind = waiting.behind();
         let joined = now();
         let turn = pin!(waiting.turn());
         let outcome = match self.terms.on_client_gone {
@@ -125,6 +128,7 @@ impl Visit<'_> {
             }
         };
         self.notes.waited = Some(now().saturating_duration_since(joined));
+        self.blame(head);
         if outcome.is_some() {
             self.stay.resume(now());
         }
@@ -171,6 +175,15 @@ impl Visit<'_> {
     pub(super) fn held(&self, permit: Permit) -> Entry {
         let follows = self.terms.access == Access::Read && self.terms.reads == Reads::Follow;
         Entry::held(permit, follows.then_some(self.terms.follow_hold))
+    }
+
+    /// What operators see of the request while it is in its lane.
+    pub(super) fn note(&self, head: &request::Parts) -> Option<Note> {
+        Some(Note {
+            route: Label::clone(self.route),
+            method: head.method.clone(),
+            target: head.uri.path_and_query()?.clone(),
+        })
     }
 
     pub(super) fn bounds(&self) -> Bounds<'_> {

@@ -126,6 +126,7 @@ impl Entry {
             What::Limit => match permit.overdue() {
                 Overdue::NotYet => self.deadline = Some(due),
                 Overdue::Kept => return Ring::Keep,
+                Overdue::Revoked => self.end(now),
                 Overdue::Released => {
                     self.end(now);
                     return Ring::Release;

@@ -12,6 +12,7 @@ mod delivery;
 mod entrance;
 mod entry;
 mod exchange;
+pub mod explain;
 mod forwarding;
 mod headers;
 mod http2;
@@ -47,7 +48,9 @@ pub use alarm::Presence;
 pub use bound::Bound;
 pub use newcomer::WithoutSession;
 pub use pipe::{ClientBody, Cut};
-pub use policy::{Application, Buffers, HeadBounds, OnReadWrote, Policy, Reports, ServerTiming};
+pub use policy::{
+    Application, Buffers, Edition, HeadBounds, OnReadWrote, Policy, Reports, ServerTiming,
+};
 pub use reply::{Answers, NoAnswer};
 pub use spool::Disk;
 pub use throttle::DENY_LIST;

@@ -79,7 +79,8 @@ impl Visit<'_> {
             ..terms.limits.clone()
         };
         self.newcomer = Some(key);
-        let permit = match lanes.join(key, hold, &limits, self.policy.max_waiting) {
+        let (max, note) = (self.policy.max_waiting, self.note(head));
+        let permit = match lanes.join_noted(key, &[], hold, &limits, max, note) {
             Ok(Joined::Granted(permit)) => permit,
             Ok(Joined::Waiting(waiting)) => {
                 let lane = Session {
@@ -88,7 +89,7 @@ impl Visit<'_> {
                     numbers: SmallVec::new(),
                     cookie: None,
                 };
-                match self.wait(waiting, &lane).await? {
+                match self.wait(waiting, &lane, head).await? {
                     Ok(permit) => permit,
                     Err(WaitEnded::Closed) => return Err(Reason::Draining.into()),
                     Err(WaitEnded::TimedOut) => return Ok(()),

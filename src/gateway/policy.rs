@@ -1,7 +1,8 @@
 //! What a reload may replace, in one value: each request takes one snapshot of it.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
 
@@ -17,6 +18,8 @@ use crate::throttle::Rules;
 /// The decisions of the gateway; built completely by `config`, then swapped whole.
 #[derive(Debug)]
 pub struct Policy {
+    /// Which one it is.
+    pub edition: Edition,
     /// Request → terms.
     pub routes: RouteTable,
     /// Request → session key.
@@ -45,6 +48,42 @@ pub struct Policy {
     pub server_timing: ServerTiming,
     /// Status codes and pages that differ from the built-in ones.
     pub refusals: HashMap<Reason, RefusalPage>,
+}
+
+/// Which policy it is, for operators.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Edition {
+    /// 1 at the start, one more with each reload.
+    pub version: u64,
+    /// Of the text that it was read from, before variables are replaced: no secret of the environment is in it.
+    pub digest: [u8; 6],
+    /// When it was read.
+    pub loaded: SystemTime,
+}
+
+impl fmt::Debug for Edition {
+    /// The version alone: two policies that decide alike are printed alike.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edition")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Edition {
+    /// The first one, read now from `text`.
+    #[must_use]
+    pub fn first(text: &str) -> Self {
+        let mut digest = [0; 6];
+        let hash = blake3::hash(text.as_bytes());
+        let length = digest.len();
+        digest.copy_from_slice(&hash.as_bytes()[..length]);
+        Self {
+            version: 1,
+            digest,
+            loaded: SystemTime::now(),
+        }
+    }
 }
 
 /// What is said to the application, and asked of it (`application:` in the configuration).

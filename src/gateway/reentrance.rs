@@ -10,8 +10,8 @@
 //! is held no longer than by the first.
 //! Does not do: recognize a call without a ticket; it is named in the log when it has waited in vain.
 
-use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
+use http::request;
 
 use super::Visit;
 use super::alarm::now;
@@ -35,9 +35,9 @@ impl Visit<'_> {
         &self,
         session: &Session<'_>,
         hold: Hold,
-        headers: &HeaderMap,
+        head: &request::Parts,
     ) -> Result<Option<Permit>, Ended> {
-        let Some(shown) = headers.get(X_ONELANE_TICKET) else {
+        let Some(shown) = head.headers.get(X_ONELANE_TICKET) else {
             return Ok(None);
         };
         let metrics = &self.gateway.metrics;
@@ -48,7 +48,8 @@ impl Visit<'_> {
         };
         let (lanes, limits) = (&self.gateway.lanes, &self.terms.limits);
         let (key, outer) = (session.key, Ticket(number));
-        match lanes.reenter(key, &session.also, outer, hold, limits) {
+        let note = self.note(head);
+        match lanes.reenter_noted(key, &session.also, outer, hold, limits, note.as_ref()) {
             Ok(permit) => {
                 metrics.reentrance(Reentrance::Entered);
                 Ok(Some(permit))

@@ -14,7 +14,7 @@ use super::Visit;
 use super::alarm::now;
 use super::headers::X_ONELANE_WROTE;
 use super::policy::OnReadWrote;
-use crate::evidence::{self, Meeting, Observation, Report};
+use crate::evidence::{self, Meeting, Observation, Page, Report};
 use crate::lane::{Arrival, Stay};
 use crate::route::{Access, Demoted, Mode};
 
@@ -107,6 +107,18 @@ impl Visit<'_> {
             waited: self.notes.waited.unwrap_or_default(),
             held: self.entry.hold().unwrap_or(Duration::ZERO),
         });
+    }
+
+    /// Adds a wait, which has ended, to what the page that was inside has made others wait.
+    pub(super) fn blame(&self, head: &request::Parts) {
+        let (Some(behind), Some(waited)) = (&self.notes.behind, self.notes.waited) else {
+            return;
+        };
+        let case = self.policy.routes.case();
+        let page = |route, method: &Method, path| Page::of(route, method, path, case);
+        let waiter = page(self.route, &head.method, head.uri.path());
+        let blocker = page(&behind.route, &behind.method, behind.target.path());
+        self.gateway.evidence.blame(blocker, waiter, waited);
     }
 
     /// The index of the request's route in the table's labels.

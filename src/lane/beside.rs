@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::local::Places;
 use super::queue::{Grant, Part};
-use super::{Hold, Lanes, Limits, NotBeside, Permit, Ticket};
+use super::{Hold, Lanes, Limits, NotBeside, Note, Permit, Ticket};
 use crate::session::SessionKey;
 
 impl Lanes {
@@ -26,6 +26,22 @@ impl Lanes {
         hold: Hold,
         limits: &Limits,
     ) -> Result<Permit, NotBeside> {
+        self.reenter_noted(key, also, outer, hold, limits, None)
+    }
+
+    /// As [`Lanes::reenter`]; `note` is what operators see of the request.
+    ///
+    /// # Errors
+    /// As [`Lanes::reenter`].
+    pub fn reenter_noted(
+        self: &Arc<Self>,
+        key: SessionKey,
+        also: &[SessionKey],
+        outer: Ticket,
+        hold: Hold,
+        limits: &Limits,
+        note: Option<&Note>,
+    ) -> Result<Permit, NotBeside> {
         let ticket = self.ticket();
         let mut places = Places::new();
         let mut whole: Option<Grant> = None;
@@ -36,8 +52,14 @@ impl Lanes {
             };
             let entered = self.table.visit(key, |lane, now, key| {
                 let new = places.iter().all(|place| place.key != key);
-                let enter = || lane.reenter(ticket, outer, hold, part, now, limits);
-                new.then(enter).map(|entered| (key, entered))
+                if !new {
+                    return None;
+                }
+                let entered = lane.reenter(ticket, outer, hold, part, now, limits);
+                if entered.is_ok() {
+                    lane.notes.add(ticket, now, note.cloned());
+                }
+                Some((key, entered))
             });
             let Some((key, entered)) = entered else {
                 continue; // two names of one lane

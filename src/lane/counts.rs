@@ -28,6 +28,8 @@ pub struct Counts {
     pub hold_limit_aborted: u64,
     /// Hold limits that passed and kept the lane.
     pub hold_limit_kept: u64,
+    /// Permits that an operator ended: an exception to exclusion.
+    pub revoked: u64,
     /// Requests let in without a permit: an exception to exclusion.
     pub passed: u64,
     /// Observed requests that would have waited, or been refused for it.
@@ -46,6 +48,7 @@ pub(super) struct Tally {
     released: AtomicU64,
     aborted: AtomicU64,
     kept: AtomicU64,
+    revoked: AtomicU64,
     passed: AtomicU64,
     would_wait: AtomicU64,
     would_refuse: AtomicU64,
@@ -59,6 +62,10 @@ impl Tally {
 
     pub(super) fn passed(&self) {
         add_one(&self.passed);
+    }
+
+    pub(super) fn revoked(&self) {
+        add_one(&self.revoked);
     }
 
     pub(super) fn overdue(&self, action: OnHoldLimit) {
@@ -98,16 +105,18 @@ impl Tally {
         // The ends first: a permit that ends in between is then counted as holding, not as less than nothing.
         let (ended, released, aborted) =
             (read(&self.ended), read(&self.released), read(&self.aborted));
+        let revoked = read(&self.revoked);
         let granted = read(&self.granted);
         Counts {
             lanes,
             waiting,
-            holding: granted.saturating_sub(ended + released + aborted),
+            holding: granted.saturating_sub(ended + released + aborted + revoked),
             granted,
             ended,
             hold_limit_released: released,
             hold_limit_aborted: aborted,
             hold_limit_kept: read(&self.kept),
+            revoked,
             passed: read(&self.passed),
             would_wait: read(&self.would_wait),
             would_refuse: read(&self.would_refuse),

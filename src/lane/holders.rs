@@ -52,7 +52,7 @@ pub type OverdueHolders = SmallVec<[(Ticket, OnHoldLimit); 1]>;
 pub(super) struct Request {
     pub(super) ticket: Ticket,
     pub(super) hold: Hold,
-    part: Part,
+    pub(super) part: Part,
     /// When its wait times out.
     patience: Instant,
     hold_limit: Duration,
@@ -62,7 +62,7 @@ pub(super) struct Request {
 /// The holders of one lane, and how long a hold takes there.
 #[derive(Debug, Default)]
 pub(super) struct Holders {
-    holders: SmallVec<[Holder; 1]>,
+    pub(super) holders: SmallVec<[Holder; 1]>,
     /// A moving average of exclusive holds in which the last one weighs a quarter.
     usual_hold: Option<Duration>,
 }
@@ -77,10 +77,10 @@ pub(super) enum Removed {
 }
 
 #[derive(Debug)]
-struct Holder {
-    request: Request,
-    grant: Grant,
-    standing: Standing,
+pub(super) struct Holder {
+    pub(super) request: Request,
+    pub(super) grant: Grant,
+    pub(super) standing: Standing,
     entered: Entered,
 }
 

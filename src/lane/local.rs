@@ -19,10 +19,12 @@ use tokio::time::sleep_until;
 
 use super::counts::{Counts, Tally};
 use super::names::Naming;
+use super::note::Note;
 use super::place::Place;
 use super::queue::{
     Expired, Full, Grant, Part, Queue, Standing, Ticket, Turn, WaitEnded, Wake, Wakes, Was,
 };
+use super::revoke::Revoked;
 use super::several::Several;
 use super::shadow::{Arrival, Stay};
 use super::table::Table;
@@ -40,6 +42,7 @@ pub struct Lanes {
     pub(super) tally: Tally,
     /// Held by whoever joins several lanes, while it does.
     pub(super) several: Mutex<()>,
+    pub(super) revoked: Revoked,
 }
 
 /// What joining gave.
@@ -59,6 +62,7 @@ pub struct Waiting {
     pub(super) position: usize,
     pub(super) deadline: Instant,
     pub(super) on_hold_limit: OnHoldLimit,
+    pub(super) behind: Option<Box<Note>>,
 }
 
 /// Where one waits.
@@ -93,6 +97,8 @@ pub enum Overdue {
     Kept,
     /// The lane has moved on; this permit is stale.
     Released,
+    /// An operator has moved the lane on before; this permit is stale.
+    Revoked,
 }
 
 /// A request inside without a permit; dropping it ends its count.
@@ -146,6 +152,19 @@ impl Lanes {
         limits: &Limits,
         max_waiting: usize,
     ) -> Result<Joined, Full> {
+        self.join_one(key, hold, limits, max_waiting, None)
+    }
+
+    /// As [`Lanes::join`], with a note for operators.
+    pub(super) fn join_one(
+        self: &Arc<Self>,
+        key: SessionKey,
+        hold: Hold,
+        limits: &Limits,
+        max_waiting: usize,
+        note: Option<Note>,
+    ) -> Result<Joined, Full> {
+        let mut behind = None;
         let (key, ticket, joined, wakes) = self.table.visit(key, |lane, now, key| {
             let ticket = self.ticket();
             let joined = lane.join(ticket, hold, now, limits, || {
@@ -154,6 +173,12 @@ impl Lanes {
                 let counted = Count::Alone { _counted: counted };
                 Ok((Waiter { outcome, counted }, receiver))
             });
+            if let Ok(Turn::Later { .. }) = &joined {
+                behind = lane.holder_note();
+            }
+            if joined.is_ok() {
+                lane.notes.add(ticket, now, note);
+            }
             (key, ticket, joined, self.close_if_due(lane))
         });
         let turn = joined?;
@@ -179,6 +204,7 @@ impl Lanes {
                 position,
                 deadline,
                 on_hold_limit,
+                behind,
             }),
         })
     }
@@ -286,6 +312,11 @@ impl Waiting {
         self.position
     }
 
+    /// What held the lane at arrival: the first holder; None when it has no note, and when none held.
+    pub fn behind(&mut self) -> Option<Box<Note>> {
+        self.behind.take()
+    }
+
     /// Waits for the turn.
     ///
     /// Cancel safe: dropping the future leaves the lane; a grant that was under way goes to the next in line.
@@ -359,9 +390,11 @@ impl Permit {
         }
         match (standing, self.on_hold_limit) {
             (Some(Standing::InTime | Standing::Reserved), _) => Overdue::NotYet,
-            (Some(Standing::Overdue), _) | (None, OnHoldLimit::Wait) => Overdue::Kept,
+            (Some(Standing::Overdue), _) => Overdue::Kept,
+            (None, _) if self.place.lanes.revoked.has(self.ticket()) => Overdue::Revoked,
             (None, OnHoldLimit::Abort) => Overdue::Aborted,
             (None, OnHoldLimit::Release) => Overdue::Released,
+            (None, OnHoldLimit::Wait) => Overdue::Kept,
         }
     }
 }

@@ -9,17 +9,20 @@
 //! its `shadow`; `table` keeps one queue per session, only while it is used; `names` gives a lane further
 //! keys while it lives; `place` is a place in it, as a value; `local` adds wake-ups and deadlines; `several` takes several
 //! lanes for one request; `beside` lets in whom its holder calls; `waiters` caps the waiters of all lanes together;
-//! `counts` counts.
+//! `counts` counts; `note` and `snapshot` show the lanes to operators, and `revoke` is their way to move one on.
 
 mod beside;
 mod counts;
 mod holders;
 mod local;
 mod names;
+mod note;
 mod place;
 pub mod queue;
+mod revoke;
 mod several;
 mod shadow;
+mod snapshot;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -30,8 +33,11 @@ use std::time::Duration;
 pub use counts::Counts;
 pub use local::{Joined, Lanes, Observed, Overdue, Pass, Permit, Waiting};
 pub use names::Naming;
+pub use note::Note;
 pub use queue::{Full, NotBeside, Ticket, WaitEnded};
+pub use revoke::NotRevoked;
 pub use shadow::{Arrival, Stay};
+pub use snapshot::{Busy, Holding, Snapshot, State};
 
 /// How a request holds its lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::local::{Lanes, Waiter};
-use super::queue::{Part, Queue, Standing, Ticket, Was};
+use super::queue::{Part, Standing, Ticket, Was};
+use super::table::Lane;
 use crate::session::SessionKey;
 
 /// A ticket that leaves its lane when it is dropped. Leaving again, or after the wait has ended, changes nothing.
@@ -26,7 +27,7 @@ impl Place {
     /// afterwards this place does not wait any more.
     pub(super) fn time_out(&self, due: Instant) {
         let lanes = &self.lanes;
-        let expire = |lane: &mut Queue<Waiter>, now: Instant, _| lane.expire(now.max(due));
+        let expire = |lane: &mut Lane<Waiter>, now: Instant, _| lane.expire(now.max(due));
         lanes.apply(lanes.table.visit(self.key, expire));
     }
 
@@ -42,9 +43,10 @@ impl Place {
 
     pub(super) fn leave(&self) -> Was<Waiter> {
         let lanes = &self.lanes;
-        let left = lanes
-            .table
-            .visit(self.key, |lane, now, _| lane.leave(self.ticket, now));
+        let left = lanes.table.visit(self.key, |lane, now, _| {
+            lane.notes.remove(self.ticket);
+            lane.leave(self.ticket, now)
+        });
         match self.part {
             Part::First | Part::Whole => lanes.tally.left(&left.was),
             Part::Further => {}
@@ -57,6 +59,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         drop(self.leave());
+        self.lanes.revoked.forget(self.ticket);
     }
 }
 

@@ -80,10 +80,10 @@ pub enum WaitEnded {
 #[derive(Debug)]
 pub struct Queue<W> {
     born: Option<Instant>,
-    holders: Holders,
-    line: VecDeque<Waiter<W>>,
-    passed: Vec<Ticket>,
-    shadow: Shadow,
+    pub(super) holders: Holders,
+    pub(super) line: VecDeque<Waiter<W>>,
+    pub(super) passed: Vec<Ticket>,
+    pub(super) shadow: Shadow,
 }
 
 /// What joining gave. `R` is what the caller keeps of a waiter it made.
@@ -153,8 +153,8 @@ pub struct Expired<W> {
 }
 
 #[derive(Debug)]
-struct Waiter<W> {
-    request: Request,
+pub(super) struct Waiter<W> {
+    pub(super) request: Request,
     waiter: W,
 }
 

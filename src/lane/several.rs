@@ -20,6 +20,7 @@ use tokio::time::sleep_until;
 use super::local::{
     Count, Joined, Lanes, Line, Observed, Outcome, Pass, Permit, Places, Waiter, Waiting,
 };
+use super::note::Note;
 use super::place::Place;
 use super::queue::{Full, Grant, Part, Turn, WaitEnded};
 use super::shadow::Arrival;
@@ -54,10 +55,28 @@ impl Lanes {
         limits: &Limits,
         max_waiting: usize,
     ) -> Result<Joined, Full> {
+        self.join_noted(key, also, hold, limits, max_waiting, None)
+    }
+
+    /// As [`Lanes::join_all`]; `note` is what operators see of the request.
+    ///
+    /// # Errors
+    /// As [`Lanes::join_all`].
+    pub fn join_noted(
+        self: &Arc<Self>,
+        key: SessionKey,
+        also: &[SessionKey],
+        hold: Hold,
+        limits: &Limits,
+        max_waiting: usize,
+        note: Option<Note>,
+    ) -> Result<Joined, Full> {
         if also.is_empty() {
-            return self.join(key, hold, limits, max_waiting);
+            return self.join_one(key, hold, limits, max_waiting, note);
         }
-        let (mut several, line) = self.line_up(key, also, hold, limits, max_waiting)?;
+        let mut behind = None;
+        let noted = (note, &mut behind);
+        let (mut several, line) = self.line_up(key, also, hold, limits, max_waiting, noted)?;
         let on_hold_limit = limits.on_hold_limit;
         let (position, deadline) = match line {
             Some(line) => line,
@@ -71,6 +90,7 @@ impl Lanes {
             position,
             deadline,
             on_hold_limit,
+            behind,
         }))
     }
 
@@ -83,6 +103,7 @@ impl Lanes {
         hold: Hold,
         limits: &Limits,
         max_waiting: usize,
+        (note, behind): (Option<Note>, &mut Option<Box<Note>>),
     ) -> Result<(Several, Option<(usize, Instant)>), Full> {
         let alone = self.several.lock();
         let _alone = alone.unwrap_or_else(PoisonError::into_inner);
@@ -113,6 +134,12 @@ impl Lanes {
                     let counted = Count::Shared { _counted: counted };
                     Ok((Waiter { outcome, counted }, receiver))
                 });
+                if let Ok(Turn::Later { .. }) = &joined {
+                    *behind = behind.take().or_else(|| lane.holder_note());
+                }
+                if joined.is_ok() {
+                    lane.notes.add(ticket, now, note.clone());
+                }
                 Some((key, joined, self.close_if_due(lane)))
             });
             let Some((key, joined, wakes)) = joined else {

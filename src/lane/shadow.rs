@@ -73,6 +73,10 @@ impl Shadow {
         )
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.inside.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.inside.is_empty()
     }

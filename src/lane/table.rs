@@ -7,6 +7,7 @@
 //! Further names of a lane are made in [`super::names`].
 
 use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::{Deref, DerefMut};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -15,6 +16,7 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
 use super::names::{Alias, Names};
+use super::note::Notes;
 use super::queue::Queue;
 use crate::session::SessionKey;
 
@@ -48,6 +50,7 @@ pub(super) struct Lane<W> {
     queue: Queue<W>,
     /// Its other names, once it had one.
     pub(super) names: Option<Box<Names>>,
+    pub(super) notes: Notes,
 }
 
 /// Takes a session key nearly for its own hash: it is a keyed digest, so nobody can choose keys that collide.
@@ -61,7 +64,7 @@ impl<W> Table<W> {
     pub(super) fn visit<T>(
         &self,
         key: SessionKey,
-        change: impl FnOnce(&mut Queue<W>, Instant, SessionKey) -> T,
+        change: impl FnOnce(&mut Lane<W>, Instant, SessionKey) -> T,
     ) -> T {
         let mut change = change;
         loop {
@@ -83,7 +86,7 @@ impl<W> Table<W> {
     /// As [`Table::visit`], unless `key` is another name of a lane.
     fn visit_slot<T, C>(&self, key: SessionKey, change: C) -> Result<T, (Alias, C)>
     where
-        C: FnOnce(&mut Queue<W>, Instant, SessionKey) -> T,
+        C: FnOnce(&mut Lane<W>, Instant, SessionKey) -> T,
     {
         match self.slots.entry(key) {
             Entry::Occupied(mut entry) => {
@@ -91,7 +94,7 @@ impl<W> Table<W> {
                     Slot::Lane(lane) => lane,
                     Slot::Alias(alias) => return Err((*alias, change)),
                 };
-                let result = change(&mut lane.queue, now(), key);
+                let result = change(lane, now(), key);
                 if lane.queue.is_empty() {
                     let gone = entry.remove();
                     self.shrink();
@@ -101,11 +104,15 @@ impl<W> Table<W> {
             }
             Entry::Vacant(entry) => {
                 let now = now();
-                let mut queue = Queue::begun(now);
-                let result = change(&mut queue, now, key);
-                if !queue.is_empty() {
+                let mut lane = Lane {
+                    queue: Queue::begun(now),
+                    names: None,
+                    notes: Notes::default(),
+                };
+                let result = change(&mut lane, now, key);
+                if !lane.queue.is_empty() {
                     self.grow();
-                    drop(entry.insert(Slot::Lane(Lane { queue, names: None })));
+                    drop(entry.insert(Slot::Lane(lane)));
                 }
                 Ok(result)
             }
@@ -115,7 +122,7 @@ impl<W> Table<W> {
     /// Changes the lane that `alias` stands for, unless it is gone.
     fn visit_alias<T, C>(&self, alias: Alias, change: C) -> Result<T, C>
     where
-        C: FnOnce(&mut Queue<W>, Instant, SessionKey) -> T,
+        C: FnOnce(&mut Lane<W>, Instant, SessionKey) -> T,
     {
         let Entry::Occupied(mut entry) = self.slots.entry(alias.lane) else {
             return Err(change);
@@ -124,7 +131,7 @@ impl<W> Table<W> {
             Slot::Lane(lane) if lane.is(alias.life) => lane,
             Slot::Alias(_) | Slot::Lane(_) => return Err(change),
         };
-        let result = change(&mut lane.queue, now(), alias.lane);
+        let result = change(lane, now(), alias.lane);
         if lane.queue.is_empty() {
             let gone = entry.remove();
             self.shrink();
@@ -155,6 +162,19 @@ impl<W> Table<W> {
                 at(lane, Some(life))?.ok()
             }
         }
+    }
+
+    /// Looks at the lane whose own key is `key`, if it exists.
+    pub(super) fn examine<T>(
+        &self,
+        key: SessionKey,
+        read: impl Fn(&Lane<W>, SessionKey, Instant) -> T,
+    ) -> Option<T> {
+        let read = |_: &_, slot: &Slot<W>| match slot {
+            Slot::Lane(lane) => Some(read(lane, key, now())),
+            Slot::Alias(_) => None,
+        };
+        self.slots.view(&key, read)?
     }
 
     /// Changes every lane, in no order. A lane that is made meanwhile may be left out.
@@ -226,6 +246,20 @@ impl<W> Lane<W> {
     /// Whether it is the one that has this `life`.
     pub(super) fn is(&self, life: u64) -> bool {
         self.names.as_ref().is_some_and(|names| names.life == life)
+    }
+}
+
+impl<W> Deref for Lane<W> {
+    type Target = Queue<W>;
+
+    fn deref(&self) -> &Queue<W> {
+        &self.queue
+    }
+}
+
+impl<W> DerefMut for Lane<W> {
+    fn deref_mut(&mut self) -> &mut Queue<W> {
+        &mut self.queue
     }
 }
 

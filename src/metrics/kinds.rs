@@ -22,6 +22,8 @@ pub enum Exception {
     Pass,
     /// A request entered without a permit and without its session.
     PassWithoutSession,
+    /// An operator took a lane from its holder.
+    ReleasedByOperator,
     /// A client took its response so slowly that its permit ended before the application did.
     SlowClient,
 }
@@ -78,6 +80,7 @@ impl Exception {
         "hold_limit_release",
         "pass",
         "pass_without_session",
+        "released_by_operator",
         "slow_client",
     ];
 }

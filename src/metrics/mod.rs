@@ -16,8 +16,11 @@ mod families;
 mod kinds;
 mod scrape;
 mod shape;
+mod totals;
 
 pub use kinds::{CertificateReload, Ending, Exception, Gone, Reentrance, ThrottleDecision};
+
+pub use totals::{RouteTotals, Sum, Totals};
 
 use families::Family;
 use scrape::Scrape;
@@ -104,8 +107,8 @@ impl Metrics {
         Arc::clone(&self.cores[index % self.cores.len()])
     }
 
-    /// All of it, in the OpenMetrics text format ([`CONTENT_TYPE`]).
-    pub fn encode(&self, gauges: Gauges) -> String {
+    /// Every cell, summed over the cores.
+    fn sums(&self) -> Vec<u64> {
         let mut cells = vec![0; self.shape.cells()];
         for core in &self.cores {
             for (sum, cell) in cells
@@ -115,6 +118,12 @@ impl Metrics {
                 *sum += cell.load(Ordering::Relaxed);
             }
         }
+        cells
+    }
+
+    /// All of it, in the OpenMetrics text format ([`CONTENT_TYPE`]).
+    pub fn encode(&self, gauges: Gauges) -> String {
+        let cells = self.sums();
         let mut registry = Registry::with_prefix("onelane");
         registry.register_collector(Box::new(Scrape {
             shape: Arc::clone(&self.shape),

@@ -147,6 +147,19 @@ impl RouteTable {
         self.routes.iter().map(|route| &route.label).chain(own)
     }
 
+    /// Each of [`RouteTable::labels`] with its terms, as they were written.
+    pub fn all_terms(&self) -> impl Iterator<Item = (&Label, &Terms)> {
+        let own = [&self.default, &self.write, &self.write];
+        let terms = self.routes.iter().map(|route| &route.terms).chain(own);
+        self.labels().zip(terms.map(|terms| &**terms))
+    }
+
+    /// The mode of each route, then that of the default.
+    pub fn modes(&self) -> impl Iterator<Item = Mode> {
+        let routes = self.routes.iter().map(|route| route.terms.mode);
+        routes.chain([self.default.mode])
+    }
+
     /// How paths are read, for matching.
     #[must_use]
     pub fn case(&self) -> PathCase {

@@ -112,6 +112,12 @@ impl SessionKey {
         &self.0
     }
 
+    /// The key that has this digest.
+    #[must_use]
+    pub fn of_digest(digest: [u8; 16]) -> Self {
+        Self(digest)
+    }
+
     /// A key without a session behind it.
     #[cfg(test)]
     pub(crate) fn for_test(n: u64) -> Self {

@@ -90,6 +90,16 @@ impl Meter {
         *count = count.saturating_sub(1);
     }
 
+    /// Requests inside, and requests that wait.
+    pub(super) fn counts(&self) -> (u32, u32) {
+        (self.inside, self.waiting)
+    }
+
+    /// Owes nothing of the rate any more.
+    pub(super) fn pardon(&mut self) {
+        self.full_at = 0;
+    }
+
     /// Whether it is as good as a new one.
     pub(super) fn is_fresh(&self, now: u64) -> bool {
         self.inside == 0 && self.waiting == 0 && self.full_at <= now

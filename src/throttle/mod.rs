@@ -13,11 +13,13 @@ use smallvec::SmallVec;
 mod meter;
 mod rate;
 mod table;
+mod view;
 mod waiters;
 
 pub use meter::{Exceeded, Limits};
 pub use rate::{Rate, RateError};
 pub use table::Place;
+pub use view::Seen;
 pub use waiters::{TooManyWaiting, Waiters, WaitingPlace};
 
 use crate::client::ClientNetwork;

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::meter::{Exceeded, Limits, Meter, Whereabouts};
+use super::view::Recent;
 use crate::client::ClientNetwork;
 
 /// The meters of one rule's clients.
@@ -27,14 +28,15 @@ pub(super) struct Table {
     /// The first moment the table was told of.
     origin: OnceLock<Instant>,
     hasher: RandomState,
-    shards: Box<[Mutex<Shard>]>,
+    pub(super) shards: Box<[Mutex<Shard>]>,
     /// By network, then by neighbourhood.
     shared: Mutex<Box<[Meter]>>,
 }
 
 #[derive(Default)]
-struct Shard {
-    clients: HashMap<ClientNetwork, Meter>,
+pub(super) struct Shard {
+    pub(super) clients: HashMap<ClientNetwork, Meter>,
+    pub(super) refused: Recent,
     /// When it was last swept, nanoseconds from the origin.
     swept: u64,
 }
@@ -137,7 +139,11 @@ impl Table {
         {
             let mut shard = self.shard(client);
             if let Some(meter) = shard.clients.get_mut(&client) {
-                return (act(meter), Seat::Own);
+                let outcome = act(meter);
+                if outcome.is_err() {
+                    shard.refused.add(client, now);
+                }
+                return (outcome, Seat::Own);
             }
             if shard.clients.len() >= TRACKED_PER_SHARD {
                 shard.sweep(now, MAKE_ROOM_EVERY);
@@ -145,6 +151,9 @@ impl Table {
             if shard.clients.len() < TRACKED_PER_SHARD {
                 let mut meter = Meter::default();
                 let outcome = act(&mut meter);
+                if outcome.is_err() {
+                    shard.refused.add(client, now);
+                }
                 if !meter.is_fresh(now) {
                     shard.clients.insert(client, meter);
                 }
@@ -199,7 +208,7 @@ impl Table {
         }
     }
 
-    fn shard(&self, client: ClientNetwork) -> MutexGuard<'_, Shard> {
+    pub(super) fn shard(&self, client: ClientNetwork) -> MutexGuard<'_, Shard> {
         lock(&self.shards[reduce(self.hash(client), SHARDS)])
     }
 
@@ -208,7 +217,7 @@ impl Table {
     }
 
     /// `now` in nanoseconds from the origin.
-    fn at(&self, now: Instant) -> u64 {
+    pub(super) fn at(&self, now: Instant) -> u64 {
         let origin = *self.origin.get_or_init(|| now);
         u64::try_from(now.saturating_duration_since(origin).as_nanos()).unwrap_or(u64::MAX)
     }
@@ -271,7 +280,7 @@ fn reduce(hash: u64, count: usize) -> usize {
 }
 
 /// Nothing within a lock can leave a meter half changed.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -39,7 +39,13 @@ const LAYERS: &[(&str, &[&str])] = &[
             "gateway", "client", "throttle", "tls", "metrics", "pace", "shutdown", "socket",
         ],
     ),
-    ("admin", &["metrics", "shutdown"]),
+    (
+        "admin",
+        &[
+            "config", "gateway", "throttle", "session", "lane", "route", "metrics", "evidence",
+            "shutdown",
+        ],
+    ),
     (
         "app",
         &[
@@ -50,7 +56,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "app", "config", "gateway", "route", "session", "lane", "upstream", "evidence",
+            "app", "admin", "config", "gateway", "route", "session", "lane", "upstream", "evidence",
         ],
     ),
 ];

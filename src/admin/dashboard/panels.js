@@ -78,7 +78,7 @@ export function routesPanel() {
     write(byId("routes-note"), rows.length ? `since the start${unused}` : "");
   }
   return (model) => {
-    routes = model.routes.filter((route) => route.requests > 0);
+    routes = model.routes.filter((route) => route.requests > 0 || route.caused > 0 || route.reported > 0);
     draw();
   };
 }

@@ -4,7 +4,6 @@
 //! evidence than was asked for; changes nothing.
 //! Does not do: collect evidence (the running Onelane does); read a configuration but for the admin listener's address.
 
-mod advice;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -15,9 +14,9 @@ use std::process::ExitCode;
 
 use http::Uri;
 
-use self::advice::{Advice, Enough};
 use super::ask::ask;
 use crate::evidence::Snapshot;
+use crate::evidence::advice::{Advice, Enough};
 
 /// What `advise` takes.
 #[derive(Debug, clap::Args)]

@@ -6,8 +6,8 @@
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-use super::advice::{Advice, Locking, Name, Proposal, Why};
 use crate::evidence::Counts;
+use crate::evidence::advice::{Advice, Locking, Name, Proposal, Why};
 
 impl Display for Advice {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

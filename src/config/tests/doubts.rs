@@ -64,7 +64,6 @@ fn each_contradiction_is_named_where_it_was_written() {
             "routes[0].methods",
             "spelled right",
         ),
-        ("admin: { listen: 0.0.0.0:9180 }", "admin.listen", "anybody"),
         (
             "default_access: read",
             "default_access",

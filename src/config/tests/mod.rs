@@ -13,6 +13,7 @@ use crate::lane::{OnFull, OnHoldLimit};
 use crate::route::{Access, Mode, OnClientGone, Reads, Release, Terms};
 use crate::session::Found;
 
+mod admin;
 mod certificates;
 mod client;
 mod doubts;

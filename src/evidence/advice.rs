@@ -8,53 +8,59 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::evidence::{Counts, PathEvidence, RouteEvidence, Snapshot, overlap};
+use super::{Counts, PathEvidence, RouteEvidence, Snapshot, overlap};
 use crate::route::Access;
 
 /// How much evidence is enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Enough {
+pub struct Enough {
     /// Reports of a path, none of which wrote.
-    pub(super) reports: u64,
+    pub reports: u64,
     /// Observed requests of a path that began and ended within another one's time.
-    pub(super) overlaps: u64,
+    pub overlaps: u64,
 }
 
 /// What the evidence proposes.
 #[derive(Debug)]
-pub(super) struct Advice {
-    pub(super) enough: Enough,
+pub struct Advice {
+    /// How much was asked for.
+    pub enough: Enough,
     /// Whether the application is asked for reports.
-    pub(super) asks: bool,
+    pub asks: bool,
     /// Whether something is in observe mode.
-    pub(super) observes: bool,
-    pub(super) total: Counts,
-    pub(super) locking: Locking,
+    pub observes: bool,
+    /// Of all routes.
+    pub total: Counts,
+    /// Whether overlaps say anything.
+    pub locking: Locking,
     /// In the order in which they are to be pasted; in each group what costs most comes first.
-    pub(super) routes: Vec<Proposal>,
+    pub routes: Vec<Proposal>,
     /// What is not proposed although there is enough evidence: it would also match the other page.
-    pub(super) withheld: Vec<(Name, Name)>,
+    pub withheld: Vec<(Name, Name)>,
     /// What has reports, none of which wrote, and not enough of them.
-    pub(super) growing: Vec<(Name, Counts)>,
+    pub growing: Vec<(Name, Counts)>,
     /// The routes that are `read` or `none`, and wrote.
-    pub(super) wrong: Vec<RouteEvidence>,
+    pub wrong: Vec<RouteEvidence>,
 }
 
 /// A route to paste.
 #[derive(Clone, Debug)]
-pub(super) struct Proposal {
-    pub(super) page: Name,
-    pub(super) access: Access,
-    pub(super) why: Why,
+pub struct Proposal {
+    /// For which page.
+    pub page: Name,
+    /// What its requests are to be taken for.
+    pub access: Access,
+    /// Why.
+    pub why: Why,
     /// What was counted of it.
-    pub(super) counts: Counts,
+    pub counts: Counts,
     /// The labels of the routes that its requests hit now.
-    pub(super) routes: BTreeSet<String>,
+    pub routes: BTreeSet<String>,
 }
 
 /// Why a route is proposed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Why {
+pub enum Why {
     /// It was no write, and wrote.
     Wrote,
     /// A proposed route with `*` would match it as well.
@@ -67,9 +73,11 @@ pub(super) enum Why {
 
 /// A method and the shape of a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Name {
-    pub(super) method: String,
-    pub(super) path: String,
+pub struct Name {
+    /// The method.
+    pub method: String,
+    /// The shape.
+    pub path: String,
 }
 
 /// What is known of a page, whatever routes its requests hit.
@@ -95,7 +103,7 @@ enum Verdict {
 
 /// Whether the application itself locks sessions, without which overlaps say nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Locking {
+pub enum Locking {
     /// As far as is known.
     Locks,
     /// POST and the like overlap as well.
@@ -113,7 +121,7 @@ impl Default for Enough {
 
 impl Advice {
     /// What `snapshot` proposes.
-    pub(super) fn of(snapshot: &Snapshot, enough: Enough) -> Self {
+    pub fn of(snapshot: &Snapshot, enough: Enough) -> Self {
         let mut pages = pages(&snapshot.paths);
         let locking = locking(&pages);
         for page in pages.values_mut() {
@@ -240,7 +248,7 @@ impl Page {
 
 impl Name {
     /// Whether it stands for several paths.
-    pub(super) fn is_pattern(&self) -> bool {
+    pub fn is_pattern(&self) -> bool {
         self.path.contains('*')
     }
 

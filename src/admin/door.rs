@@ -1,0 +1,107 @@
+//! Who may ask for what.
+//!
+//! On loopback everybody on the machine may read, and nobody else: a web page that a browser here shows reaches the
+//! listener by a rebound DNS name, which is refused, or across origins, where it can read nothing. To change something
+//! takes the token, which no browser sends by itself. From another machine reading takes it as well.
+//!
+//! Guarantees: a token is compared in constant time; without one configured nothing can be changed.
+
+use std::net::IpAddr;
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use http::uri::Authority;
+use http::{Response, StatusCode};
+
+use super::answer::{self, Body};
+use crate::config::Token;
+
+/// What keeps others out.
+#[derive(Clone, Debug)]
+pub(super) struct Door {
+    pub(super) reach: Reach,
+    pub(super) token: Option<Token>,
+}
+
+/// Who reaches the listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// The programs of this machine.
+    Loopback,
+    /// Other machines.
+    Network,
+}
+
+/// What an answer needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// Nothing: it tells nothing.
+    Nothing,
+    /// The right to read.
+    Read,
+    /// The right to change something.
+    Change,
+}
+
+impl Door {
+    /// Whether a request with these headers may go on.
+    ///
+    /// # Errors
+    /// The answer instead.
+    pub(super) fn admit(&self, headers: &HeaderMap, need: Need) -> Result<(), Response<Body>> {
+        if self.reach == Reach::Loopback && !headers.get_all(HOST).iter().all(is_of_this_machine) {
+            let why = "use localhost or an address";
+            return Err(answer::plain(StatusCode::MISDIRECTED_REQUEST, why));
+        }
+        match (need, self.reach, &self.token) {
+            (Need::Nothing, _, _) | (Need::Read, Reach::Loopback, _) => Ok(()),
+            (Need::Change, _, None) => Err(answer::refused(StatusCode::FORBIDDEN, NO_TOKEN)),
+            // The configuration does not allow this.
+            (Need::Read, Reach::Network, None) => {
+                Err(answer::refused(StatusCode::FORBIDDEN, NO_TOKEN))
+            }
+            (_, _, Some(token)) if shows(headers, token) => Ok(()),
+            (_, _, Some(_)) => Err(answer::refused(StatusCode::UNAUTHORIZED, SHOW_TOKEN)),
+        }
+    }
+}
+
+/// Whether what is sent is said to be JSON. A form of another page's cannot say so without a preflight.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let kind = value.and_then(|value| value.split(';').next());
+    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// Whether the headers show the token, once.
+fn shows(headers: &HeaderMap, token: &Token) -> bool {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return false;
+    };
+    let value = value.as_bytes();
+    let Some((scheme, shown)) = value.split_at_checked(BEARER.len()) else {
+        return false;
+    };
+    // Of hashes, whose comparison takes the same time wherever they differ, and whatever the lengths are.
+    let same = blake3::hash(shown.trim_ascii()) == blake3::hash(token.expose().as_bytes());
+    scheme.eq_ignore_ascii_case(BEARER) && same
+}
+
+fn is_of_this_machine(host: &HeaderValue) -> bool {
+    let Ok(authority) = Authority::try_from(host.as_bytes()) else {
+        return false;
+    };
+    let host = authority
+        .host()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok()
+}
+
+const BEARER: &[u8] = b"Bearer ";
+
+const SHOW_TOKEN: &str = "show the token of admin.token: Authorization: Bearer TOKEN";
+
+const NO_TOKEN: &str = "this needs a token, and none is configured: set admin.token";

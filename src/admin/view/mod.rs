@@ -1,0 +1,412 @@
+//! From what the process holds to what operators are told.
+//!
+//! Guarantees: read when somebody asks, in bounded work; paths are told by their shape alone, sessions by their digest.
+//! Does not do: change anything but what an operator asks to be changed; ask who the operator is.
+
+mod findings;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::{HeaderName, HeaderValue, Method, Uri};
+
+use super::history::Sample;
+use super::state::{
+    BlockingView, ClientView, ExceptionView, ExplainedView, LaneView, LanesView, LineView,
+    PageView, PolicyView, Question, RefusalView, ReportsView, RequestView, RouteView, State,
+    TotalsView,
+};
+use crate::evidence::{Page, Pair, Snapshot, Waits, shape};
+use crate::gateway::explain::{explain, request};
+use crate::gateway::{Policy, Shared};
+use crate::lane::{Busy, Hold, Holding, NotRevoked, State as Where, Ticket};
+use crate::metrics::{Exception, Gauges, Metrics, Totals};
+use crate::route::{Label, Mode, PathCase};
+use crate::session::SessionKey;
+use crate::throttle;
+
+/// Everything that operators see and change.
+pub struct View {
+    shared: Shared,
+    metrics: Arc<Metrics>,
+    gauges: Box<dyn Fn() -> Gauges + Send + Sync>,
+    started: Instant,
+}
+
+impl View {
+    /// Of a process that starts now.
+    pub fn new(
+        shared: Shared,
+        metrics: Arc<Metrics>,
+        gauges: impl Fn() -> Gauges + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            shared,
+            metrics,
+            gauges: Box::new(gauges),
+            started: Instant::now(),
+        }
+    }
+
+    /// All but what the listener itself knows; at most `limit` lanes.
+    pub fn state(&self, limit: usize) -> State {
+        let policy = self.shared.policy.load_full();
+        let case = policy.routes.case();
+        let totals = self.metrics.totals();
+        let evidence = self.evidence(&policy);
+        let (mut pairs, caused) = self.shared.evidence.blocking();
+        pairs.sort_by_key(|(_, waits)| std::cmp::Reverse(waits.waited));
+        let advice = findings::advice(&evidence, &pairs);
+        let lanes = self.shared.lanes.snapshot(limit);
+        State {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            now_ms: unix(SystemTime::now()),
+            uptime_ms: milliseconds(self.started.elapsed()),
+            policy: policy_view(&policy),
+            totals: self.totals(&totals),
+            lanes: lanes
+                .lanes
+                .iter()
+                .map(|lane| lane_view(lane, case))
+                .collect(),
+            lanes_total: lanes.total,
+            routes: routes(&policy, &totals, &evidence, &caused),
+            blocking: pairs.iter().take(LISTED).map(blocking_view).collect(),
+            refusals: refusals(&totals),
+            exceptions: exceptions(&totals),
+            clients: self.clients(LISTED),
+            findings: findings::findings(&evidence),
+            advice,
+            asks: policy.application.is_asked(),
+            ..State::default()
+        }
+    }
+
+    /// Which policy decides.
+    pub fn policy(&self) -> PolicyView {
+        policy_view(&self.shared.policy.load())
+    }
+
+    /// At most `limit` lanes.
+    pub fn lanes(&self, limit: usize) -> LanesView {
+        let case = self.shared.policy.load().routes.case();
+        let (lanes, counts) = (
+            self.shared.lanes.snapshot(limit),
+            self.shared.lanes.counts(),
+        );
+        LanesView {
+            total: lanes.total,
+            holding: usize::try_from(counts.holding).unwrap_or(usize::MAX),
+            waiting: counts.waiting,
+            lanes: lanes
+                .lanes
+                .iter()
+                .map(|lane| lane_view(lane, case))
+                .collect(),
+        }
+    }
+
+    /// At most `limit` clients under throttle: who was refused last, then who has most requests.
+    pub fn clients(&self, limit: usize) -> Vec<ClientView> {
+        let policy = self.shared.policy.load();
+        let now = Instant::now();
+        let rules = policy.throttle.iter();
+        let seen = rules.flat_map(|rule| {
+            rule.seen(limit, now)
+                .into_iter()
+                .map(move |seen| (rule, seen))
+        });
+        let mut clients: Vec<_> = seen.map(|(rule, seen)| client_view(rule, seen)).collect();
+        clients.sort_by_key(|client| client.refused_ago_ms.unwrap_or(u64::MAX));
+        clients.truncate(limit);
+        clients
+    }
+
+    /// What the last ten minutes are made of.
+    pub fn sample(&self) -> Sample {
+        let (totals, counts) = (self.metrics.totals(), self.shared.lanes.counts());
+        Sample {
+            requests: totals.requests,
+            waited: totals.waits.count,
+            waited_ms: milliseconds(totals.waits.time),
+            refused: sum(&totals.refusals),
+            waiting: counts.waiting as u64,
+            holding: counts.holding,
+        }
+    }
+
+    /// What is decided about a request.
+    ///
+    /// # Errors
+    /// What is wrong with the question.
+    pub fn explain(&self, question: &Question) -> Result<ExplainedView, &'static str> {
+        let method = question.method.to_ascii_uppercase();
+        let method = Method::from_bytes(method.as_bytes()).map_err(|_| "this is no method")?;
+        let url: Uri = question.url.parse().map_err(|_| "this is no URL")?;
+        if url
+            .path_and_query()
+            .is_none_or(|target| !target.as_str().starts_with('/'))
+        {
+            return Err("begin the url with / or http://");
+        }
+        let field = |(name, value): &(String, String)| {
+            let name = name.trim().parse::<HeaderName>().ok()?;
+            Some((name, HeaderValue::from_str(value.trim()).ok()?))
+        };
+        let fields: Option<Vec<_>> = question.headers.iter().map(field).collect();
+        let fields = fields.ok_or("a header's name or value cannot be sent")?;
+        let policy = self.shared.policy.load();
+        let explained = explain(
+            &policy,
+            &self.shared.upstream,
+            &request(&method, &url, &fields),
+        );
+        let line = |line: crate::gateway::explain::Line| LineView {
+            title: line.title,
+            text: line.text,
+        };
+        Ok(ExplainedView {
+            route: explained.route.to_string(),
+            access: explained.access.label().to_owned(),
+            session: explained.session.map(|session| session.to_string()),
+            lines: explained.lines.into_iter().map(line).collect(),
+        })
+    }
+
+    /// Takes a lane from its holders, or from one of them, and lets the next go. Gives their number.
+    ///
+    /// # Errors
+    /// [`NotRevoked`].
+    pub fn release(&self, lane: [u8; 16], ticket: Option<u64>) -> Result<usize, NotRevoked> {
+        let lane = SessionKey::of_digest(lane);
+        let released = self.shared.lanes.revoke(lane, ticket.map(Ticket))?;
+        for _ in 0..released {
+            self.metrics
+                .core(0)
+                .exception(Exception::ReleasedByOperator);
+        }
+        Ok(released)
+    }
+
+    /// Takes what it owes from a client. Gives the number of rules that knew it.
+    pub fn forget(&self, client: IpAddr) -> usize {
+        let policy = self.shared.policy.load();
+        let network = policy.client.network_of(client);
+        let rules = policy.throttle.iter();
+        rules.filter(|rule| rule.forget(network)).count()
+    }
+
+    fn evidence(&self, policy: &Policy) -> Snapshot {
+        let demoted: Vec<_> = policy.routes.demoted().collect();
+        let (asks, observes) = (policy.application.is_asked(), policy.routes.observes());
+        self.shared.evidence.snapshot(asks, observes, &demoted)
+    }
+
+    fn totals(&self, totals: &Totals) -> TotalsView {
+        let gauges = (self.gauges)();
+        TotalsView {
+            lanes: gauges.lanes,
+            holding: gauges.holders,
+            waiting: gauges.waiters,
+            connections: gauges.connections,
+            throttle_clients: gauges.throttle_clients,
+            buffer_memory: gauges.buffer_memory,
+            requests: totals.requests,
+            waited: totals.waits.count,
+            waited_ms: milliseconds(totals.waits.time),
+            held: totals.holds.count,
+            held_ms: milliseconds(totals.holds.time),
+            refused: sum(&totals.refusals),
+            would_wait: totals.would_wait,
+            would_refuse: totals.would_refuse,
+            exceptions: sum(&totals.exceptions),
+        }
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").finish_non_exhaustive()
+    }
+}
+
+fn policy_view(policy: &Policy) -> PolicyView {
+    let edition = policy.edition;
+    let mut modes = policy.routes.modes();
+    let first = modes.next();
+    let mode = match first {
+        Some(first) if modes.any(|mode| mode != first) => "mixed",
+        Some(Mode::Observe) => "observe",
+        Some(Mode::Enforce) | None => "enforce",
+    };
+    PolicyView {
+        version: edition.version,
+        digest: hex(&edition.digest),
+        loaded_ms: unix(edition.loaded),
+        mode: mode.to_owned(),
+    }
+}
+
+fn lane_view(lane: &Busy, case: PathCase) -> LaneView {
+    let request = |request| request_view(request, case);
+    LaneView {
+        id: hex(lane.key.digest()),
+        session: lane.key.to_string(),
+        age_ms: milliseconds(lane.age),
+        holding: lane.holding,
+        waiting: lane.waiting,
+        observed: lane.observed,
+        passed: lane.passed,
+        holders: lane.holders.iter().map(request).collect(),
+        waiters: lane.waiters.iter().map(request).collect(),
+    }
+}
+
+fn request_view(holding: &Holding, case: PathCase) -> RequestView {
+    let note = holding.note.as_ref();
+    RequestView {
+        ticket: holding.ticket.0.to_string(),
+        state: match holding.state {
+            Where::Executing => "executing",
+            Where::Overdue => "overdue",
+            Where::Reserved => "reserved",
+            Where::Waiting => "waiting",
+        }
+        .to_owned(),
+        route: note.map(|note| note.route.to_string()).unwrap_or_default(),
+        method: note.map(|note| note.method.to_string()).unwrap_or_default(),
+        path: note.and_then(|note| shape(note.target.path(), case)),
+        access: match holding.hold {
+            Hold::Exclusive => "write",
+            Hold::Shared => "read",
+        }
+        .to_owned(),
+        age_ms: milliseconds(holding.age.unwrap_or_default()),
+        held_ms: holding.held.map(milliseconds),
+        limit_ms: milliseconds(holding.limit),
+    }
+}
+
+fn routes(
+    policy: &Policy,
+    totals: &Totals,
+    evidence: &Snapshot,
+    caused: &HashMap<Label, Waits>,
+) -> Vec<RouteView> {
+    let mut views: Vec<RouteView> = Vec::new();
+    for (label, terms) in policy.routes.all_terms() {
+        if views.len() >= MOST_ROUTES || views.iter().any(|known| *known.route == **label) {
+            continue;
+        }
+        let known = evidence.routes.iter().find(|known| *known.route == **label);
+        let counts = known.map(|known| known.counts).unwrap_or_default();
+        let total = totals.routes.iter().find(|total| *total.route == **label);
+        let total = total.cloned().unwrap_or_default();
+        let caused = caused.get(label).copied().unwrap_or_default();
+        views.push(RouteView {
+            route: label.to_string(),
+            access: terms.access.label().to_owned(),
+            mode: mode(terms.mode).to_owned(),
+            demoted: known.is_some_and(|known| known.demoted),
+            requests: total.requests,
+            waited: total.waits.count,
+            waited_ms: milliseconds(total.waits.time),
+            held: total.holds.count,
+            held_ms: milliseconds(total.holds.time),
+            caused: caused.count,
+            caused_ms: milliseconds(caused.waited),
+            would_wait: counts.met,
+            reports: ReportsView {
+                wrote: counts.wrote,
+                unchanged: counts.unchanged,
+                silent: counts.silent,
+            },
+        });
+    }
+    views
+}
+
+fn blocking_view((pair, waits): &(Pair, Waits)) -> BlockingView {
+    BlockingView {
+        blocker: page_view(&pair.blocker),
+        waiter: page_view(&pair.waiter),
+        count: waits.count,
+        waited_ms: milliseconds(waits.waited),
+        longest_ms: milliseconds(waits.longest),
+    }
+}
+
+fn page_view(page: &Page) -> PageView {
+    PageView {
+        route: page.route.to_string(),
+        method: page.method.map(str::to_owned),
+        path: page.path.clone(),
+    }
+}
+
+fn client_view(rule: &throttle::Rule, seen: throttle::Seen) -> ClientView {
+    ClientView {
+        network: seen.client.address().to_string(),
+        rule: rule.name.to_string(),
+        mode: match rule.mode {
+            throttle::Mode::Enforce => "enforce",
+            throttle::Mode::Observe => "observe",
+        }
+        .to_owned(),
+        inside: seen.inside,
+        waiting: seen.waiting,
+        refused: seen.refused,
+        refused_ago_ms: seen.refused_ago.map(milliseconds),
+    }
+}
+
+fn refusals(totals: &Totals) -> Vec<RefusalView> {
+    let view = |(reason, count): &(&str, u64)| RefusalView {
+        reason: (*reason).to_owned(),
+        count: *count,
+    };
+    totals.refusals.iter().map(view).collect()
+}
+
+fn exceptions(totals: &Totals) -> Vec<ExceptionView> {
+    let view = |(kind, count): &(&str, u64)| ExceptionView {
+        kind: (*kind).to_owned(),
+        count: *count,
+    };
+    totals.exceptions.iter().map(view).collect()
+}
+
+fn sum(counts: &[(&str, u64)]) -> u64 {
+    counts.iter().map(|(_, count)| count).sum()
+}
+
+fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Enforce => "enforce",
+        Mode::Observe => "observe",
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unix(time: SystemTime) -> u64 {
+    milliseconds(
+        time.duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default(),
+    )
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Of pages, clients and the like.
+const LISTED: usize = 50;
+
+/// As many as a configuration may have, and those that no route decides.
+const MOST_ROUTES: usize = 1_003;
