@@ -174,7 +174,7 @@ const inside = (entry) => entry.state !== "waiting";
 /** The end of a path says more than its beginning. */
 function tail(path, fit) {
   if (path.length <= fit) return path;
-  const from = path.indexOf("/", path.length - fit);
+  const from = path.indexOf("/", path.length - fit + 1);
   return `\u2026${path.slice(from > 0 && from < path.length - 4 ? from : 1 - fit)}`;
 }
 

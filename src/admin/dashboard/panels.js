@@ -163,7 +163,7 @@ const ADVICE = {
   never_wrote: (one) => `never writes: as read it saves up to ${seconds(one.saves)} of waiting.`,
   overlaps: (one) => `takes no lock: as none it saves up to ${seconds(one.saves)} of waiting.`,
   wrote: () => "is no write, and has written: such a change may be lost. Make it write.",
-  blocks: (one) => (one.access ? `blocks others: if it never writes, as ${one.access} it saves up to ${seconds(one.saves)} of waiting.` : `blocks others: they waited ${seconds(one.saves)} behind it.`),
+  blocks: () => "blocks others.",
 };
 
 /** The advice, with lines to paste; `copy` is called with a line. */

@@ -236,3 +236,28 @@ fn every_file_says_what_a_browser_may_do_with_it() {
         proxy.metrics().count("onelane_connections") == 0
     });
 }
+
+#[test]
+fn where_reading_takes_the_token_the_page_asks_for_it() {
+    let app = Upstream::start();
+    app.on_each("*", |_| held());
+    let admin = format!("admin: {{ listen: '0.0.0.0:0', token: {TOKEN} }}");
+    let proxy = Proxy::in_front_of(&app, &admin);
+    let _inside = proxy.session("a").post("/secret.aspx");
+    let inside = app.arrival();
+    let browser = Browser::start();
+    browser.open(([127, 0, 0, 1], proxy.admin_address().port()).into());
+    browser.until("document.querySelector('#token').open");
+    assert_eq!(browser.text("#link"), "needs the token");
+    browser.write("#token-value", "wrong-wrong-wrong-wrong");
+    browser.click("#token .primary");
+    browser.until("document.querySelector('#token').open"); // it asks again
+    assert!(!browser.text("body").contains("secret.aspx"));
+    browser.write("#token-value", TOKEN);
+    browser.click("#token .primary");
+    until_lane(&browser, "/secret.aspx", &[]);
+    browser.click("#token-open");
+    browser.click("#token-forget");
+    browser.until("document.querySelector('#link').dataset.state === 'refused'");
+    inside.release();
+}
