@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use http::Uri;
 
+use super::admin::Secret;
+
 /// What was answered.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -35,27 +37,32 @@ pub(super) enum AskError {
 }
 
 impl Answer {
+    /// Whether a token was wanted, or another one.
+    pub(super) fn wants_token(&self) -> bool {
+        self.status_line.split(' ').nth(1) == Some("401")
+    }
+
     /// Whether the status is 200.
     pub(super) fn is_ok(&self) -> bool {
         self.status_line.starts_with("HTTP/1.") && self.status_line.split(' ').nth(1) == Some("200")
     }
 }
 
-/// Sends a GET for `url`, and reads the answer to its end.
+/// Sends a GET for `url`, showing `token` if there is one, and reads the answer to its end.
 ///
 /// # Errors
 /// [`AskError`].
-pub(super) fn ask(url: &Uri) -> Result<Answer, AskError> {
+pub(super) fn ask(url: &Uri, token: Option<&Secret>) -> Result<Answer, AskError> {
     let Some(host) = url.host().filter(|_| url.scheme_str() == Some("http")) else {
         return Err(AskError::NotHttp(url.clone()));
     };
-    exchange(host, url).map_err(|source| AskError::Silent {
+    exchange(host, url, token).map_err(|source| AskError::Silent {
         url: url.clone(),
         source,
     })
 }
 
-fn exchange(host: &str, url: &Uri) -> io::Result<Answer> {
+fn exchange(host: &str, url: &Uri, token: Option<&Secret>) -> io::Result<Answer> {
     let mut stream = connect(
         host.trim_start_matches('[').trim_end_matches(']'),
         url.port_u16().unwrap_or(80),
@@ -64,8 +71,10 @@ fn exchange(host: &str, url: &Uri) -> io::Result<Answer> {
     stream.set_write_timeout(Some(TIMEOUT))?;
     let target = url.path_and_query().map_or("/", |target| target.as_str());
     let authority = url.authority().map_or(host, |authority| authority.as_str());
+    let shown = token.map(|token| format!("Authorization: Bearer {}\r\n", token.header()));
+    let shown = shown.unwrap_or_default();
     stream.write_all(
-        format!("GET {target} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")
+        format!("GET {target} HTTP/1.1\r\nHost: {authority}\r\n{shown}Connection: close\r\n\r\n")
             .as_bytes(),
     )?;
     let mut answer = Vec::new();

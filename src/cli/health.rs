@@ -18,7 +18,7 @@ pub(super) struct Arguments {
 
 /// Prints the answer; gives 0 when it is 200, else 1.
 pub(super) fn health(arguments: &Arguments) -> ExitCode {
-    match ask(&arguments.url) {
+    match ask(&arguments.url, None) {
         Ok(answer) if answer.is_ok() => {
             super::say("ready");
             ExitCode::SUCCESS

@@ -14,6 +14,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{Config, Errors};
 
+mod admin;
 mod advise;
 mod ask;
 mod check;
@@ -22,6 +23,7 @@ mod descriptors;
 mod explain;
 mod health;
 mod run;
+mod top;
 
 /// One lane per session in front of a legacy web application.
 #[derive(Debug, Parser)]
@@ -49,6 +51,8 @@ enum Command {
     Advise(advise::Arguments),
     /// Show what the session lock costs: a legacy application, straight and behind Onelane
     Demo(demo::Options),
+    /// Show the lanes of a running Onelane, refreshed each second: who holds them, who waits, and for what; q quits
+    Top(top::Arguments),
     /// Ask a running Onelane whether it is ready; exits 0 when it is (for health checks)
     Health(health::Arguments),
 }
@@ -78,6 +82,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Advise(arguments) => advise::advise(&arguments),
         Command::Demo(options) => demo::run(options),
+        Command::Top(arguments) => top::top(&arguments),
         Command::Health(arguments) => health::health(&arguments),
     }
 }

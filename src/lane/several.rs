@@ -17,10 +17,9 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 
-use super::local::{
-    Count, Joined, Lanes, Line, Observed, Outcome, Pass, Permit, Places, Waiter, Waiting,
-};
+use super::local::{Count, Joined, Lanes, Line, Observed, Outcome, Pass, Places, Waiter, Waiting};
 use super::note::Note;
+use super::permit::Permit;
 use super::place::Place;
 use super::queue::{Full, Grant, Part, Turn, WaitEnded};
 use super::shadow::Arrival;

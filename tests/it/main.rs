@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod admin; // who may see and change what
 mod certificates; // those of listeners are watched, and counted
 mod cli; // what an operator types, sees and gets as exit code
 mod dashboard; // the page for operators, in real Chromium

@@ -4,6 +4,7 @@
 //! Does not do: change anything but what an operator asks to be changed; ask who the operator is.
 
 mod findings;
+mod lanes;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,18 +14,19 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderName, HeaderValue, Method, Uri};
 
+use lanes::lane_view;
+
 use super::history::Sample;
 use super::state::{
-    BlockingView, ClientView, ExceptionView, ExplainedView, LaneView, LanesView, LineView,
-    PageView, PolicyView, Question, RefusalView, ReportsView, RequestView, RouteView, State,
-    TotalsView,
+    BlockingView, ClientView, ExceptionView, ExplainedView, LanesView, LineView, PageView,
+    PolicyView, Question, RefusalView, ReportsView, RouteView, State, TotalsView,
 };
-use crate::evidence::{Page, Pair, Snapshot, Waits, shape};
+use crate::evidence::{Page, Pair, Snapshot, Waits};
 use crate::gateway::explain::{explain, request};
 use crate::gateway::{Policy, Shared};
-use crate::lane::{Busy, Hold, Holding, NotRevoked, State as Where, Ticket};
+use crate::lane::{NotRevoked, Ticket};
 use crate::metrics::{Exception, Gauges, Metrics, Totals};
-use crate::route::{Label, Mode, PathCase};
+use crate::route::{Label, Mode};
 use crate::session::SessionKey;
 use crate::throttle;
 
@@ -247,46 +249,6 @@ fn policy_view(policy: &Policy) -> PolicyView {
         digest: hex(&edition.digest),
         loaded_ms: unix(edition.loaded),
         mode: mode.to_owned(),
-    }
-}
-
-fn lane_view(lane: &Busy, case: PathCase) -> LaneView {
-    let request = |request| request_view(request, case);
-    LaneView {
-        id: hex(lane.key.digest()),
-        session: lane.key.to_string(),
-        age_ms: milliseconds(lane.age),
-        holding: lane.holding,
-        waiting: lane.waiting,
-        observed: lane.observed,
-        passed: lane.passed,
-        holders: lane.holders.iter().map(request).collect(),
-        waiters: lane.waiters.iter().map(request).collect(),
-    }
-}
-
-fn request_view(holding: &Holding, case: PathCase) -> RequestView {
-    let note = holding.note.as_ref();
-    RequestView {
-        ticket: holding.ticket.0.to_string(),
-        state: match holding.state {
-            Where::Executing => "executing",
-            Where::Overdue => "overdue",
-            Where::Reserved => "reserved",
-            Where::Waiting => "waiting",
-        }
-        .to_owned(),
-        route: note.map(|note| note.route.to_string()).unwrap_or_default(),
-        method: note.map(|note| note.method.to_string()).unwrap_or_default(),
-        path: note.and_then(|note| shape(note.target.path(), case)),
-        access: match holding.hold {
-            Hold::Exclusive => "write",
-            Hold::Shared => "read",
-        }
-        .to_owned(),
-        age_ms: milliseconds(holding.age.unwrap_or_default()),
-        held_ms: holding.held.map(milliseconds),
-        limit_ms: milliseconds(holding.limit),
     }
 }
 

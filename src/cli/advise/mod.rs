@@ -8,12 +8,11 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use http::Uri;
 
+use super::admin::Admin;
 use super::ask::ask;
 use crate::evidence::Snapshot;
 use crate::evidence::advice::{Advice, Enough};
@@ -21,14 +20,8 @@ use crate::evidence::advice::{Advice, Enough};
 /// What `advise` takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The configuration file of the running Onelane, for the address of its admin listener
-    #[arg(
-        short = 'c',
-        long = "config",
-        value_name = "FILE",
-        env = "ONELANE_CONFIG"
-    )]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    admin: Admin,
     /// The URL of its evidence, instead; without both: http://127.0.0.1:9180/evidence
     #[arg(long)]
     url: Option<Uri>,
@@ -43,11 +36,11 @@ pub(super) struct Arguments {
 /// Prints the advice, if there is any, and what is missing for more; gives 0, 1 when nobody answers, or 64 when the
 /// arguments or the configuration are wrong.
 pub(super) fn advise(arguments: &Arguments) -> ExitCode {
-    let url = match url(arguments) {
-        Ok(url) => url,
+    let (url, token) = match arguments.admin.find(arguments.url.as_ref(), "/evidence") {
+        Ok(found) => found,
         Err(code) => return code,
     };
-    let answer = match ask(&url) {
+    let answer = match ask(&url, token.as_ref()) {
         Ok(answer) if answer.is_ok() => answer,
         Ok(answer) => {
             super::complain(&format!("{url} has no evidence: {}", answer.status_line));
@@ -70,36 +63,4 @@ pub(super) fn advise(arguments: &Arguments) -> ExitCode {
     };
     super::say(Advice::of(&snapshot, enough).to_string().trim_end());
     ExitCode::SUCCESS
-}
-
-/// Where the evidence is.
-fn url(arguments: &Arguments) -> Result<Uri, ExitCode> {
-    if let Some(url) = &arguments.url {
-        return Ok(url.clone());
-    }
-    let Some(path) = &arguments.config else {
-        return Ok(Uri::from_static("http://127.0.0.1:9180/evidence"));
-    };
-    let config = super::load(path).map_err(|errors| super::refuse(&errors))?;
-    let address = config.startup.admin.listen;
-    let Some(address) = address.filter(|address| address.port() != 0) else {
-        let problem = match address {
-            None => "admin: is off, so there is nobody to ask",
-            Some(_) => "the port of admin: is 0; give the real one by --url",
-        };
-        super::complain(&format!("{}: {problem}", path.display()));
-        return Err(ExitCode::from(super::WRONG_INPUT));
-    };
-    let url = format!("http://{}/evidence", reachable(address));
-    Ok(url.parse().expect("an address and a path are a URL"))
-}
-
-/// The address by which this machine reaches a listener.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::cli::admin::reachable;
 use crate::config::Config;
 use crate::evidence::{Counts, PathEvidence, RouteEvidence};
 

@@ -1,6 +1,6 @@
 //! The promises of the lane, in the order in which it is built: the rules by example (`rules`) and against a naive
 //! model (`model`, `histories`), who is turned away at once (`admission`) or let in beside (`beside`), the shadow, the
-//! table's wake-ups and deadlines (`waiting`, `holding`), further names of a lane (`names`), several lanes for one
+//! table's wake-ups and deadlines (`waiting`, `holding`), further names of a lane (`names`), what operators see and do (`operators`), several lanes for one
 //! request, by example (`several`) and at random (`together`), and the table's
 //! behaviour when cores race (`cores`, `cap`).
 
@@ -12,6 +12,7 @@ mod histories;
 mod holding;
 mod model;
 mod names;
+mod operators;
 mod rules;
 mod several;
 mod shadow;
