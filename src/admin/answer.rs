@@ -20,6 +20,9 @@ use super::page;
 /// What is answered: whole, or as a stream of events.
 pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
+/// An answer instead of what was asked for.
+pub(super) type Refusal = Box<Response<Body>>;
+
 /// One line of text.
 pub(super) fn plain(status: StatusCode, line: &'static str) -> Response<Body> {
     let line = Bytes::from(format!("{line}\n"));
@@ -40,6 +43,11 @@ pub(super) fn refused(status: StatusCode, why: &str) -> Response<Body> {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
+}
+
+/// As [`refused`], for where there would be something else.
+pub(super) fn refusal(status: StatusCode, why: &str) -> Refusal {
+    Box::new(refused(status, why))
 }
 
 /// Another method is wanted here.

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::answer::{self, Body};
+use super::answer::{self, Body, Refusal};
 use super::door::{self, Door};
 use super::endpoint::Endpoint;
 use super::events::Streams;
@@ -51,7 +51,7 @@ struct Release {
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-type Answer = Result<Response<Body>, Response<Body>>;
+type Answer = Result<Response<Body>, Refusal>;
 
 impl Desk {
     /// Answers.
@@ -61,7 +61,7 @@ impl Desk {
         asker: Asker,
     ) -> Response<Body> {
         let answer = self.reply(request, asker).await;
-        answer.unwrap_or_else(|refusal| refusal)
+        answer.unwrap_or_else(|refusal| *refusal)
     }
 
     async fn reply(self: &Arc<Self>, request: Request<Incoming>, asker: Asker) -> Answer {
@@ -70,22 +70,22 @@ impl Desk {
         let need = endpoint.map_or(door::Need::Nothing, |endpoint| endpoint.need());
         self.door.admit(&head.headers, need)?;
         let Some(endpoint) = endpoint else {
-            return Err(answer::plain(StatusCode::NOT_FOUND, NOT_FOUND));
+            return Err(Box::new(answer::plain(StatusCode::NOT_FOUND, NOT_FOUND)));
         };
         let methods = endpoint.methods();
         if methods == "POST" {
             if head.method != Method::POST {
-                return Err(answer::not_allowed(methods));
+                return Err(Box::new(answer::not_allowed(methods)));
             }
             if !door::is_json(&head.headers) {
                 let why = "say Content-Type: application/json";
-                return Err(answer::refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
+                return Err(answer::refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
             }
             let body = read(body).await?;
             return self.change(endpoint, &body, asker);
         }
         if !matches!(head.method, Method::GET | Method::HEAD) {
-            return Err(answer::not_allowed(methods));
+            return Err(Box::new(answer::not_allowed(methods)));
         }
         self.tell(endpoint, &head)
     }
@@ -147,18 +147,18 @@ impl Desk {
                 let question: Question = parse(body)?;
                 let explained = self.sources.view.explain(&question);
                 let explained =
-                    explained.map_err(|why| answer::refused(StatusCode::BAD_REQUEST, why))?;
+                    explained.map_err(|why| answer::refusal(StatusCode::BAD_REQUEST, why))?;
                 Ok(ok(&explained))
             }
             Endpoint::Release(id) => self.release(id, &parse(body)?, asker),
             Endpoint::Forget(client) => {
                 let Nothing {} = parse(body)?;
                 let why = "this is no address of a client";
-                let client = client.ok_or_else(|| answer::refused(StatusCode::BAD_REQUEST, why))?;
+                let client = client.ok_or_else(|| answer::refusal(StatusCode::BAD_REQUEST, why))?;
                 let forgotten = self.sources.view.forget(client);
                 if forgotten == 0 {
                     let why = "no rule of the throttle knows this client";
-                    return Err(answer::refused(StatusCode::NOT_FOUND, why));
+                    return Err(answer::refusal(StatusCode::NOT_FOUND, why));
                 }
                 tracing::warn!(%client, operator = %asker.0, "an operator had the throttle forget a client");
                 Ok(ok(&json!({ "forgotten": forgotten })))
@@ -176,7 +176,7 @@ impl Desk {
                 let Nothing {} = parse(body)?;
                 self.reload(asker)
             }
-            _ => Err(answer::not_allowed("GET, HEAD")),
+            _ => Err(Box::new(answer::not_allowed("GET, HEAD"))),
         }
     }
 
@@ -186,14 +186,14 @@ impl Desk {
         let ticket = release.ticket.as_deref().map(str::parse).transpose();
         let (Some(lane), Ok(ticket)) = (lane, ticket) else {
             let why = "this is no lane's id, or no ticket: use those of /api/v1/lanes";
-            return Err(answer::refused(StatusCode::BAD_REQUEST, why));
+            return Err(answer::refusal(StatusCode::BAD_REQUEST, why));
         };
         let released = self.sources.view.release(lane, ticket).map_err(|why| {
             let status = match why {
                 NotRevoked::NoLane => StatusCode::NOT_FOUND,
                 NotRevoked::Stale => StatusCode::CONFLICT,
             };
-            answer::refused(status, &why.to_string())
+            answer::refusal(status, &why.to_string())
         })?;
         let session = id.get(..6);
         tracing::warn!(session, released, operator = %asker.0, "an operator released a lane: its holders go on without it");
@@ -203,12 +203,12 @@ impl Desk {
     fn reload(&self, asker: Asker) -> Answer {
         let Some(reload) = &self.sources.reload else {
             let why = "this process cannot reload";
-            return Err(answer::refused(StatusCode::NOT_IMPLEMENTED, why));
+            return Err(answer::refusal(StatusCode::NOT_IMPLEMENTED, why));
         };
         tracing::info!(operator = %asker.0, "an operator asked for a reload");
         match reload() {
             Reloaded::Replaced { version } => Ok(ok(&json!({ "version": version }))),
-            Reloaded::Kept { why } => Err(answer::refused(StatusCode::CONFLICT, &why)),
+            Reloaded::Kept { why } => Err(answer::refusal(StatusCode::CONFLICT, &why)),
         }
     }
 
@@ -259,10 +259,10 @@ fn ok(value: &impl serde::Serialize) -> Response<Body> {
 }
 
 /// The body of a request, which is small.
-async fn read(body: Incoming) -> Result<Bytes, Response<Body>> {
+async fn read(body: Incoming) -> Result<Bytes, Refusal> {
     let body = Limited::new(body, LONGEST_BODY).collect().await;
     let too_long = |_| {
-        answer::refused(
+        answer::refusal(
             StatusCode::PAYLOAD_TOO_LARGE,
             "this is too long, or broke off",
         )
@@ -272,15 +272,15 @@ async fn read(body: Incoming) -> Result<Bytes, Response<Body>> {
 }
 
 /// What a body says; nothing is as good as `{}`.
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Response<Body>> {
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     let body: &[u8] = if body.is_empty() { b"{}" } else { body };
     // Not the parser's own words: they repeat what was sent.
     let why = "the body is not the JSON that is wanted here; /api/openapi.json says which";
-    serde_json::from_slice(body).map_err(|_| answer::refused(StatusCode::BAD_REQUEST, why))
+    serde_json::from_slice(body).map_err(|_| answer::refusal(StatusCode::BAD_REQUEST, why))
 }
 
 /// A number in a query.
-fn limit(query: Option<&str>, name: &str) -> Result<usize, Response<Body>> {
+fn limit(query: Option<&str>, name: &str) -> Result<usize, Refusal> {
     let mut pairs = query.unwrap_or_default().split('&');
     let value = pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     let Some(value) = value else {
@@ -291,7 +291,7 @@ fn limit(query: Option<&str>, name: &str) -> Result<usize, Response<Body>> {
         .ok()
         .filter(|limit| (1..=MOST).contains(limit));
     limit.ok_or_else(|| {
-        answer::refused(StatusCode::BAD_REQUEST, "a limit is a number from 1 to 200")
+        answer::refusal(StatusCode::BAD_REQUEST, "a limit is a number from 1 to 200")
     })
 }
 

@@ -8,11 +8,11 @@
 
 use std::net::IpAddr;
 
+use http::StatusCode;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use http::uri::Authority;
-use http::{Response, StatusCode};
 
-use super::answer::{self, Body};
+use super::answer::{self, Refusal};
 use crate::config::Token;
 
 /// What keeps others out.
@@ -47,20 +47,23 @@ impl Door {
     ///
     /// # Errors
     /// The answer instead.
-    pub(super) fn admit(&self, headers: &HeaderMap, need: Need) -> Result<(), Response<Body>> {
+    pub(super) fn admit(&self, headers: &HeaderMap, need: Need) -> Result<(), Refusal> {
         if self.reach == Reach::Loopback && !headers.get_all(HOST).iter().all(is_of_this_machine) {
             let why = "use localhost or an address";
-            return Err(answer::plain(StatusCode::MISDIRECTED_REQUEST, why));
+            return Err(Box::new(answer::plain(
+                StatusCode::MISDIRECTED_REQUEST,
+                why,
+            )));
         }
         match (need, self.reach, &self.token) {
             (Need::Nothing, _, _) | (Need::Read, Reach::Loopback, _) => Ok(()),
-            (Need::Change, _, None) => Err(answer::refused(StatusCode::FORBIDDEN, NO_TOKEN)),
+            (Need::Change, _, None) => Err(answer::refusal(StatusCode::FORBIDDEN, NO_TOKEN)),
             // The configuration does not allow this.
             (Need::Read, Reach::Network, None) => {
-                Err(answer::refused(StatusCode::FORBIDDEN, NO_TOKEN))
+                Err(answer::refusal(StatusCode::FORBIDDEN, NO_TOKEN))
             }
             (_, _, Some(token)) if shows(headers, token) => Ok(()),
-            (_, _, Some(_)) => Err(answer::refused(StatusCode::UNAUTHORIZED, SHOW_TOKEN)),
+            (_, _, Some(_)) => Err(answer::refusal(StatusCode::UNAUTHORIZED, SHOW_TOKEN)),
         }
     }
 }

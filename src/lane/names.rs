@@ -186,5 +186,5 @@ impl Names {
 /// The most aliases of a lane. An application that changes the id with each response (Laravel) gives as many ids as
 /// requests go through the lane; its client uses the newest ones.
 pub(super) const MAX: usize = 64;
-/// The most aliases of all lanes together: 30 MB at most, while their lanes live.
+/// The most aliases of all lanes together: 40 MB at most, while their lanes live.
 pub(super) const MAX_IN_ALL: usize = 65_536;

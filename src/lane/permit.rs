@@ -71,11 +71,10 @@ impl Permit {
         }
         match (standing, self.on_hold_limit) {
             (Some(Standing::InTime | Standing::Reserved), _) => Overdue::NotYet,
-            (Some(Standing::Overdue), _) => Overdue::Kept,
             (None, _) if self.place.lanes.revoked.has(self.ticket()) => Overdue::Revoked,
             (None, OnHoldLimit::Abort) => Overdue::Aborted,
             (None, OnHoldLimit::Release) => Overdue::Released,
-            (None, OnHoldLimit::Wait) => Overdue::Kept,
+            (Some(Standing::Overdue), _) | (None, OnHoldLimit::Wait) => Overdue::Kept,
         }
     }
 }

@@ -37,6 +37,10 @@ pub(super) struct Table<W> {
 
 /// What a key stands for.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are lanes, and another allocation for each would cost every request"
+)]
 pub(super) enum Slot<W> {
     /// Another name of a lane.
     Alias(Alias),

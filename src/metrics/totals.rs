@@ -62,7 +62,11 @@ impl Metrics {
             let counts = names.iter().copied().zip(all(family).iter().copied());
             counts.filter(|(_, count)| *count > 0).collect()
         };
-        let mut routes: Vec<RouteTotals> = shape.routes.iter().map(RouteTotals::of).collect();
+        let mut routes: Vec<RouteTotals> = shape
+            .routes
+            .iter()
+            .map(|route| RouteTotals::of(route))
+            .collect();
         for (number, route) in routes.iter_mut().enumerate() {
             let of = |family| of_route(shape, family, number).map(|range| &cells[range]);
             route.requests = of(Family::Requests).map_or(0, |cells| cells.iter().sum());
@@ -99,9 +103,9 @@ impl Sum {
 }
 
 impl RouteTotals {
-    fn of(route: &String) -> Self {
+    fn of(route: &str) -> Self {
         Self {
-            route: route.clone(),
+            route: route.to_owned(),
             ..Self::default()
         }
     }
