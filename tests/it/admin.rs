@@ -329,7 +329,7 @@ fn a_web_page_reaches_nothing_by_another_name_or_from_another_origin() {
         );
     }
     let policy = read.header("content-security-policy").unwrap();
-    assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"));
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
     assert_eq!(proxy.admin("/readyz").status, 200, "not drained");
 }
 

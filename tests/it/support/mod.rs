@@ -3,6 +3,7 @@
 //! Order is observed (by what the application saw, by the proxy's own counters), never timed. Every wait ends with a
 //! failed test after [`DEADLINE`], so nothing hangs.
 
+mod browser;
 mod certificates;
 mod client;
 mod eventually;
@@ -16,6 +17,7 @@ mod wire;
 
 use std::time::Duration;
 
+pub(crate) use browser::{Browser, Key, Screen};
 pub(crate) use certificates::{Authority, Pair};
 pub(crate) use client::{Client, Closed, Exchange, Heard, Request, Response, Session};
 pub(crate) use eventually::{eventually, median};
