@@ -6,8 +6,8 @@ mod admin; // who may see and change what
 mod certificates; // those of listeners are watched, and counted
 mod cli; // what an operator types, sees and gets as exit code
 mod commands; // what the program says of itself: help, version, completions, manual pages, schema
-mod deploy; // what the files in deploy/ say agrees with Onelane and with each other
 mod dashboard; // the page for operators, in real Chromium
+mod deploy; // what the files in deploy/ say agrees with Onelane and with each other
 mod disconnect; // who leaves while waiting is never served; who leaves inside keeps the lane until the end
 mod documents; // what README and docs show works
 mod door; // who may go in beside others: new sessions, a page's own calls; who is told at once that it is too late

@@ -29,8 +29,13 @@ pub(super) fn findings(evidence: &Snapshot) -> Vec<FindingView> {
     met.into_iter().take(LISTED).map(view).collect()
 }
 
-/// What the evidence proposes, and the pages that block most; what saves most comes first.
-pub(super) fn advice(evidence: &Snapshot, pairs: &[(Pair, Waits)]) -> Vec<AdviceView> {
+/// What the evidence proposes, and the pages that block most; what saves most comes first. `writes` says whether a route
+/// takes its requests for writes: a page that is a read already needs no advice.
+pub(super) fn advice(
+    evidence: &Snapshot,
+    pairs: &[(Pair, Waits)],
+    writes: impl Fn(&str) -> bool,
+) -> Vec<AdviceView> {
     let advice = Advice::of(evidence, Enough::default());
     let mut views: Vec<_> = advice
         .routes
@@ -43,7 +48,7 @@ pub(super) fn advice(evidence: &Snapshot, pairs: &[(Pair, Waits)]) -> Vec<Advice
             continue;
         };
         let known = |view: &AdviceView| view.method == method && view.path == *path;
-        if views.iter().any(known) {
+        if views.iter().any(known) || !writes(&blocker.route) {
             continue;
         }
         let caused = caused(method, path, pairs);

@@ -26,7 +26,7 @@ use crate::gateway::explain::{explain, request};
 use crate::gateway::{Policy, Shared};
 use crate::lane::{NotRevoked, Ticket};
 use crate::metrics::{Exception, Gauges, Metrics, Totals};
-use crate::route::{Label, Mode};
+use crate::route::{Access, Label, Mode};
 use crate::session::SessionKey;
 use crate::throttle;
 
@@ -61,7 +61,11 @@ impl View {
         let evidence = self.evidence(&policy);
         let (mut pairs, caused) = self.shared.evidence.blocking();
         pairs.sort_by_key(|(_, waits)| std::cmp::Reverse(waits.waited));
-        let advice = findings::advice(&evidence, &pairs);
+        let writes = |route: &str| {
+            let mut terms = policy.routes.all_terms();
+            terms.any(|(label, terms)| &**label == route && terms.access == Access::Write)
+        };
+        let advice = findings::advice(&evidence, &pairs, writes);
         let lanes = self.shared.lanes.snapshot(limit);
         State {
             version: env!("CARGO_PKG_VERSION").to_owned(),
