@@ -165,6 +165,8 @@ fn every_command_has_a_manual_page() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
+    // Those of a command's own commands (`service install`) are beside it.
+    pages.retain(|page| page.matches('-').count() < 2);
     pages.sort();
     let mut expected: Vec<String> = commands()
         .iter()
