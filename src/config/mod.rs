@@ -24,6 +24,7 @@ mod file;
 mod keys;
 mod limits;
 mod listen;
+mod log;
 mod origin;
 mod problem;
 mod reader;
@@ -228,17 +229,21 @@ fn parse(
     env::expand(&mut document, "", environment, &problems);
     let config = Value::document(&document, &problems)
         .section(&TOP)
-        .map(|top| read(&top, beside, Edition::first(text)));
+        .map(|top| read(&top, beside, Edition::first([0; 4])));
     let warnings = problems
         .into_warnings()
         .map_err(|errors| Errors::new(&name, errors))?;
     match config {
-        Some((startup, policy)) => Ok(Config {
-            origin: Origin::new(file, text, pages, &startup),
-            startup,
-            policy,
-            warnings,
-        }),
+        Some((startup, mut policy)) => {
+            let origin = Origin::new(file, text, pages, &startup);
+            policy.edition.digest = origin.digest().short();
+            Ok(Config {
+                startup,
+                policy,
+                warnings,
+                origin,
+            })
+        }
         None => Err(Errors::of_file(&name, "not a configuration", SMALLEST)),
     }
 }
@@ -253,7 +258,7 @@ fn read(top: &Section<'_>, beside: Beside<'_>, edition: Edition) -> (Startup, Po
         upstream: upstreams::read(top, &addresses, beside.folder),
         edge: limits.edge,
         admin: admin::read(top, &addresses),
-        log: log(top),
+        log: log::read(top),
         buffer_memory: limits.buffer_memory,
         spool_disk: limits.spool_disk,
         drain_delay: top
@@ -304,27 +309,6 @@ fn read(top: &Section<'_>, beside: Beside<'_>, edition: Edition) -> (Startup, Po
         ready_path: top.read("ready_path", listen::ready_path).flatten(),
     };
     (startup, policy)
-}
-
-fn log(top: &Section<'_>) -> Log {
-    let default = Log {
-        format: defaults::LOG_FORMAT,
-        access: defaults::ACCESS_LOG,
-    };
-    let Some(section) = top.read("log", |value| value.section(&LOG)) else {
-        return default;
-    };
-    let access = section
-        .read("access", Value::truth)
-        .map(|on| if on { AccessLog::On } else { AccessLog::Off });
-    Log {
-        format: section
-            .read("format", |value| {
-                value.choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)])
-            })
-            .unwrap_or(default.format),
-        access: access.unwrap_or(default.access),
-    }
 }
 
 fn memory_alone(value: &Value<'_>) -> Option<()> {
@@ -383,11 +367,6 @@ const TOP: Keys = Keys {
             "write default_access: for what no route names",
         ),
     ],
-};
-
-const LOG: Keys = Keys {
-    known: &["format", "access"],
-    refused: &[],
 };
 
 const SMALLEST: &str = "begin with

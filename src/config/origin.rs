@@ -93,6 +93,12 @@ impl Digest {
         }
         Self(hasher.finalize())
     }
+
+    /// What is shown of it.
+    pub fn short(&self) -> [u8; 4] {
+        let [a, b, c, d, ..] = *self.0.as_bytes();
+        [a, b, c, d]
+    }
 }
 
 impl fmt::Display for Digest {

@@ -62,8 +62,9 @@ pub struct Policy {
 pub struct Edition {
     /// 1 at the start, one more with each reload.
     pub version: u64,
-    /// Of the text that it was read from, before variables are replaced: no secret of the environment is in it.
-    pub digest: [u8; 6],
+    /// Of the text that it was read from, before variables are replaced, and of the pages that it names: the one that the
+    /// log names. No secret of the environment is in it.
+    pub digest: [u8; 4],
     /// When it was read.
     pub loaded: SystemTime,
 }
@@ -78,13 +79,9 @@ impl fmt::Debug for Edition {
 }
 
 impl Edition {
-    /// The first one, read now from `text`.
+    /// The first one, read now.
     #[must_use]
-    pub fn first(text: &str) -> Self {
-        let mut digest = [0; 6];
-        let hash = blake3::hash(text.as_bytes());
-        let length = digest.len();
-        digest.copy_from_slice(&hash.as_bytes()[..length]);
+    pub fn first(digest: [u8; 4]) -> Self {
         Self {
             version: 1,
             digest,

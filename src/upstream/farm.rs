@@ -127,7 +127,7 @@ where
     /// Cancel safe.
     ///
     /// # Errors
-    /// [`ConnectError`], when the time is up; with one node, as [`Upstream::connect`].
+    /// [`ConnectError`], when the time is up; with one node, also at once when TLS was refused.
     pub async fn connect(
         &self,
         chosen: Chosen,
@@ -202,12 +202,12 @@ where
         self.nodes.learn(connection.node(), headers) == Lesson::Taken
     }
 
-    /// As [`Upstream::give_back`], to the node of the connection.
+    /// Gives a connection whose exchange has ended back to its node.
     pub fn give_back(&self, connection: Connection<B>, promised: Option<Duration>, now: Instant) {
         self.connections[connection.node()].give_back(connection, promised, now);
     }
 
-    /// As [`Upstream::sweep`], for each node.
+    /// Closes the idle connections of each node whose time is over; to be called now and then.
     pub fn sweep(&self, now: Instant) {
         for upstream in &self.connections {
             upstream.sweep(now);

@@ -5,7 +5,8 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::super::{
-    LOG, admin, application, certificates, client, defaults, limits, listen, refusals, upstreams,
+    admin, application, certificates, client, defaults, limits, listen, log::LOG, refusals,
+    upstreams,
 };
 use super::shape::{
     address, any_text, choice, either, list, named, none_or, off, one_or_more, size, text,

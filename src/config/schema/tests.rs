@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
 
-use super::super::LOG;
+use super::super::log::LOG;
 use super::*;
 use crate::config::Config;
 
