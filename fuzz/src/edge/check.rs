@@ -206,7 +206,7 @@ fn ordinary_requests_are_served(reference: &Reference, responses: &[Response]) {
 }
 
 /// Fields that the proxy sets, whatever the client said.
-const PROXYS: [&[u8]; 9] = [
+const PROXYS: [&[u8]; 12] = [
     b"content-length",
     b"transfer-encoding",
     b"host",
@@ -215,7 +215,10 @@ const PROXYS: [&[u8]; 9] = [
     b"x-forwarded-proto",
     b"x-request-id",
     b"x-onelane-access",
+    b"x-onelane-client",
+    b"x-onelane-report",
     b"x-onelane-secret",
+    b"x-onelane-ticket",
 ];
 const HOP_BY_HOP: [&[u8]; 9] = [
     b"connection",
