@@ -18,6 +18,8 @@ package+=([fastcgi-mono-server4]=mono-fastcgi-server4 [mcs]="mono-mcs libmono-sy
 package+=([chromium]=chromium [chromedriver]=chromium-driver)
 # What checks the systemd units, and passes sockets:
 package+=([systemd-analyze]=systemd)
+# What renders manual pages:
+package+=([groff]=groff-base)
 # What is no program, or one with a version in its name: PHP and Django.
 declare -A package_of_file=(
   [/usr/sbin/php-fpm*]=php-fpm [/usr/lib/php/*/redis.so]=php-redis [/usr/lib/php/*/apcu.so]=php-apcu
