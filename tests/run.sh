@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every check of the project on a fresh Debian machine: `bash tests/run.sh`.
+# Runs every check of the project on a fresh Debian machine: `bash tests/run.sh`. `bash tests/run.sh comparison` runs the
+# comparison of real applications instead, and writes docs/comparison.md.
 #
 # Installs what is missing when it runs as root; otherwise it stops and says which command installs it.
 # ONELANE_SOAK_SECONDS is the length of the long random run (8).
@@ -78,6 +79,11 @@ install_promtool() {
 install_missing
 install_promtool
 install_rust # rust-toolchain.toml names the version, with clippy and rustfmt
+
+if [[ ${1:-} == comparison ]]; then
+  step "comparison"
+  exec cargo bench --locked --bench comparison -- --write </dev/null
+fi
 
 step "format"
 cargo fmt --check

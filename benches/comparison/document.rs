@@ -97,13 +97,13 @@ And the same applications alone, in the same run, so that it is seen that there 
 
 ";
 const HOW: &str = "\
-One command measures everything and writes this page and its chart, on Debian as root or with the packages that it asks for:
+One command measures everything and writes this page and its chart; on Debian as root it installs what it needs:
 
 ```
-cargo bench --bench comparison -- --write
+bash tests/run.sh comparison
 ```
 
-Names choose among the chapters (`cargo bench --bench comparison -- writes lost`), `--quick` is a short form, `--strict` makes a \
+`cargo bench --bench comparison -- --write` is its last step. Names choose among the chapters (`-- writes lost`), `--quick` is a short form, `--strict` makes a \
 missed bound the exit code 1. `cargo test --test comparison` asserts them on the short form after every change (times with a leeway of half, since a test may not be alone on its machine).
 
 - The applications are real ones from Debian's packages, with their usual servers: ASP.NET WebForms on Mono behind nginx, PHP-FPM \

@@ -235,7 +235,7 @@ fn share(startup: &Startup, policy: Policy, draining: Draining) -> Shared {
 
 fn reload(shared: &Shared, metrics: &Arc<Metrics>, origin: Origin) -> Arc<Reload> {
     let (policy, metrics) = (Arc::clone(&shared.policy), Arc::clone(metrics));
-    Arc::new(Reload::new(policy, metrics, origin, SystemTime::now()))
+    Arc::new(Reload::new(policy, metrics, origin))
 }
 
 /// Reloads when the files of the configuration change.

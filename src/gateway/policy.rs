@@ -79,6 +79,12 @@ impl fmt::Debug for Edition {
 }
 
 impl Edition {
+    /// The digest as the log and the API show it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{:08x}", u32::from_be_bytes(self.digest))
+    }
+
     /// The first one, read now.
     #[must_use]
     pub fn first(digest: [u8; 4]) -> Self {

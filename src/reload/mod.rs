@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use serde::Serialize;
 
 use crate::config::{Config, Errors, Origin};
-use crate::gateway::{Policy, Rekeyed};
+use crate::gateway::{Edition, Policy, Rekeyed};
 use crate::metrics::{self, ConfigReload, Metrics};
 use crate::watch::Pace;
 
@@ -28,7 +28,8 @@ pub struct Reload {
     metrics: Arc<Metrics>,
     /// Where reloads are counted.
     core: Arc<metrics::Core>,
-    version: ArcSwap<Version>,
+    /// What became of the last attempt. Which policy is in force, the policy itself says.
+    last: ArcSwap<Attempt>,
     state: Mutex<State>,
 }
 
@@ -102,24 +103,13 @@ pub enum NotReloaded {
 }
 
 impl Reload {
-    /// For the policy that is in force since `now`, which was read from `origin`. From now on it is counted in `metrics`.
-    pub fn new(
-        policy: Arc<ArcSwap<Policy>>,
-        metrics: Arc<Metrics>,
-        origin: Origin,
-        now: SystemTime,
-    ) -> Self {
-        let version = Version {
-            number: 1,
-            digest: origin.digest().to_string(),
-            since: unix(now),
-            last: Attempt::Ok,
-        };
+    /// For the policy that is in force, which was read from `origin`. From now on it is counted in `metrics`.
+    pub fn new(policy: Arc<ArcSwap<Policy>>, metrics: Arc<Metrics>, origin: Origin) -> Self {
         Self {
             policy,
             core: metrics.core(0),
             metrics,
-            version: ArcSwap::from_pointee(version),
+            last: ArcSwap::from_pointee(Attempt::Ok),
             state: Mutex::new(State {
                 origin,
                 failed: None,
@@ -145,7 +135,7 @@ impl Reload {
         let mut state = self.state();
         if state.origin.digest_now() == Some(state.origin.digest()) {
             if state.failed.take().is_some() {
-                self.renew(|version| version.last = Attempt::Ok);
+                self.last.store(Arc::new(Attempt::Ok));
                 tracing::info!("the configuration file is again the one that is in force");
             }
         } else {
@@ -163,8 +153,8 @@ impl Reload {
     }
 
     /// What is in force. Never waits.
-    pub fn version(&self) -> Arc<Version> {
-        self.version.load_full()
+    pub fn version(&self) -> Version {
+        Version::of(self.policy.load().edition, **self.last.load())
     }
 
     fn attempt(&self, state: &mut State) -> Result<Reloaded, NotReloaded> {
@@ -185,15 +175,11 @@ impl Reload {
         }
         policy.count_in(&self.metrics);
         let changes = Changes::between(&old, &policy);
+        let version = Version::of(policy.edition, Attempt::Ok);
         self.policy.store(Arc::new(policy));
-        self.renew(|version| {
-            version.number += 1;
-            version.digest = origin.digest().to_string();
-            version.since = unix(SystemTime::now());
-        });
         state.origin = origin;
         Ok(Reloaded {
-            version: Version::clone(&self.version()),
+            version,
             changes,
             warnings: warnings.iter().map(ToString::to_string).collect(),
         })
@@ -226,19 +212,24 @@ impl Reload {
             }
         };
         self.core.config_reload(count);
-        self.renew(|version| version.last = attempt);
+        self.last.store(Arc::new(attempt));
         state.failed = outcome.as_ref().err().cloned();
-    }
-
-    fn renew(&self, change: impl FnOnce(&mut Version)) {
-        let mut version = Version::clone(&self.version());
-        change(&mut version);
-        self.version.store(Arc::new(version));
     }
 
     /// A panic of an earlier attempt left what is in force.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Version {
+    fn of(edition: Edition, last: Attempt) -> Self {
+        Self {
+            number: edition.version,
+            digest: edition.name(),
+            since: unix(edition.loaded),
+            last,
+        }
     }
 }
 

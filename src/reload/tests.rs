@@ -88,7 +88,7 @@ impl Site {
 fn of(config: Config) -> Reload {
     let metrics = Arc::new(Metrics::new(1, Labels::default()));
     let policy = Arc::new(ArcSwap::from_pointee(config.policy));
-    Reload::new(policy, metrics, config.origin, SystemTime::now())
+    Reload::new(policy, metrics, config.origin)
 }
 
 fn load(file: &Path) -> Config {
@@ -119,7 +119,7 @@ client: { deny: [10.1.1.1] }",
     );
     assert_eq!(reloaded.version.number, 2);
     assert_eq!(reloaded.version.last, Attempt::Ok);
-    assert_eq!(*site.reload.version(), reloaded.version);
+    assert_eq!(site.reload.version(), reloaded.version);
     let labels: Vec<_> = site.policy().routes.labels().cloned().collect();
     assert_eq!(&*labels[1], "c");
     assert!(site.counted("ok"));

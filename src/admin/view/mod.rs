@@ -250,7 +250,7 @@ fn policy_view(policy: &Policy) -> PolicyView {
     };
     PolicyView {
         version: edition.version,
-        digest: hex(&edition.digest),
+        digest: edition.name(),
         loaded_ms: unix(edition.loaded),
         mode: mode.to_owned(),
     }

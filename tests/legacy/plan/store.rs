@@ -35,7 +35,7 @@ pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
             let what = format!("{}: calls for each of {writes} at once", setting.name());
             claims.push(Claim::promise(&*what, behind, 1.0, ratio).counted());
             if writes > 5 {
-                claims.push(Claim::control(what, bare, writes as f64 / 5.0, ratio));
+                claims.push(Claim::control(what, bare, writes as f64 / 4.0, ratio));
             }
             for (side, value) in [(Side::Bare, bare), (Side::Behind, behind)] {
                 points.push(Point {
