@@ -5,6 +5,7 @@
 
 mod criteria;
 mod doubt;
+mod presets;
 mod table;
 
 use std::time::Duration;

@@ -1,28 +1,11 @@
-//! Requests with several lanes at random: histories in which a witness knows who is where, and races on all cores.
+//! Random histories, in which a witness knows who is where.
 //!
 //! The promises, by what is seen from outside alone: whoever is present in a lane and came earlier is in the way, unless
 //! both share; a request is inside exactly when nobody is in its way in any of its lanes; it is refused exactly when one
 //! of its lanes is full, or all together. So nobody is inside with another whom he is in the way of, nobody overtakes, and
-//! nobody waits for nothing or in a circle. The same check is run on ways to take lanes that are wrong, and must find that.
+//! nobody waits for nothing or in a circle.
 
-use std::collections::HashSet;
-use std::future::Future;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::Poll;
-use std::time::Duration;
-
-use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use tokio::runtime;
-use tokio::time::{Instant, advance};
-use tokio_test::task;
-
-use super::super::{Full, Hold, Joined, Lanes, Limits, OnHoldLimit, Overdue, Permit, WaitEnded};
-use super::cores::{flood, on_each_core};
-use super::{limits, seconds};
-use crate::session::SessionKey;
+use super::*;
 
 #[test]
 fn requests_with_several_lanes_keep_every_promise() {
@@ -52,37 +35,6 @@ fn requests_that_take_their_lanes_one_after_the_other_are_found_out() {
 fn a_request_that_is_refused_and_stays_in_a_lane_is_found_out() {
     let found = violations(Fault::StaysBehind);
     assert!(found.contains(&Violation::LeftBehind), "{found:?}");
-}
-
-#[test]
-fn on_all_cores_nobody_waits_in_a_circle() {
-    assert_eq!(race(None), (0, 0));
-}
-
-#[test]
-fn on_all_cores_requests_that_take_their_lanes_one_after_the_other_wait_in_a_circle() {
-    let (_, stuck) = race(Some(Fault::OneByOne));
-    assert!(stuck > 0);
-}
-
-#[test]
-fn on_all_cores_requests_that_take_only_their_first_lane_are_inside_together() {
-    let (together, _) = race(Some(Fault::TakesOne));
-    assert!(together > 0);
-}
-
-const LANES: u64 = 4;
-const MAX_WAITING: usize = 12;
-
-/// A wrong way to take several lanes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
-    /// Each only when the one before it is held.
-    OneByOne,
-    /// Who is refused by its last lane remains in the others.
-    StaysBehind,
-    /// The first alone.
-    TakesOne,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -157,22 +109,6 @@ fn step([what, a, b, c, d, e]: [u8; 6]) -> Step {
         },
         254..=255 => Step::Close,
     }
-}
-
-/// One to three lanes, in any order.
-fn some_lanes(random: u8) -> Vec<u64> {
-    let random = u64::from(random);
-    let lanes = [
-        random % LANES,
-        random / LANES % LANES,
-        random / LANES / LANES % LANES,
-    ];
-    let count = match random / 64 {
-        0 => 1,
-        1 | 2 => 2,
-        _ => 3,
-    };
-    lanes[..count].to_vec()
 }
 
 /// Runs `history` on the lanes; the first promise that they break.
@@ -438,153 +374,4 @@ impl Person {
             }
         }
     }
-}
-
-/// What taking lanes gave.
-enum Taken {
-    Inside(Vec<Permit>),
-    Waiting(std::pin::Pin<Box<dyn Future<Output = Result<Vec<Permit>, WaitEnded>>>>),
-}
-
-/// Takes several lanes as the product does, or in a wrong way.
-fn take(
-    lanes: &Arc<Lanes>,
-    numbers: &[u64],
-    hold: Hold,
-    limits: &Limits,
-    fault: Option<Fault>,
-    behind: &mut Vec<Joined>,
-) -> Result<Taken, Full> {
-    let keys: Vec<_> = numbers.iter().copied().map(SessionKey::for_test).collect();
-    let mut also = &keys[1..];
-    match fault {
-        Some(Fault::TakesOne) => also = &[],
-        Some(Fault::StaysBehind) => {
-            let joined = lanes.join_all(keys[0], also, hold, limits, MAX_WAITING);
-            if joined.is_err() {
-                behind.extend(lanes.join(keys[0], hold, limits, MAX_WAITING));
-            }
-            return joined.map(taken);
-        }
-        Some(Fault::OneByOne) => {
-            let first = lanes.join(keys[0], hold, limits, MAX_WAITING)?;
-            let (lanes, limits) = (Arc::clone(lanes), limits.clone());
-            return Ok(Taken::Waiting(Box::pin(async move {
-                one_by_one(&lanes, &keys, hold, &limits, first).await
-            })));
-        }
-        None => {}
-    }
-    let joined = lanes.join_all(keys[0], also, hold, limits, MAX_WAITING)?;
-    Ok(taken(joined))
-}
-
-fn taken(joined: Joined) -> Taken {
-    match joined {
-        Joined::Granted(permit) => Taken::Inside(vec![permit]),
-        Joined::Waiting(waiting) => Taken::Waiting(Box::pin(async {
-            let permit = waiting.turn().await?;
-            Ok(vec![permit])
-        })),
-    }
-}
-
-async fn one_by_one(
-    lanes: &Arc<Lanes>,
-    keys: &[SessionKey],
-    hold: Hold,
-    limits: &Limits,
-    first: Joined,
-) -> Result<Vec<Permit>, WaitEnded> {
-    let mut permits = vec![turn(first).await?];
-    for (at, key) in keys.iter().enumerate().skip(1) {
-        if keys[..at].contains(key) {
-            continue;
-        }
-        let joined = lanes.join(*key, hold, limits, usize::MAX);
-        permits.push(turn(joined.map_err(|_| WaitEnded::Closed)?).await?);
-    }
-    Ok(permits)
-}
-
-async fn turn(joined: Joined) -> Result<Permit, WaitEnded> {
-    match joined {
-        Joined::Granted(permit) => Ok(permit),
-        Joined::Waiting(waiting) => waiting.turn().await,
-    }
-}
-
-/// Requests of a few lanes on all cores; how often two were inside a lane together, and how many never went inside.
-fn race(fault: Option<Fault>) -> (usize, usize) {
-    let lanes = Arc::<Lanes>::default();
-    let inside: Arc<[Mutex<usize>]> = (0..LANES).map(|_| Mutex::default()).collect();
-    let (together, stuck) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let limits = Limits {
-        waiters: usize::MAX,
-        // In a circle somebody waits for as long as it may; else nobody does, however slow the machine is.
-        wait_timeout: if fault.is_some() {
-            Duration::from_millis(50)
-        } else {
-            seconds(20)
-        },
-        hold_limit: seconds(3600),
-        ..limits()
-    };
-    on_each_core(|core| {
-        let mut random = fastrand::Rng::with_seed(core);
-        let (lanes, inside, limits) = (&lanes, &inside, &limits);
-        let (together, stuck) = (&together, &stuck);
-        async move {
-            flood(8, || {
-                let numbers = some_lanes(random.u8(..));
-                let (lanes, inside, limits) =
-                    (Arc::clone(lanes), Arc::clone(inside), limits.clone());
-                let (together, stuck) = (Arc::clone(together), Arc::clone(stuck));
-                let gives_up = random.u8(..20) == 0;
-                async move {
-                    let keys: Vec<_> = numbers
-                        .iter()
-                        .map(|lane| SessionKey::for_test(*lane))
-                        .collect();
-                    let also = if fault.is_some() { &[] } else { &keys[1..] };
-                    let hold = Hold::Exclusive;
-                    let joined = lanes
-                        .join_all(keys[0], also, hold, &limits, usize::MAX)
-                        .unwrap();
-                    if gives_up || stuck.load(Ordering::SeqCst) > 0 {
-                        return;
-                    }
-                    let permits = match fault {
-                        Some(Fault::OneByOne) => {
-                            one_by_one(&lanes, &keys, hold, &limits, joined).await
-                        }
-                        _ => turn(joined).await.map(|permit| vec![permit]),
-                    };
-                    let Ok(permits) = permits else {
-                        stuck.fetch_add(1, Ordering::SeqCst);
-                        return;
-                    };
-                    let own: HashSet<u64> = numbers.into_iter().collect();
-                    for lane in &own {
-                        let mut inside = inside[usize::try_from(*lane).unwrap()].lock().unwrap();
-                        together.fetch_add(*inside, Ordering::SeqCst);
-                        *inside += 1;
-                    }
-                    tokio::task::yield_now().await;
-                    for lane in &own {
-                        *inside[usize::try_from(*lane).unwrap()].lock().unwrap() -= 1;
-                    }
-                    drop(permits);
-                }
-            })
-            .await;
-        }
-    });
-    let counts = lanes.counts();
-    assert_eq!((counts.lanes, counts.waiting, counts.holding), (0, 0, 0));
-    assert_eq!(counts.granted, counts.ended);
-    (
-        together.load(Ordering::SeqCst),
-        stuck.load(Ordering::SeqCst),
-    )
 }
