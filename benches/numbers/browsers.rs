@@ -81,6 +81,14 @@ impl Browsers {
         });
         seen
     }
+
+    /// The most requests per second that are answered to them: of `offered`, which is more than can be, what comes
+    /// through. Late requests are sent one after another, so it takes longer than a turn.
+    pub(crate) fn saturation(&mut self, offered: f64, turn: Duration) -> f64 {
+        let started = Instant::now();
+        let seen = self.browse(offered, turn);
+        seen.latencies.len() as f64 / started.elapsed().as_secs_f64()
+    }
 }
 
 /// Answers per second in a closed loop, of as many connections.

@@ -1,6 +1,6 @@
 //! slowhttptest as a process: the attacks that it knows, and what it says of them.
 //!
-//! It runs at a low priority: attackers have machines of their own, and this one's processors are what the proxy and its
+//! It runs at idle priority: attackers have machines of their own, and this one's processors are what the proxy and its
 //! other clients are measured on. Guarantees: it is ended when its value is dropped.
 
 use std::fs::{self, File};
@@ -41,8 +41,8 @@ impl Attack {
             "" => format!("http://{on}{PAGE}{PAGE_LENGTH}"),
             path => format!("http://{on}{path}"),
         };
-        let started = Command::new("nice")
-            .args(["-n", "5", "slowhttptest"])
+        let started = Command::new("chrt")
+            .args(["--idle", "0", "slowhttptest"])
             .args(["-c", &CONNECTIONS.to_string(), "-r", "1000", "-l", "240"])
             .args(["-p", "10", "-u", &url])
             .args(self.arguments)
