@@ -16,6 +16,7 @@
 
 pub(crate) mod aspnet;
 pub(crate) mod django;
+pub(crate) mod laravel;
 pub(crate) mod node;
 pub(crate) mod php;
 
@@ -102,5 +103,18 @@ impl Application {
     pub(crate) fn reset(&self) -> io::Result<()> {
         Client::new(self.address).get(&self.page(Page::Reset, 0))?;
         Ok(())
+    }
+}
+
+/// The pages of applications that name them as they like.
+fn lower_case(page: Page) -> &'static str {
+    match page {
+        Page::Write => "/write",
+        Page::Read => "/read",
+        Page::None => "/none",
+        Page::Login => "/login",
+        Page::Inner => "/inner",
+        Page::Stats => "/stats",
+        Page::Reset => "/reset",
     }
 }
