@@ -23,6 +23,24 @@ pub(crate) struct Outcome {
     pub(crate) overlaps: u64,
 }
 
+/// Nothing was lost, and everybody was answered.
+pub(crate) const ALL_KEPT: Outcome = Outcome {
+    lost: 0,
+    refused: 0,
+    overlaps: 0,
+};
+
+/// 100 increments at once: at least half of them are lost with the application alone, and none behind Onelane.
+#[track_caller]
+pub(crate) fn loses_updates_and_behind_onelane_none(application: &Application) {
+    let bare = increments(application, application.address, 100, 10).unwrap();
+    let onelane = onelane(application).unwrap();
+    let behind = increments(application, onelane.address(), 100, 10).unwrap();
+    println!("{}: bare {bare:?}, behind Onelane {behind:?}", application.name);
+    assert!(bare.lost >= 50 && bare.overlaps >= 50, "{bare:?}");
+    assert_eq!(behind, ALL_KEPT, "bare: {bare:?}");
+}
+
 /// Onelane in front of `application`, with room in a lane for everybody.
 pub(crate) fn onelane(application: &Application) -> io::Result<Onelane> {
     let more = format!("{}queue: {{ limit: 1000 }}\n", application.yaml);

@@ -1,6 +1,6 @@
 //! The applications' pages do what the table in `applications` says, without a proxy.
 
-use crate::applications::{Application, Page, django, laravel, node, php};
+use crate::applications::{Application, Page, django, laravel, node, php, rails};
 use crate::http::Client;
 
 #[track_caller]
@@ -53,4 +53,9 @@ fn laravel_serves_its_pages() {
     for cookie in [laravel::Cookie::Encrypted, laravel::Cookie::Plain] {
         serves_its_pages(&laravel::start(cookie).unwrap());
     }
+}
+
+#[test]
+fn rails_serves_its_pages() {
+    serves_its_pages(&rails::start(rails::Sessions::Cache).unwrap());
 }

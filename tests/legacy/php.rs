@@ -9,23 +9,15 @@ use std::time::{Duration, Instant};
 use crate::applications::php::{Options, Sessions, start};
 use crate::applications::{Application, Page};
 use crate::http::{Answer, Client};
-use crate::load::{Outcome, at_once, counter, increments, onelane};
-use crate::onelane::Onelane;
-
-const ALL_KEPT: Outcome = Outcome {
-    lost: 0,
-    refused: 0,
-    overlaps: 0,
+use crate::load::{
+    ALL_KEPT, at_once, counter, increments, loses_updates_and_behind_onelane_none, onelane,
 };
+use crate::onelane::Onelane;
 
 #[test]
 fn php_redis_without_its_lock_loses_updates_and_behind_onelane_none() {
     let application = start(Sessions::Redis, Options::default()).unwrap();
-    let bare = increments(&application, application.address, 100, 10).unwrap();
-    let onelane = onelane(&application).unwrap();
-    let behind = increments(&application, onelane.address(), 100, 10).unwrap();
-    assert!(bare.lost >= 50 && bare.overlaps >= 50, "{bare:?}");
-    assert_eq!(behind, ALL_KEPT, "bare: {bare:?}");
+    loses_updates_and_behind_onelane_none(&application);
 }
 
 /// Its lock gives up after 20 ms (php-redis 5) or 2 s (6), and the page goes on with status 200: with a session that is

@@ -64,8 +64,10 @@ env[NOT_ENCRYPTED] = {not_encrypted}
 
 /// No `read`: every page with a session stores it.
 const ENCRYPTED: &str = "session: { preset: laravel }
-routes: [{ path: /none, access: none }]
+routes:
+- { path: /none, access: none }
 ";
 const PLAIN: &str = "session: { preset: laravel, cookie: shop_session }
-routes: [{ path: /none, access: none }]
+routes:
+- { path: /none, access: none }
 ";

@@ -19,6 +19,7 @@ pub(crate) mod django;
 pub(crate) mod laravel;
 pub(crate) mod node;
 pub(crate) mod php;
+pub(crate) mod rails;
 
 use std::io;
 use std::net::SocketAddr;
