@@ -7,7 +7,7 @@ use std::thread;
 use crate::applications::laravel::{Cookie, start};
 use crate::applications::{Application, Page};
 use crate::http::{Answer, Client};
-use crate::load::{counter, eventually, loses_updates_and_behind_onelane_none, onelane};
+use crate::load::{at_once, counter, eventually, loses_updates_and_behind_onelane_none, onelane};
 use crate::onelane::Onelane;
 
 #[test]
@@ -65,9 +65,25 @@ fn an_old_value_that_comes_late_has_a_lane_of_its_own_unless_the_cookie_is_not_e
     }
 }
 
+/// Its lock holds a worker for each who waits, and who has waited too long gets an error.
 #[test]
-fn laravel_with_a_cookie_that_is_not_encrypted_loses_no_update_either() {
-    loses_updates_and_behind_onelane_none(&start(Cookie::Plain).unwrap());
+fn laravels_own_lock_fails_who_waits_too_long_and_behind_onelane_nobody() {
+    let application = start(Cookie::Encrypted).unwrap();
+    let onelane = onelane(&application).unwrap();
+    let fates = |address| {
+        let mut user = application.user(address).unwrap();
+        let answers = at_once(&user, address, "/block?ms=200", 12).unwrap();
+        let served = answers.iter().filter(|answer| answer.status == 200).count();
+        let failed = answers.iter().filter(|answer| answer.status == 500).count();
+        let lost = served + 1 - counter(&application, &mut user).unwrap();
+        (served, failed, lost)
+    };
+    let bare = fates(application.address);
+    assert!(bare.0 < 10 && bare.0 + bare.1 == 12, "{bare:?}");
+    assert_eq!(bare.2, 0, "{bare:?}");
+    application.reset().unwrap();
+    assert_eq!(fates(onelane.address()), (12, 0, 0), "bare: {bare:?}");
+    assert_eq!(application.stats().unwrap().overlaps, 0);
 }
 
 /// A write of `ms` milliseconds in another connection of the user's browser: that, with the cookies that it has then, and

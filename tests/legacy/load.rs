@@ -36,7 +36,6 @@ pub(crate) fn loses_updates_and_behind_onelane_none(application: &Application) {
     let bare = increments(application, application.address, 100, 10).unwrap();
     let onelane = onelane(application).unwrap();
     let behind = increments(application, onelane.address(), 100, 10).unwrap();
-    println!("{}: bare {bare:?}, behind Onelane {behind:?}", application.name);
     assert!(bare.lost >= 50 && bare.overlaps >= 50, "{bare:?}");
     assert_eq!(behind, ALL_KEPT, "bare: {bare:?}");
 }

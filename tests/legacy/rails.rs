@@ -1,7 +1,6 @@
 //! Rails: of concurrent updates of a session in its cache most are lost, and behind Onelane none is; a session that is
 //! whole in the cookie is another matter.
 
-
 use std::thread;
 
 use crate::applications::rails::{Sessions, start};

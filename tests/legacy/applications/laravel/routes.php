@@ -6,13 +6,15 @@ use Illuminate\Http\Request;
 use Illuminate\Support\Facades\Route;
 
 Route::middleware('web')->group(function () {
-    Route::get('/write', function (Request $request) {
+    $write = function (Request $request) {
         CountWriters::enter($request);
         $counter = $request->session()->get('counter', 0);
         work();
         $request->session()->put('counter', $counter + 1);
         return (string) ($counter + 1);
-    });
+    };
+    Route::get('/write', $write);
+    Route::get('/block', $write)->block(10, 1); // Laravel's own lock, for which a request waits one second
     Route::get('/read', function (Request $request) {
         $counter = $request->session()->get('counter', 0);
         work();

@@ -10,6 +10,7 @@ return [
     'timezone' => 'UTC',
     'locale' => 'en',
     'providers' => [
+        Illuminate\Cache\CacheServiceProvider::class,
         Illuminate\Cookie\CookieServiceProvider::class,
         Illuminate\Encryption\EncryptionServiceProvider::class,
         Illuminate\Filesystem\FilesystemServiceProvider::class,
