@@ -15,16 +15,20 @@ declare -A package=([curl]=curl [gcc]=gcc)
 package+=([haproxy]=haproxy [nginx]=nginx-light [python3]=python3 [node]=nodejs [npm]=npm [redis-server]=redis-server)
 # ASP.NET:
 package+=([fastcgi-mono-server4]=mono-fastcgi-server4 [mcs]="mono-mcs libmono-system-web-mvc3.0-cil" [asp-state4]=mono-xsp4)
+# Rails:
+package+=([puma]=puma)
 # A browser:
 package+=([chromium]=chromium [chromedriver]=chromium-driver)
 # What checks the systemd units, and passes sockets:
 package+=([systemd-analyze]=systemd)
 # What renders manual pages:
 package+=([groff]=groff-base)
-# What is no program, or one with a version in its name: PHP and Django.
+# What is no program, or one with a version in its name: PHP and Laravel, Django, Rails.
 declare -A package_of_file=(
   [/usr/sbin/php-fpm*]=php-fpm [/usr/lib/php/*/redis.so]=php-redis [/usr/lib/php/*/apcu.so]=php-apcu
+  [/usr/share/php/Illuminate/Foundation/Application.php]=php-laravel-framework
   [/usr/lib/python3/dist-packages/django]=python3-django [/usr/lib/python3/dist-packages/gunicorn]=python3-gunicorn
+  [/usr/share/rubygems-integration/all/gems/railties-*]=ruby-railties
 )
 
 install_missing() {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::applications::aspnet::{self, Options, Sessions};
 use crate::applications::{Application, Page, Stats};
-use crate::http::{Answer, Client};
+use crate::http::{Answer, Client, at_the_same_moment};
 use crate::load::eventually;
 use crate::onelane::Onelane;
 use crate::process::Process;
@@ -27,14 +27,8 @@ fn in_front_of(application: &Application) -> Onelane {
 
 /// The user's requests, all at once; the answers in the order of the paths.
 fn at_once(user: &Client, address: SocketAddr, paths: &[String]) -> Vec<Answer> {
-    thread::scope(|scope| {
-        let requests: Vec<_> = paths
-            .iter()
-            .map(|path| scope.spawn(|| user.again(address).get(path).unwrap()))
-            .collect();
-        let answers = requests.into_iter().map(|request| request.join().unwrap());
-        answers.collect()
-    })
+    let get = |path: &String| user.again(address).get(path).unwrap();
+    at_the_same_moment(paths.iter().collect(), get).1
 }
 
 fn waiters(onelane: &Onelane) -> usize {

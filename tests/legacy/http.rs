@@ -1,4 +1,4 @@
-//! A client with cookies, as a browser has them.
+//! A client with cookies, as a browser has them; and many of them at the same moment.
 //!
 //! Guarantees: every answer is a value, whatever its status; cookies that a response sets are sent from then on.
 //! Does not do: follow redirects.
@@ -6,7 +6,10 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::panic::resume_unwind;
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// One user of a site; requests go one after another on one connection.
 #[derive(Clone, Debug)]
@@ -125,6 +128,31 @@ impl Answer {
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
     }
+}
+
+/// Does something with each of these, each on a thread of its own and all from the same moment: that moment, and what came
+/// of each, in their order.
+pub(crate) fn at_the_same_moment<A: Send, B: Send>(
+    these: Vec<A>,
+    act: impl Fn(A) -> B + Sync,
+) -> (Instant, Vec<B>) {
+    let (start, act) = (&Barrier::new(these.len() + 1), &act);
+    thread::scope(|scope| {
+        let threads: Vec<_> = these
+            .into_iter()
+            .map(|this| {
+                scope.spawn(move || {
+                    start.wait();
+                    act(this)
+                })
+            })
+            .collect();
+        let began = Instant::now();
+        start.wait();
+        let ended = threads.into_iter().map(thread::ScopedJoinHandle::join);
+        let came = ended.map(|end| end.unwrap_or_else(|panic| resume_unwind(panic)));
+        (began, came.collect())
+    })
 }
 
 /// The longest that a request may take: longer than every time limit that is tried out.

@@ -4,12 +4,11 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::applications::{Application, Page};
-use crate::http::{Answer, Client};
+use crate::http::{Answer, Client, at_the_same_moment};
 use crate::onelane::Onelane;
 
 /// What was lost of increments that were made at once.
@@ -23,6 +22,33 @@ pub(crate) struct Outcome {
     pub(crate) overlaps: u64,
 }
 
+/// Nothing was lost, and everybody was answered.
+pub(crate) const ALL_KEPT: Outcome = Outcome {
+    lost: 0,
+    refused: 0,
+    overlaps: 0,
+};
+
+/// 100 increments at once: at least half of them are lost with the application alone, and none behind Onelane.
+#[track_caller]
+pub(crate) fn loses_updates_and_behind_onelane_none(application: &Application) {
+    let (bare, behind) = bare_and_behind_onelane(application, 100, 10).unwrap();
+    assert!(bare.lost >= 50 && bare.overlaps >= 50, "{bare:?}");
+    assert_eq!(behind, ALL_KEPT, "bare: {bare:?}");
+}
+
+/// [`increments`] with the application alone, and behind Onelane.
+pub(crate) fn bare_and_behind_onelane(
+    application: &Application,
+    count: usize,
+    ms: u64,
+) -> io::Result<(Outcome, Outcome)> {
+    let bare = increments(application, application.address, count, ms)?;
+    let onelane = onelane(application)?;
+    let behind = increments(application, onelane.address(), count, ms)?;
+    Ok((bare, behind))
+}
+
 /// Onelane in front of `application`, with room in a lane for everybody.
 pub(crate) fn onelane(application: &Application) -> io::Result<Onelane> {
     let more = format!("{}queue: {{ limit: 1000 }}\n", application.yaml);
@@ -30,7 +56,7 @@ pub(crate) fn onelane(application: &Application) -> io::Result<Onelane> {
 }
 
 /// Sends `count` increments of one new session at once to `address`, each of which works for `ms` milliseconds.
-pub(crate) fn increments(
+fn increments(
     application: &Application,
     address: SocketAddr,
     count: usize,
@@ -61,22 +87,9 @@ pub(crate) fn at_once(
     path: &str,
     count: usize,
 ) -> io::Result<Vec<Answer>> {
-    let start = Barrier::new(count);
-    thread::scope(|scope| {
-        let browsers: Vec<_> = (0..count)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut browser = user.again(address);
-                    start.wait();
-                    browser.get(path)
-                })
-            })
-            .collect();
-        browsers
-            .into_iter()
-            .map(|browser| browser.join().expect("a browser does not panic"))
-            .collect()
-    })
+    let browsers = (0..count).map(|_| user.again(address)).collect();
+    let (_, answers) = at_the_same_moment(browsers, |mut browser| browser.get(path));
+    answers.into_iter().collect()
 }
 
 /// Waits until something is so; the time is only there for the test to end.

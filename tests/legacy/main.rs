@@ -13,6 +13,7 @@ mod django;
 mod evidence;
 #[allow(dead_code, reason = "the comparison uses the rest")]
 mod http; // a small client with a cookie
+mod laravel;
 mod load; // many requests of one session at once
 mod node;
 mod onelane; // Onelane as its users run it, in a process of its own
@@ -20,6 +21,7 @@ mod pages;
 mod php;
 mod php_companion;
 mod process; // programs that are ended with their value
+mod rails;
 mod reentrance;
 mod sitecore;
 mod stacks;

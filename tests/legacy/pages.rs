@@ -1,6 +1,6 @@
 //! The applications' pages do what the table in `applications` says, without a proxy.
 
-use crate::applications::{Application, Page, django, node, php};
+use crate::applications::{Application, Page, django, laravel, node, php, rails};
 use crate::http::Client;
 
 #[track_caller]
@@ -46,4 +46,16 @@ fn django_serves_its_pages() {
 #[test]
 fn express_serves_its_pages() {
     serves_its_pages(&node::start().unwrap());
+}
+
+#[test]
+fn laravel_serves_its_pages() {
+    for cookie in [laravel::Cookie::Encrypted, laravel::Cookie::Plain] {
+        serves_its_pages(&laravel::start(cookie).unwrap());
+    }
+}
+
+#[test]
+fn rails_serves_its_pages() {
+    serves_its_pages(&rails::start(rails::Sessions::Cache).unwrap());
 }

@@ -8,24 +8,17 @@ use std::time::{Duration, Instant};
 
 use crate::applications::php::{Options, Sessions, start};
 use crate::applications::{Application, Page};
-use crate::http::{Answer, Client};
-use crate::load::{Outcome, at_once, counter, increments, onelane};
-use crate::onelane::Onelane;
-
-const ALL_KEPT: Outcome = Outcome {
-    lost: 0,
-    refused: 0,
-    overlaps: 0,
+use crate::http::{Answer, Client, at_the_same_moment};
+use crate::load::{
+    ALL_KEPT, at_once, bare_and_behind_onelane, counter, loses_updates_and_behind_onelane_none,
+    onelane,
 };
+use crate::onelane::Onelane;
 
 #[test]
 fn php_redis_without_its_lock_loses_updates_and_behind_onelane_none() {
     let application = start(Sessions::Redis, Options::default()).unwrap();
-    let bare = increments(&application, application.address, 100, 10).unwrap();
-    let onelane = onelane(&application).unwrap();
-    let behind = increments(&application, onelane.address(), 100, 10).unwrap();
-    assert!(bare.lost >= 50 && bare.overlaps >= 50, "{bare:?}");
-    assert_eq!(behind, ALL_KEPT, "bare: {bare:?}");
+    loses_updates_and_behind_onelane_none(&application);
 }
 
 /// Its lock gives up after 20 ms (php-redis 5) or 2 s (6), and the page goes on with status 200: with a session that is
@@ -33,9 +26,7 @@ fn php_redis_without_its_lock_loses_updates_and_behind_onelane_none() {
 #[test]
 fn php_redis_with_its_lock_loses_what_waited_too_long_and_behind_onelane_nothing() {
     let application = start(Sessions::LockedRedis, Options::default()).unwrap();
-    let bare = increments(&application, application.address, 16, 200).unwrap();
-    let onelane = onelane(&application).unwrap();
-    let behind = increments(&application, onelane.address(), 16, 200).unwrap();
+    let (bare, behind) = bare_and_behind_onelane(&application, 16, 200).unwrap();
     assert!(bare.lost > 0 && bare.refused == 0, "{bare:?}");
     assert_eq!(behind, ALL_KEPT, "bare: {bare:?}");
 }
@@ -43,9 +34,7 @@ fn php_redis_with_its_lock_loses_what_waited_too_long_and_behind_onelane_nothing
 #[test]
 fn php_files_lose_nothing_and_nothing_behind_onelane() {
     let application = start(Sessions::Files, Options::default()).unwrap();
-    let bare = increments(&application, application.address, 50, 5).unwrap();
-    let onelane = onelane(&application).unwrap();
-    let behind = increments(&application, onelane.address(), 50, 5).unwrap();
+    let (bare, behind) = bare_and_behind_onelane(&application, 50, 5).unwrap();
     assert_eq!((bare, behind), (ALL_KEPT, ALL_KEPT));
 }
 
@@ -168,15 +157,8 @@ fn first_requests_of_a_new_user_go_one_after_another_and_later_ones_of_several_d
         });
         let users: Vec<Client> = ids.map(|id| new.clone().cookie("PHPSESSID", id)).collect();
         assert_eq!(users.len(), 5);
-        let later = thread::scope(|scope| {
-            let get = |user: &Client| user.again(onelane.address()).get(&write).unwrap();
-            let requests: Vec<_> = users
-                .iter()
-                .map(|user| scope.spawn(move || get(user)))
-                .collect();
-            let answers = requests.into_iter().map(|request| request.join().unwrap());
-            answers.collect::<Vec<_>>()
-        });
+        let get = |user: Client| user.again(onelane.address()).get(&write).unwrap();
+        let (_, later) = at_the_same_moment(users, get);
         assert_eq!(waited(&later), 0, "{without_session}");
         assert!(later.iter().all(|answer| answer.body == "2"));
         assert!(writers(&application) > 1, "{without_session}");

@@ -1,10 +1,10 @@
-//! Chromium, driven by the little of WebDriver (W3C) and of its own protocol that is needed to use a page as a person does.
+//! Chromium, driven by WebDriver (W3C) and its own protocol as far as is needed to use a page as a person does.
 //!
 //! Guarantees: an empty profile; ends with its value, and with the thread that started it. What a page has to come to is
 //! waited for inside of the page. Chromium that is not installed fails the test with the command that installs it.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,10 +14,14 @@ use tempfile::TempDir;
 
 use super::eventually;
 
+#[path = "webdriver.rs"]
+mod webdriver;
+
+use webdriver::{Patience, Session};
+
 /// A browser with one window.
 pub(crate) struct Browser {
-    agent: ureq::Agent,
-    session: String,
+    session: Session,
     driver: Child,
     _profile: TempDir,
     _alone: MutexGuard<'static, ()>,
@@ -59,33 +63,14 @@ impl Browser {
             port = started_on(&fs::read_to_string(&said).unwrap());
             port.is_some()
         });
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(PATIENCE));
-        let mut browser = Self {
-            agent: config.build().into(),
-            session: format!("http://127.0.0.1:{}/session", port.unwrap()),
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap()));
+        let session = Session::start(address, &profile.path().join("profile"), PATIENCE);
+        Self {
+            session: session.unwrap_or_else(|error| panic!("{error}; {INSTALL}")),
             driver,
             _profile: profile,
             _alone: alone,
-        };
-        let mut arguments: Vec<String> = ARGUMENTS.map(str::to_owned).into();
-        let own = browser._profile.path().join("profile");
-        arguments.push(format!("--user-data-dir={}", own.display()));
-        let answer = browser.post(
-            "",
-            &json!({"capabilities": {"alwaysMatch": {
-                "goog:loggingPrefs": { "browser": "ALL" },
-                "goog:chromeOptions": { "args": arguments },
-                "timeouts": { "script": SCRIPT_MS },
-            }}}),
-        );
-        browser.session = format!(
-            "{}/{}",
-            browser.session,
-            answer["sessionId"].as_str().unwrap()
-        );
-        browser
+        }
     }
 
     /// Loads a page.
@@ -199,26 +184,14 @@ impl Browser {
 
     #[track_caller]
     fn post(&self, path: &str, body: &Value) -> Value {
-        let mut response = self
-            .agent
-            .post(format!("{}{path}", self.session))
-            .header("content-type", "application/json")
-            .send(body.to_string())
-            .unwrap_or_else(|error| panic!("{path}: {error}; {INSTALL}"));
-        let text = response.body_mut().read_to_string().unwrap();
-        let mut answer: Value = serde_json::from_str(&text).unwrap();
-        assert!(
-            response.status().is_success(),
-            "{path}: {answer}; {INSTALL}"
-        );
-        answer["value"].take()
+        let answer = self.session.post(path, body);
+        answer.unwrap_or_else(|error| panic!("{path}: {error}; {INSTALL}"))
     }
 }
 
 impl Drop for Browser {
-    /// Chromium would outlive its driver.
     fn drop(&mut self) {
-        self.agent.delete(&self.session).call().ok();
+        self.session.end();
         self.driver.kill().ok();
         self.driver.wait().ok();
     }
@@ -234,21 +207,9 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 const INSTALL: &str = "Chromium starts; install it: apt-get install -y --no-install-recommends chromium chromium-driver";
 
-/// For what a page has to come to, and for every script.
+/// For what a page has to come to; a script may take longer.
 const UNTIL_MS: u64 = 30_000;
-const SCRIPT_MS: u64 = 40_000;
-/// For every command.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Nothing on a screen, nothing but the page.
-const ARGUMENTS: [&str; 10] = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1400,1000",
-];
+const PATIENCE: Patience = Patience {
+    script: Duration::from_secs(40),
+    command: Duration::from_secs(60),
+};

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{Application, Page, Part};
+use super::{Application, Part, lower_case};
 use crate::process::{Process, directory, free_address, missing};
 
 /// Starts it, with 16 threads.
@@ -44,21 +44,9 @@ pub(crate) fn start() -> io::Result<Application> {
         name: "django",
         address,
         yaml: YAML,
-        spell,
+        spell: lower_case,
         parts: vec![Part::Process(gunicorn), Part::Directory(files)],
     })
-}
-
-fn spell(page: Page) -> &'static str {
-    match page {
-        Page::Write => "/write",
-        Page::Read => "/read",
-        Page::None => "/none",
-        Page::Login => "/login",
-        Page::Inner => "/inner",
-        Page::Stats => "/stats",
-        Page::Reset => "/reset",
-    }
 }
 
 /// Debian's own, which sees Debian's packages, whatever else is on the PATH.

@@ -16,8 +16,10 @@
 
 pub(crate) mod aspnet;
 pub(crate) mod django;
+pub(crate) mod laravel;
 pub(crate) mod node;
 pub(crate) mod php;
+pub(crate) mod rails;
 
 use std::io;
 use std::net::SocketAddr;
@@ -102,5 +104,18 @@ impl Application {
     pub(crate) fn reset(&self) -> io::Result<()> {
         Client::new(self.address).get(&self.page(Page::Reset, 0))?;
         Ok(())
+    }
+}
+
+/// The pages of applications that name them as they like.
+fn lower_case(page: Page) -> &'static str {
+    match page {
+        Page::Write => "/write",
+        Page::Read => "/read",
+        Page::None => "/none",
+        Page::Login => "/login",
+        Page::Inner => "/inner",
+        Page::Stats => "/stats",
+        Page::Reset => "/reset",
     }
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{Application, Page, Part};
+use super::{Application, Part, lower_case};
 use crate::process::{Process, find, free_address, missing};
 
 /// Starts it.
@@ -30,7 +30,7 @@ pub(crate) fn start() -> io::Result<Application> {
         name: "express",
         address,
         yaml: YAML,
-        spell,
+        spell: lower_case,
         parts: vec![Part::Process(node)],
     })
 }
@@ -67,18 +67,6 @@ fn fetch(site: &Path, into: &Path) -> io::Result<()> {
     }
     let said = String::from_utf8_lossy(&fetched.stderr).into_owned();
     Err(io::Error::other(format!("npm ci failed:\n{said}")))
-}
-
-fn spell(page: Page) -> &'static str {
-    match page {
-        Page::Write => "/write",
-        Page::Read => "/read",
-        Page::None => "/none",
-        Page::Login => "/login",
-        Page::Inner => "/inner",
-        Page::Stats => "/stats",
-        Page::Reset => "/reset",
-    }
 }
 
 const YAML: &str = "session: { preset: express }

@@ -6,6 +6,7 @@
 use std::fmt::Write;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -53,33 +54,17 @@ impl Default for Options {
 /// # Errors
 /// When a part is not installed or does not start.
 pub(crate) fn start(sessions: Sessions, options: Options) -> io::Result<Application> {
-    let program = installed(sessions)?;
-    let (address, files) = (free_address()?, directory()?);
+    let needed: &[&str] = match sessions {
+        Sessions::Files => &["apcu"],
+        Sessions::Redis | Sessions::LockedRedis => &["apcu", "redis"],
+    };
+    let (program, files) = (installed(needed)?, directory()?);
     let at = files.path();
-    let mut parts = Vec::new();
-
-    let fpm_socket = at.join("fpm.sock");
-    let fpm_config = at.join("fpm.conf");
     fs::create_dir(at.join("sessions"))?;
-    fs::write(&fpm_config, pool(at, sessions, options)?)?;
-    let mut fpm = Process::start(&program, "php-fpm", |command| {
-        command
-            .args(["--nodaemonize", "--force-stderr", "--allow-to-run-as-root"])
-            .arg("--fpm-config")
-            .arg(&fpm_config);
-    })?;
-
-    let config = at.join("nginx.conf");
-    let listen = address.to_string();
-    fs::write(&config, nginx(at, &listen))?;
-    let mut nginx = Process::start("nginx", "nginx-light", |command| {
-        command.arg("-p").arg(at).arg("-e").arg("stderr");
-        command.arg("-c").arg(&config);
-    })?;
-
-    fpm.listens_at(&fpm_socket)?;
-    nginx.listens(address)?;
-    parts.extend([Part::Process(nginx), Part::Process(fpm)]);
+    let settings = settings(at, sessions, options.companion)?;
+    let pages = package().join("tests/legacy/applications/php");
+    let root = format!("root {};", pages.display());
+    let (address, mut parts) = serve(&program, at, options.workers, &settings, &root)?;
     if sessions != Sessions::Files {
         parts.push(Part::Process(redis(at)?));
     }
@@ -97,6 +82,38 @@ pub(crate) fn start(sessions: Sessions, options: Options) -> io::Result<Applicat
     })
 }
 
+/// Starts PHP-FPM, and nginx in front of it: where they listen and what they are. `settings` are of FPM's pool, `root` is
+/// nginx's line that says where the pages are, and which.
+pub(super) fn serve(
+    fpm: &str,
+    at: &Path,
+    workers: usize,
+    settings: &str,
+    root: &str,
+) -> io::Result<(SocketAddr, Vec<Part>)> {
+    let address = free_address()?;
+    let fpm_socket = at.join("fpm.sock");
+    let fpm_config = at.join("fpm.conf");
+    fs::write(&fpm_config, pool(at, workers)? + settings)?;
+    let mut fpm = Process::start(fpm, "php-fpm", |command| {
+        command
+            .args(["--nodaemonize", "--force-stderr", "--allow-to-run-as-root"])
+            .arg("--fpm-config")
+            .arg(&fpm_config);
+    })?;
+
+    let config = at.join("nginx.conf");
+    fs::write(&config, nginx(at, address, root))?;
+    let mut nginx = Process::start("nginx", "nginx-light", |command| {
+        command.arg("-p").arg(at).arg("-e").arg("stderr");
+        command.arg("-c").arg(&config);
+    })?;
+
+    fpm.listens_at(&fpm_socket)?;
+    nginx.listens(address)?;
+    Ok((address, vec![Part::Process(nginx), Part::Process(fpm)]))
+}
+
 fn spell(page: Page) -> &'static str {
     match page {
         Page::Write => "/write.php",
@@ -110,7 +127,7 @@ fn spell(page: Page) -> &'static str {
 }
 
 /// The name of PHP-FPM, which has its version in it, when the extensions are there too.
-fn installed(sessions: Sessions) -> io::Result<String> {
+pub(super) fn installed(extensions: &[&str]) -> io::Result<String> {
     let versions = (0..10).rev().map(|minor| format!("php-fpm8.{minor}"));
     let program = versions
         .chain(["php-fpm".to_owned()])
@@ -119,12 +136,8 @@ fn installed(sessions: Sessions) -> io::Result<String> {
     let path = find(&program).unwrap_or_default();
     let modules = Command::new(path).arg("-m").output()?.stdout;
     let modules = String::from_utf8_lossy(&modules).into_owned();
-    let needed: &[&str] = match sessions {
-        Sessions::Files => &["apcu"],
-        Sessions::Redis | Sessions::LockedRedis => &["apcu", "redis"],
-    };
     let absent = |name: &&&str| !modules.lines().any(|line| line == **name);
-    match needed.iter().find(absent) {
+    match extensions.iter().find(absent) {
         Some(name) => Err(missing(&format!("PHP's {name}"), &format!("php-{name}"))),
         None => Ok(program),
     }
@@ -143,10 +156,10 @@ fn redis(at: &Path) -> io::Result<Process> {
 }
 
 /// PHP-FPM's configuration. As root, its workers are root too: it has to be told so.
-fn pool(at: &Path, sessions: Sessions, options: Options) -> io::Result<String> {
+fn pool(at: &Path, workers: usize) -> io::Result<String> {
     let (user, group) = (who_am_i("-un")?, who_am_i("-gn")?);
-    let (at, workers) = (at.display(), options.workers);
-    let mut pool = format!(
+    let at = at.display();
+    Ok(format!(
         "[global]
 pid = {at}/fpm.pid
 error_log = {at}/fpm.log
@@ -158,8 +171,13 @@ pm = static
 pm.max_children = {workers}
 catch_workers_output = yes
 "
-    );
-    let settings = match sessions {
+    ))
+}
+
+/// What the pool is told of sessions and of Onelane's own file.
+fn settings(at: &Path, sessions: Sessions, companion: Companion) -> io::Result<String> {
+    let at = at.display();
+    let mut settings = match sessions {
         Sessions::Files => format!("php_value[session.save_path] = {at}/sessions\n"),
         Sessions::Redis | Sessions::LockedRedis => format!(
             "php_value[session.save_handler] = redis
@@ -167,25 +185,23 @@ php_value[session.save_path] = unix://{at}/redis.sock
 "
         ),
     };
-    pool.push_str(&settings);
     if sessions == Sessions::LockedRedis {
-        pool.push_str("php_value[redis.session.locking_enabled] = 1\n");
+        settings.push_str("php_value[redis.session.locking_enabled] = 1\n");
     }
-    if let Companion::Secret(secret) = options.companion {
+    if let Companion::Secret(secret) = companion {
         let prepend = package().join("companion/php/onelane_prepend.php");
         let prepend = prepend.display();
         write!(
-            pool,
+            settings,
             "php_admin_value[auto_prepend_file] = {prepend}\nenv[ONELANE_APP_SECRET] = {secret}\n"
         )
         .map_err(io::Error::other)?;
     }
-    Ok(pool)
+    Ok(settings)
 }
 
-fn nginx(at: &Path, listen: &str) -> String {
-    let pages = package().join("tests/legacy/applications/php");
-    let (at, pages) = (at.display(), pages.display());
+fn nginx(at: &Path, listen: SocketAddr, root: &str) -> String {
+    let at = at.display();
     format!(
         "daemon off; master_process off; pid {at}/nginx.pid;
 events {{ worker_connections 1024; }}
@@ -194,7 +210,7 @@ http {{
   client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/fastcgi;
   uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;
   server {{
-    listen {listen}; root {pages};
+    listen {listen}; {root}
     location ~ ^/[a-z]+[.]php$ {{
       include /etc/nginx/fastcgi.conf; fastcgi_pass unix:{at}/fpm.sock; fastcgi_read_timeout 300s;
     }}
@@ -210,7 +226,7 @@ fn who_am_i(option: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&said).trim().to_owned())
 }
 
-fn package() -> PathBuf {
+pub(super) fn package() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 

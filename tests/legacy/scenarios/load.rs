@@ -2,11 +2,9 @@
 //!
 //! Guarantees: each request's time is taken on its own thread; an answer that did not come is a [`Reply`], too.
 
-use std::sync::Barrier;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::http::Client;
+use crate::http::{Client, at_the_same_moment};
 
 /// What became of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,28 +60,8 @@ impl Volley {
 
 /// Each client asks once for `path`, all at the same moment.
 pub(crate) fn together(clients: Vec<Client>, path: &str) -> Volley {
-    let barrier = Barrier::new(clients.len() + 1);
-    thread::scope(|scope| {
-        let threads: Vec<_> = clients
-            .into_iter()
-            .map(|mut client| {
-                let barrier = &barrier;
-                scope.spawn(move || {
-                    barrier.wait();
-                    ask(&mut client, path)
-                })
-            })
-            .collect();
-        let began = Instant::now();
-        barrier.wait();
-        Volley {
-            began,
-            replies: threads
-                .into_iter()
-                .map(|thread| thread.join().expect("a load thread does not panic"))
-                .collect(),
-        }
-    })
+    let (began, replies) = at_the_same_moment(clients, |mut client| ask(&mut client, path));
+    Volley { began, replies }
 }
 
 /// One request, timed.

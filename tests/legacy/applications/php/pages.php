@@ -12,11 +12,17 @@ function work(): void
 function enter(): string
 {
     $who = $_SESSION['who'] ??= bin2hex(random_bytes(8)); // the session's, whatever its id becomes
+    inside($who);
+    return $who;
+}
+
+/** As enter(), for who is the same as long as the session lives. */
+function inside(string $who): void
+{
     if (apcu_inc("writers of $who") > 1) {
         apcu_inc('overlaps');
     }
     most('writers', apcu_inc('inside'));
-    return $who;
 }
 
 function leave(string $who): void
