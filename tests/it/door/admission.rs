@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(unix)]
+use crate::support::Process;
 use crate::support::{Exchange, Proxy, Session, Step, Upstream, answer, held};
 
 /// For requests that have less time than a hold of late took.
@@ -116,12 +118,12 @@ fn what_is_done_with_it_is_what_is_done_at_the_end_of_a_wait() {
 #[test]
 fn the_access_log_shows_that_it_did_not_wait() {
     let app = slow();
-    let yaml = late(", admission: estimate");
-    let process = super::process::Process::start(&app, &yaml);
+    let yaml = late(", admission: estimate") + "\nlog: { access: true }";
+    let process = Process::in_front_of(&app, &yaml);
     let session = process.session("a");
     let _occupied = occupy(&app, &session, || process.until_waiting(1));
     assert_eq!(session.post("/late").status(), 503);
-    let (requests, _) = process.ended();
+    let (requests, _) = process.ended("TERM");
     let line = requests.lines().find(|line| line.contains("/late"));
     let line = line.unwrap_or_else(|| panic!("{requests}"));
     for part in ["wait_timeout", "position=1", "wait=0.000ms"] {
