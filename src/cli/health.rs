@@ -41,7 +41,7 @@ pub(super) fn health(arguments: &Arguments) -> ExitCode {
 }
 
 /// Prints why nobody was asked; gives the exit code.
-pub(super) fn unheard(error: &AskError) -> ExitCode {
+fn unheard(error: &AskError) -> ExitCode {
     super::complain(&error.to_string());
     match error {
         AskError::NotHttp(_) => ExitCode::from(super::WRONG_INPUT),
