@@ -113,7 +113,7 @@ impl Question {
 }
 
 /// The URL with `path`, where it has none, and as http://, where it has no scheme; none when it is of another kind.
-fn at(url: &Uri, path: &'static str) -> Option<Uri> {
+pub(super) fn at(url: &Uri, path: &'static str) -> Option<Uri> {
     let mut parts = url.clone().into_parts();
     if *parts.scheme.get_or_insert(Scheme::HTTP) != Scheme::HTTP {
         return None;
