@@ -23,10 +23,13 @@ package+=([chromium]=chromium [chromedriver]=chromium-driver)
 package+=([systemd-analyze]=systemd)
 # What renders manual pages:
 package+=([groff]=groff-base)
-# What is no program, or one with a version in its name: PHP and Laravel, Django, Rails.
+# What judges the compose file:
+package+=([docker-compose]=docker-compose)
+# What is no program, or one with a version in its name: PHP and Laravel, Python's environments, Django, Rails.
 declare -A package_of_file=(
   [/usr/sbin/php-fpm*]=php-fpm [/usr/lib/php/*/redis.so]=php-redis [/usr/lib/php/*/apcu.so]=php-apcu
   [/usr/share/php/Illuminate/Foundation/Application.php]=php-laravel-framework
+  [/usr/lib/python3*/ensurepip]=python3-venv
   [/usr/lib/python3/dist-packages/django]=python3-django [/usr/lib/python3/dist-packages/gunicorn]=python3-gunicorn
   [/usr/share/rubygems-integration/all/gems/railties-*]=ruby-railties
 )
@@ -80,8 +83,23 @@ install_promtool() {
   rm -r "$folder"
 }
 
+# Kubernetes' own schemas, and what compares manifests with them; in a folder of its own.
+install_kubernetes_validate() {
+  command -v kubernetes-validate >/dev/null && return 0
+  if [[ $(id -u) -ne 0 ]]; then
+    echo "missing: kubernetes-validate; install with: pipx install kubernetes-validate==$kubernetes_validate" >&2
+    exit 1
+  fi
+  step "installing kubernetes-validate"
+  /usr/bin/python3 -m venv /opt/kubernetes-validate
+  /opt/kubernetes-validate/bin/pip install -q --disable-pip-version-check "kubernetes-validate==$kubernetes_validate"
+  ln -sf /opt/kubernetes-validate/bin/kubernetes-validate /usr/local/bin/
+}
+kubernetes_validate=1.37.0
+
 install_missing
 install_promtool
+install_kubernetes_validate
 install_rust # rust-toolchain.toml names the version, with clippy and rustfmt
 
 if [[ ${1:-} == comparison ]]; then

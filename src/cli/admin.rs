@@ -1,15 +1,18 @@
-//! Where the admin listener of a running Onelane is, and what it wants to be shown.
+//! Where the admin listener of a running Onelane is, what it wants to be shown, and what it answers.
 //!
-//! Guarantees: an address that every interface has is asked on this machine. Does not do: ask.
+//! Guarantees: an address that every interface has is asked on this machine. Does not do: ask more than once.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
+use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
+use serde::de::DeserializeOwned;
 
+use super::ask::{AskError, ask};
 use crate::config::Token;
 
 /// Which Onelane is meant.
@@ -23,6 +26,9 @@ pub(super) struct Admin {
         env = "ONELANE_CONFIG"
     )]
     config: Option<PathBuf>,
+    /// The URL of its admin listener, instead; without both: http://127.0.0.1:9180
+    #[arg(long)]
+    url: Option<Uri>,
     /// The token of its admin listener, where reading needs one
     #[arg(long, env = "ONELANE_ADMIN_TOKEN", hide_env_values = true)]
     token: Option<Secret>,
@@ -32,25 +38,42 @@ pub(super) struct Admin {
 #[derive(Clone)]
 pub(super) struct Secret(HeaderValue);
 
+/// Something to ask a running Onelane for.
+pub(super) struct Question {
+    url: Uri,
+    token: Option<Secret>,
+    /// What is at the URL.
+    what: &'static str,
+}
+
 impl Admin {
-    /// `url`, or else the URL of `path` at the listener, and the token to show there, if any.
+    /// Asks for `what`, which is at `path`, unless the URL of the arguments has a path of its own.
     ///
     /// # Errors
-    /// The exit code, when the configuration is wrong or names no listener; what is wrong has been printed.
-    pub(super) fn find(
+    /// The exit code, when the URL or the configuration is wrong, or names no listener; what is wrong has been printed.
+    pub(super) fn question(
         &self,
-        url: Option<&Uri>,
-        path: &str,
-    ) -> Result<(Uri, Option<Secret>), ExitCode> {
-        let token = self.token.clone();
-        let of = |listener: SocketAddr| {
-            let url = format!("http://{}{path}", reachable(listener));
-            url.parse().expect("an address and a path are a URL")
+        what: &'static str,
+        path: &'static str,
+    ) -> Result<Question, ExitCode> {
+        let (url, token) = match (&self.url, &self.config) {
+            (Some(url), _) => {
+                let Some(url) = at(url, path) else {
+                    super::complain(&AskError::NotHttp(url.clone()).to_string());
+                    return Err(ExitCode::from(super::WRONG_INPUT));
+                };
+                (url, self.token.clone())
+            }
+            (None, Some(file)) => self.of_file(file, path)?,
+            (None, None) => {
+                let usual = SocketAddr::from(([127, 0, 0, 1], 9180));
+                (of(usual, path), self.token.clone())
+            }
         };
-        let (Some(file), None) = (&self.config, url) else {
-            let usual = || of(SocketAddr::from(([127, 0, 0, 1], 9180)));
-            return Ok((url.cloned().unwrap_or_else(usual), token));
-        };
+        Ok(Question { url, token, what })
+    }
+
+    fn of_file(&self, file: &Path, path: &str) -> Result<(Uri, Option<Secret>), ExitCode> {
         let config = super::load(file).map_err(|errors| super::refuse(&errors))?;
         let admin = config.startup.admin;
         let Some(address) = admin.listen.filter(|address| address.port() != 0) else {
@@ -62,9 +85,48 @@ impl Admin {
             return Err(ExitCode::from(super::WRONG_INPUT));
         };
         let of_file = |token: &Token| token.expose().parse().ok();
+        let token = self.token.clone();
         let token = token.or_else(|| admin.token.as_ref().and_then(of_file));
-        Ok((of(address), token))
+        Ok((of(address, path), token))
     }
+}
+
+impl Question {
+    /// The answer.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub(super) fn ask<T: DeserializeOwned>(&self) -> Result<T, String> {
+        let Self { url, token, what } = self;
+        let answer = ask(url, token.as_ref()).map_err(|error| error.to_string())?;
+        if answer.wants_token() {
+            return Err(format!(
+                "{url} wants a token: give it by --token or ONELANE_ADMIN_TOKEN"
+            ));
+        }
+        if !answer.is_ok() {
+            return Err(format!("{url} has no {what}: {}", answer.status_line));
+        }
+        serde_json::from_str(&answer.body)
+            .map_err(|error| format!("{url} answers something else than {what}: {error}"))
+    }
+}
+
+/// The URL with `path`, where it has none, and as http://, where it has no scheme; none when it is of another kind.
+pub(super) fn at(url: &Uri, path: &'static str) -> Option<Uri> {
+    let mut parts = url.clone().into_parts();
+    if *parts.scheme.get_or_insert(Scheme::HTTP) != Scheme::HTTP {
+        return None;
+    }
+    if parts.path_and_query.as_ref().is_none_or(|own| *own == "/") {
+        parts.path_and_query = Some(PathAndQuery::from_static(path));
+    }
+    Uri::from_parts(parts).ok()
+}
+
+fn of(listener: SocketAddr, path: &str) -> Uri {
+    let url = format!("http://{}{path}", reachable(listener));
+    url.parse().expect("an address and a path are a URL")
 }
 
 impl Secret {
@@ -97,4 +159,24 @@ pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_may_lack_its_path_and_its_scheme_and_is_http_alone() {
+        for (given, asked) in [
+            ("http://site:9180", Some("http://site:9180/evidence")),
+            ("http://site:9180/", Some("http://site:9180/evidence")),
+            ("site:9180", Some("http://site:9180/evidence")),
+            ("http://site:9180/other", Some("http://site:9180/other")),
+            ("https://site:9180", None),
+            ("/evidence", None),
+        ] {
+            let url = at(&given.parse().unwrap(), "/evidence");
+            assert_eq!(url.map(|url| url.to_string()).as_deref(), asked, "{given}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::connection::Connection;
-use super::settings::{Settings, Target};
+use super::settings::Target;
 use super::wire::{Hearing, Wire};
 use super::{Shared, Slots};
 use crate::socket::Socket;
@@ -47,34 +47,9 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let Settings {
-        target,
-        connect_timeout,
-        ..
-    } = &shared.settings;
-    let deadline = Instant::now() + *connect_timeout;
+    let deadline = Instant::now() + shared.settings.connect_timeout;
     let slot = slot(shared.slots.as_ref(), deadline).await?;
-    let mut pause = PAUSE_MIN;
-    loop {
-        let failure = match timeout_at(deadline, dial(target)).await {
-            Err(_) => return Err(ConnectError::TimedOut),
-            Ok(Ok(wire)) => {
-                return Connection::start(wire, slot)
-                    .await
-                    .map_err(|error| ConnectError::Unreachable(io::Error::other(error)));
-            }
-            Ok(Err(Failure::Passing(failure))) => failure,
-            Ok(Err(Failure::Lasting(failure))) => {
-                shared.complaint.say(Instant::now(), &failure);
-                return Err(ConnectError::Unreachable(io::Error::other(failure)));
-            }
-        };
-        if Instant::now() + pause >= deadline {
-            return Err(ConnectError::Unreachable(failure));
-        }
-        sleep(pause).await;
-        pause = (pause * 2).min(PAUSE_MAX);
-    }
+    persist(shared, slot, deadline, |_| false).await
 }
 
 /// As [`connect`], but for a farm, where another node may take the place of this one: a node at which nobody listens is
@@ -91,9 +66,30 @@ where
     let deadline = Instant::from_std(deadline);
     let slot = slot(shared.slots.as_ref(), deadline).await?;
     let latest = deadline.min(Instant::now() + GLITCH);
+    let nobody_listens = |failure: &io::Error| {
+        matches!(
+            failure.kind(),
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound
+        )
+    };
+    persist(shared, slot, latest, nobody_listens).await
+}
+
+/// Dials with growing pauses until there is a connection, until `deadline`, or until a failure that `will_stay`.
+async fn persist<B>(
+    shared: &Shared,
+    slot: Option<OwnedSemaphorePermit>,
+    deadline: Instant,
+    will_stay: impl Fn(&io::Error) -> bool,
+) -> Result<Connection<B>, ConnectError>
+where
+    B: Body + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let mut pause = PAUSE_MIN;
     loop {
-        let failure = match timeout_at(latest, dial(&shared.settings.target)).await {
+        let failure = match timeout_at(deadline, dial(&shared.settings.target)).await {
             Err(_) => return Err(ConnectError::TimedOut),
             Ok(Ok(wire)) => {
                 return Connection::start(wire, slot)
@@ -106,11 +102,7 @@ where
                 return Err(ConnectError::Unreachable(io::Error::other(failure)));
             }
         };
-        let nobody_listens = matches!(
-            failure.kind(),
-            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound
-        );
-        if nobody_listens || Instant::now() + pause >= latest {
+        if will_stay(&failure) || Instant::now() + pause >= deadline {
             return Err(ConnectError::Unreachable(failure));
         }
         sleep(pause).await;

@@ -1,14 +1,13 @@
 //! What an operator types, sees and gets as exit code: the real binary, as a process.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
-use std::time::Duration;
+
+use crate::support::Process;
 
 /// A configuration file that is removed at the end of the test.
 struct File(PathBuf);
@@ -54,80 +53,6 @@ fn code(output: &Output) -> Option<i32> {
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
-
-/// `onelane run` as a process; killed when dropped.
-struct Running {
-    process: Child,
-    lines: Receiver<String>,
-}
-
-impl Running {
-    fn start(file: &File) -> Self {
-        let mut process = command(&["run", "-c", file.as_str()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stderr = BufReader::new(process.stderr.take().unwrap());
-        let (sender, lines) = channel();
-        thread::spawn(move || {
-            stderr
-                .lines()
-                .map_while(Result::ok)
-                .try_for_each(|line| sender.send(line))
-        });
-        Self { process, lines }
-    }
-
-    /// The next line of the log that contains `part`.
-    fn line(&self, part: &str) -> String {
-        loop {
-            let line = self
-                .lines
-                .recv_timeout(DEADLINE)
-                .unwrap_or_else(|_| panic!("no line with {part}"));
-            if line.contains(part) {
-                return line;
-            }
-        }
-    }
-
-    fn address(&self, part: &str) -> SocketAddr {
-        let line = self.line(part);
-        line.rsplit_once("address=")
-            .unwrap()
-            .1
-            .trim()
-            .parse()
-            .unwrap()
-    }
-
-    #[cfg(unix)]
-    fn signal(&self, name: &str) {
-        let id = self.process.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-s", name, &id])
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
-
-    fn exit_code(mut self) -> Option<i32> {
-        self.process.wait().unwrap().code()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
-/// Longer than anything here takes on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(60);
 
 #[test]
 fn check_says_that_a_file_is_valid() {
@@ -395,11 +320,10 @@ fn health_follows_readiness() {
     assert_eq!(code(&output), Some(1));
     assert!(text(&output.stderr).contains("does not answer"));
 
-    let file = File::new(
+    let running = Process::start(
         "listen: 127.0.0.1:0\nadmin: { listen: 127.0.0.1:0 }\nsession: { preset: php }\n",
     );
-    let running = Running::start(&file);
-    let admin = running.address("listening for operators");
+    let admin = running.admin();
     let output = onelane(&["health", "--url", &format!("http://{admin}/readyz")]);
     assert_eq!(
         (code(&output), text(&output.stdout).as_str()),
@@ -434,19 +358,18 @@ mod signals {
         let app = Upstream::start();
         let wrote = "HTTP/1.1 200 OK\r\nX-Onelane-Wrote: 1\r\nContent-Length: 0\r\n\r\n";
         app.on_each("*", |_| vec![Step::Send(wrote.into())]);
-        let file = File::new(&format!(
+        let running = Process::start(&format!(
             "listen: 127.0.0.1:0\nadmin: off\nupstream: http://{}\nsession: {{ keys: [{{ cookie: sid }}] }}\n\
              application: {{ secret: s, on_read_wrote: warn }}\nroutes: [{{ name: carts, path: \"/cart/**\", access: read }}]\n",
             app.address()
         ));
-        let running = Running::start(&file);
-        let mut client = Client::connect(running.address("listening for clients"));
+        let mut client = running.connect();
         for _ in 0..3 {
             let request = Request::get("/cart/4711?card=12345").session("the-id");
             assert_eq!(client.call(&request).status, 200);
         }
-        running.signal("TERM");
-        let log: Vec<String> = running.lines.iter().collect();
+        let (_, said) = running.ended("TERM");
+        let log: Vec<&str> = said.lines().collect();
         let said: Vec<_> = log
             .iter()
             .filter(|line| line.contains("has changed its session"))
@@ -469,16 +392,17 @@ mod signals {
             Self(TcpListener::bind("127.0.0.1:0").unwrap())
         }
 
-        fn file(&self, drain_timeout: &str) -> File {
+        /// Onelane in front of it.
+        fn behind(&self, drain_timeout: &str) -> Process {
             let address = self.0.local_addr().unwrap();
-            File::new(&format!(
+            Process::start(&format!(
                 "listen: 127.0.0.1:0\nadmin: off\nupstream: http://{address}\nsession: {{ preset: php }}\ndrain_timeout: {drain_timeout}\n"
             ))
         }
 
         /// Sends a request through `running`; gives both its ends once the application has it.
-        fn occupy(&self, running: &Running) -> (TcpStream, TcpStream) {
-            let mut client = TcpStream::connect(running.address("listening for clients")).unwrap();
+        fn occupy(&self, running: &Process) -> (TcpStream, TcpStream) {
+            let mut client = TcpStream::connect(running.address()).unwrap();
             client
                 .write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
                 .unwrap();
@@ -491,11 +415,11 @@ mod signals {
     #[test]
     fn sigterm_and_sigint_drain_and_exit_0() {
         for signal in ["TERM", "INT"] {
-            let file = File::new("listen: 127.0.0.1:0\nadmin: off\nsession: { preset: php }\n");
-            let running = Running::start(&file);
-            running.line("listening for clients");
+            let running =
+                Process::start("listen: 127.0.0.1:0\nadmin: off\nsession: { preset: php }\n");
+            running.address();
             running.signal(signal);
-            running.line("drained");
+            running.log().line("drained");
             assert_eq!(running.exit_code(), Some(0), "{signal}");
         }
     }
@@ -504,9 +428,8 @@ mod signals {
     fn a_balancer_that_is_not_trusted_is_warned_of_once_with_the_line_to_add() {
         for (trusted, warnings) in [("", 1), ("client: { trusted_proxies: [127.0.0.0/8] }\n", 0)] {
             let yaml = "listen: 127.0.0.1:0\nadmin: off\nsession: { preset: php }\n";
-            let file = File::new(&format!("{yaml}{trusted}"));
-            let running = Running::start(&file);
-            let mut client = TcpStream::connect(running.address("listening for clients")).unwrap();
+            let running = Process::start(&format!("{yaml}{trusted}"));
+            let mut client = TcpStream::connect(running.address()).unwrap();
             for _ in 0..3 {
                 client
                     .write_all(
@@ -515,8 +438,8 @@ mod signals {
                     .unwrap();
                 assert!(client.read(&mut [0; 1024]).unwrap() > 0);
             }
-            running.signal("TERM");
-            let log: Vec<String> = running.lines.iter().collect();
+            let (_, said) = running.ended("TERM");
+            let log: Vec<&str> = said.lines().collect();
             let said = log.iter().filter(|line| {
                 line.contains("forwarding headers from 127.0.0.1")
                     && line.contains("add 127.0.0.1/32 to client.trusted_proxies")
@@ -528,23 +451,21 @@ mod signals {
     #[test]
     fn requests_that_are_cut_off_exit_1_with_their_number() {
         let application = Silent::new();
-        let file = application.file("10ms");
-        let running = Running::start(&file);
+        let running = application.behind("10ms");
         let _ends = application.occupy(&running);
         running.signal("TERM");
-        assert!(running.line("cut off").contains("cut_off=1"));
+        assert!(running.log().line("cut off").contains("cut_off=1"));
         assert_eq!(running.exit_code(), Some(1));
     }
 
     #[test]
     fn while_the_delay_lasts_balancers_are_told_and_clients_are_still_accepted() {
         let app = Upstream::start();
-        let file = File::new(&format!(
+        let running = Process::start(&format!(
             "listen: 127.0.0.1:0\nadmin: off\nupstream: http://{}\nready_path: /ready\ndrain_delay: 1h\n",
             app.address()
         ));
-        let running = Running::start(&file);
-        let address = running.address("listening for clients");
+        let address = running.address();
         let status = |path| Client::connect(address).call(&Request::get(path)).status;
         assert_eq!((status("/ready"), status("/x")), (200, 200));
         running.signal("TERM");
@@ -556,20 +477,19 @@ mod signals {
             "its connection need not end yet"
         );
         running.signal("INT");
-        running.line("ending at once");
+        running.log().line("ending at once");
         assert_eq!(running.exit_code(), Some(1));
     }
 
     #[test]
     fn a_second_signal_ends_at_once() {
         let application = Silent::new();
-        let file = application.file("1h");
-        let running = Running::start(&file);
+        let running = application.behind("1h");
         let _ends = application.occupy(&running);
         running.signal("TERM");
-        running.line("draining");
+        running.log().line("draining");
         running.signal("TERM");
-        running.line("ending at once");
+        running.log().line("ending at once");
         assert_eq!(running.exit_code(), Some(1));
     }
 }

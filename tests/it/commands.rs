@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use crate::support::Upstream;
+
 fn onelane(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_onelane"))
         .args(arguments)
@@ -234,6 +236,25 @@ fn the_version_says_how_it_was_built() {
     );
     assert!(text.contains(&format!("\ntarget: {target}\n")), "{text}");
     assert_eq!(printed(&["--version"]), format!("onelane {version}\n"));
+}
+
+#[test]
+fn health_asks_for_readiness_where_the_url_names_nothing_else() {
+    let app = Upstream::start();
+    for (path, asked) in [
+        ("", "/readyz"),
+        ("/", "/readyz"),
+        ("/livez", "/livez"),
+        ("/?x", "/?x"),
+    ] {
+        let output = onelane(&[
+            "health",
+            "--url",
+            &format!("http://{}{path}", app.address()),
+        ]);
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(app.arrival().seen.target, asked);
+    }
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn advise(arguments: &[&str]) -> Output {
 /// What `onelane advise` prints, which must be a part of a configuration.
 #[track_caller]
 fn advice(proxy: &Proxy, arguments: &[&str]) -> String {
-    let url = format!("http://{}/evidence", proxy.admin_address());
+    let url = format!("http://{}", proxy.admin_address());
     let output = advise(&[&["--url", &url], arguments].concat());
     let printed = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{printed}");

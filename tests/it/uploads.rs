@@ -1,16 +1,11 @@
 //! A slow upload holds no lane, whatever becomes of its client and of the disk no byte is lost, and no file stays behind.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
-use crate::support::{Client, Proxy, Request, Step, Upstream, answer, eventually, held};
+use crate::support::{Client, Process, Proxy, Request, Step, Upstream, answer, eventually, held};
 
 /// How a body is announced.
 #[derive(Clone, Copy, Debug)]
@@ -353,88 +348,25 @@ fn a_body_that_is_announced_too_large_is_refused_before_it_is_asked_for() {
     assert_eq!(app.arrived(), 1);
 }
 
-/// Onelane as a process, whose folder for temporary files and whose limits are the test's.
-struct Process {
-    child: Child,
-    address: SocketAddr,
-    admin: SocketAddr,
-    log: thread::JoinHandle<String>,
-    _folder: TempDir,
+/// Onelane as a process, by `shell`, in which `"$@"` is the command; TMPDIR is the folder `name` in a new one.
+fn start(app: &Upstream, shell: &str, name: &str) -> Process {
+    let script = format!("export TMPDIR=\"$FOLDER/{name}\"; {shell}");
+    Process::by_script(&script, &Proxy::yaml(app.address(), ""))
 }
 
-impl Process {
-    /// Starts by `shell`, in which `"$@"` is the command; TMPDIR is the folder `name` in a new one.
-    fn start(app: &Upstream, shell: &str, name: &str) -> Self {
-        let folder = TempDir::new().unwrap();
-        let file = folder.path().join("onelane.yaml");
-        let mut yaml = "listen: 127.0.0.1:0\nadmin: { listen: '127.0.0.1:0' }\n".to_owned();
-        writeln!(yaml, "upstream: http://{}", app.address()).unwrap();
-        yaml += "session: { keys: [{ name: sid, cookie: sid }] }\n";
-        yaml += "drain_timeout: 5s\nlog: { access: false }\n";
-        fs::write(&file, yaml).unwrap();
-        let mut child = Command::new("sh")
-            .args(["-c", shell, "sh", env!("CARGO_BIN_EXE_onelane")])
-            .args(["run", "-c"])
-            .arg(&file)
-            .env("TMPDIR", folder.path().join(name))
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut log = String::new();
-        let address = announced(&mut stderr, &mut log);
-        let admin = announced(&mut stderr, &mut log);
-        let log = thread::spawn(move || {
-            stderr.read_to_string(&mut log).unwrap();
-            log
-        });
-        Self {
-            child,
-            address,
-            admin,
-            log,
-            _folder: folder,
-        }
-    }
-
-    fn metrics(&self) -> String {
-        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-        Client::connect(self.admin).send(request).response().text()
-    }
-
-    /// Files that are open and have no name.
-    fn nameless_files(&self) -> usize {
-        let open = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
-        open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
-            .filter(|target| target.to_string_lossy().ends_with(" (deleted)"))
-            .count()
-    }
-
-    /// Ends it; what it logged.
-    fn log(mut self) -> String {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        self.log.join().unwrap()
-    }
-}
-
-fn announced(stderr: &mut impl BufRead, log: &mut String) -> SocketAddr {
-    loop {
-        let mut line = String::new();
-        assert!(stderr.read_line(&mut line).unwrap() > 0, "no address");
-        log.push_str(&line);
-        if let Some((_, address)) = line.rsplit_once("address=") {
-            return address.trim().parse().unwrap();
-        }
-    }
+/// Files that `process` has open and that have no name.
+fn nameless_files(process: &Process) -> usize {
+    let open = fs::read_dir(format!("/proc/{}/fd", process.id())).unwrap();
+    open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+        .filter(|target| target.to_string_lossy().ends_with(" (deleted)"))
+        .count()
 }
 
 /// Uploads go through `process`, whose disk fails, and are not changed by that.
 fn assert_unharmed(app: &Upstream, process: &Process) {
     for framing in [Framing::Fixed, Framing::Chunked] {
         let body = bytes(1_000_000);
-        let mut client = Client::connect(process.address);
+        let mut client = Client::connect(process.address());
         client.send(upload("a", &body, framing));
         assert_eq!(client.response().status, 200);
         assert!(app.arrival().with_body().body == body);
@@ -455,9 +387,9 @@ fn warnings(log: &str) -> usize {
 #[test]
 fn without_a_folder_for_files_uploads_arrive_all_the_same_and_the_operator_is_told() {
     let app = Upstream::start();
-    let process = Process::start(&app, "exec \"$@\"", "absent");
+    let process = start(&app, "exec \"$@\"", "absent");
     assert_unharmed(&app, &process);
-    let log = process.log();
+    let log = process.ended("KILL").1;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     assert!((1..=cores.min(2)).contains(&warnings(&log)), "{log}");
 }
@@ -467,9 +399,9 @@ fn without_a_folder_for_files_uploads_arrive_all_the_same_and_the_operator_is_to
 fn a_disk_that_is_full_in_the_middle_of_an_upload_costs_no_byte() {
     let app = Upstream::start();
     // A file may have 100 KiB; more is an error, as on a full disk.
-    let process = Process::start(&app, "trap '' XFSZ; ulimit -f 200; exec \"$@\"", ".");
+    let process = start(&app, "trap '' XFSZ; ulimit -f 200; exec \"$@\"", ".");
     assert_unharmed(&app, &process);
-    let log = process.log();
+    let log = process.ended("KILL").1;
     assert!(log.contains("File too large"), "{log}");
 }
 
@@ -477,19 +409,19 @@ fn a_disk_that_is_full_in_the_middle_of_an_upload_costs_no_byte() {
 #[test]
 fn no_file_stays_open_whatever_became_of_its_upload() {
     let app = Upstream::start();
-    let process = Process::start(&app, "exec \"$@\"", ".");
+    let process = start(&app, "exec \"$@\"", ".");
     let body = bytes(1_000_000);
-    let mut done = begun(process.address, "a", &body, 600_000);
-    let left = begun(process.address, "b", &body, 600_000);
-    let mut wrong = Client::connect(process.address);
+    let mut done = begun(process.address(), "a", &body, 600_000);
+    let left = begun(process.address(), "b", &body, 600_000);
+    let mut wrong = Client::connect(process.address());
     let chunked = upload("c", &body, Framing::Chunked);
     wrong.send(&chunked[..600_000]);
-    eventually("there are three files", || process.nameless_files() == 3);
+    eventually("there are three files", || nameless_files(&process) == 3);
     done.send(&body[600_000..]);
     assert_eq!(done.response().status, 200);
     drop(left);
     wrong.send(vec![b'x'; 20_000]);
     assert_eq!(wrong.response().status, 400);
-    eventually("there is no file", || process.nameless_files() == 0);
-    assert_eq!(warnings(&process.log()), 0);
+    eventually("there is no file", || nameless_files(&process) == 0);
+    assert_eq!(warnings(&process.ended("KILL").1), 0);
 }

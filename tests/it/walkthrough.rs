@@ -131,6 +131,7 @@ impl Walk {
             return String::new();
         }
         let clicks = command.matches("/cart & done").count() * 3;
+        let before = self.file();
         let mut shell = self.shell(command);
         let output = thread::scope(|scope| {
             let ended = scope.spawn(move || shell.output().unwrap());
@@ -140,13 +141,22 @@ impl Walk {
         let errors = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{command}: {errors}");
         assert_eq!(errors, "", "{command}");
+        if self.file() != before {
+            let ask = "curl -s http://127.0.0.1:9180/metrics | grep '^onelane_config_reloads_total{result=\"ok\"} [^0]'";
+            eventually("the change is in force", || {
+                self.shell(ask).output().unwrap().status.success()
+            });
+        }
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn file(&self) -> String {
+        fs::read_to_string(self.folder.path().join("onelane.yaml")).unwrap()
     }
 
     /// Answers as many requests: when all are inside where nobody waits, else one by one.
     fn serve(&self, clicks: usize) {
-        let file = fs::read_to_string(self.folder.path().join("onelane.yaml")).unwrap();
-        if file.contains("mode: observe") {
+        if self.file().contains("mode: observe") {
             let inside: Vec<_> = (0..clicks).map(|_| self.app.arrival()).collect();
             inside.iter().for_each(|request| request.release());
         } else {

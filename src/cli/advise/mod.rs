@@ -10,10 +10,7 @@ mod tests;
 
 use std::process::ExitCode;
 
-use http::Uri;
-
 use super::admin::Admin;
-use super::ask::ask;
 use crate::evidence::Snapshot;
 use crate::evidence::advice::{Advice, Enough};
 
@@ -21,16 +18,13 @@ use crate::evidence::advice::{Advice, Enough};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   onelane advise -c onelane.yaml
-  onelane advise --url http://127.0.0.1:9180/evidence --at-least 500";
+  onelane advise --url http://127.0.0.1:9180 --at-least 500";
 
 /// What `advise` takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     admin: Admin,
-    /// The URL of its evidence, instead; without both: http://127.0.0.1:9180/evidence
-    #[arg(long)]
-    url: Option<Uri>,
     /// Propose read for what was reported so often and never wrote
     #[arg(long, value_name = "N", default_value_t = Enough::default().reports)]
     at_least: u64,
@@ -42,24 +36,14 @@ pub(super) struct Arguments {
 /// Prints the advice, if there is any, and what is missing for more; gives 0, 1 when nobody answers, or 64 when the
 /// arguments or the configuration are wrong.
 pub(super) fn advise(arguments: &Arguments) -> ExitCode {
-    let (url, token) = match arguments.admin.find(arguments.url.as_ref(), "/evidence") {
-        Ok(found) => found,
+    let question = match arguments.admin.question("evidence", "/evidence") {
+        Ok(question) => question,
         Err(code) => return code,
     };
-    let answer = match ask(&url, token.as_ref()) {
-        Ok(answer) if answer.is_ok() => answer,
-        Ok(answer) => {
-            super::complain(&format!("{url} has no evidence: {}", answer.status_line));
-            return ExitCode::FAILURE;
-        }
-        Err(error) => return super::health::unheard(&error),
-    };
-    let snapshot: Snapshot = match serde_json::from_str(&answer.body) {
+    let snapshot: Snapshot = match question.ask() {
         Ok(snapshot) => snapshot,
-        Err(error) => {
-            super::complain(&format!(
-                "{url} answers something else than evidence: {error}"
-            ));
+        Err(problem) => {
+            super::complain(&problem);
             return ExitCode::FAILURE;
         }
     };

@@ -12,10 +12,8 @@ use std::time::{Duration, Instant};
 use crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use crossterm::terminal::{self, Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen};
 use crossterm::{cursor, execute, queue};
-use http::Uri;
 
-use super::admin::{Admin, Secret};
-use super::ask::ask;
+use super::admin::Admin;
 use crate::admin::state::State;
 use frame::{Colours, Size, frame};
 
@@ -24,9 +22,6 @@ use frame::{Colours, Size, frame};
 pub(super) struct Arguments {
     #[command(flatten)]
     admin: Admin,
-    /// The URL of the admin listener, instead; without both: http://127.0.0.1:9180
-    #[arg(long)]
-    url: Option<Uri>,
     /// Print once and end
     #[arg(long)]
     once: bool,
@@ -38,16 +33,11 @@ struct Screen;
 /// Shows the lanes until `q`, or once; gives 0, 1 when nobody answers, or 64 when the arguments or the configuration
 /// are wrong.
 pub(super) fn top(arguments: &Arguments) -> ExitCode {
-    let url = arguments.url.as_ref().map(of_state).transpose();
-    let Ok(url) = url else {
-        super::complain("the URL of the admin listener is like http://127.0.0.1:9180");
-        return ExitCode::from(super::WRONG_INPUT);
-    };
-    let (url, token) = match arguments.admin.find(url.as_ref(), STATE) {
-        Ok(found) => found,
+    let question = match arguments.admin.question("lanes", STATE) {
+        Ok(question) => question,
         Err(code) => return code,
     };
-    let look = || look(&url, token.as_ref());
+    let look = || question.ask::<State>();
     let first = match look() {
         Ok(first) => first,
         Err(problem) => {
@@ -66,31 +56,6 @@ pub(super) fn top(arguments: &Arguments) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// The URL of the state, at the same host.
-fn of_state(url: &Uri) -> Result<Uri, http::Error> {
-    let builder = Uri::builder().scheme("http").path_and_query(STATE);
-    let authority = url.authority().map_or("", |authority| authority.as_str());
-    if url.scheme_str() == Some("https") {
-        return Ok(url.clone()); // refused where it is asked
-    }
-    builder.authority(authority).build()
-}
-
-/// Asks for the state.
-fn look(url: &Uri, token: Option<&Secret>) -> Result<State, String> {
-    let answer = ask(url, token).map_err(|error| error.to_string())?;
-    if answer.wants_token() {
-        return Err(format!(
-            "{url} wants a token: give it by --token or ONELANE_ADMIN_TOKEN"
-        ));
-    }
-    if !answer.is_ok() {
-        return Err(format!("{url} has no lanes: {}", answer.status_line));
-    }
-    serde_json::from_str(&answer.body)
-        .map_err(|error| format!("{url} answers something else than lanes: {error}"))
 }
 
 /// Shows frames until `q`.

@@ -3,6 +3,4 @@
 
 mod admission;
 mod newcomers;
-#[cfg(unix)]
-pub(crate) mod process;
 mod reentrance;

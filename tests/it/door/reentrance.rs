@@ -284,7 +284,7 @@ fn tickets_of_one_secret_are_known_by_it_alone() {
 #[cfg(unix)]
 mod log {
     use super::*;
-    use crate::door::process::Process;
+    use crate::support::Process;
 
     const SAID: &str = "if a page calls its own site";
 
@@ -292,14 +292,14 @@ mod log {
     fn said(yaml: &str, behind: Request) -> String {
         let app = Upstream::start();
         app.on("/held", held());
-        let process = Process::start(&app, &format!("{QUICK}\n{yaml}"));
+        let process = Process::in_front_of(&app, &format!("{QUICK}\n{yaml}"));
         let mut first = process.session("a").post("/held");
         let arrived = app.arrival();
         let mut client = process.connect();
         assert_eq!(client.call(&behind.session("a")).status, 503);
         arrived.release();
         assert_eq!(first.status(), 200);
-        process.ended().1
+        process.ended("TERM").1
     }
 
     #[test]
@@ -330,14 +330,14 @@ mod log {
     fn a_ticket_is_in_no_log() {
         let app = Upstream::start();
         app.on("/held", held());
-        let process = Process::start(&app, "");
+        let process = Process::in_front_of(&app, "log: { access: true }");
         let session = process.session("a");
         let mut first = session.post("/held");
         let arrived = app.arrival();
         let shown = session.send(with_ticket("/x", &ticket(&arrived))).status();
         arrived.release();
         assert_eq!((shown, first.status()), (200, 200));
-        let (requests, said) = process.ended();
+        let (requests, said) = process.ended("TERM");
         assert!(requests.contains(" /x "), "{requests}");
         let secret = &ticket(&arrived)[16..];
         assert!(!requests.contains(secret) && !said.contains(secret));

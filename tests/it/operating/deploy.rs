@@ -183,6 +183,47 @@ fn prometheus_takes_the_alerts_and_the_scrape() {
     );
 }
 
+/// The dashboard's expressions with what Grafana puts for its variables, as rules of Prometheus.
+fn rules(dashboard: &Value) -> String {
+    let put = |expression: &str| {
+        let expression = expression.replace("$__rate_interval", "1m");
+        expression.replace("$instance", "site:9180")
+    };
+    let annotations = dashboard["annotations"]["list"].as_array().unwrap();
+    let annotations = annotations.iter().map(|of| of["expr"].as_str().unwrap());
+    let targets = targets(dashboard);
+    let expressions = targets.iter().map(|(_, expression, _)| &**expression);
+    let rule = |(number, expression)| {
+        let expression = put(expression);
+        assert!(!expression.contains('$'), "{expression}");
+        serde_json::json!({ "record": format!("panel:{number}"), "expr": expression })
+    };
+    let rules: Vec<Value> = expressions
+        .chain(annotations)
+        .enumerate()
+        .map(rule)
+        .collect();
+    serde_json::json!({ "groups": [{ "name": "dashboard", "rules": rules }] }).to_string()
+}
+
+#[test]
+fn prometheus_takes_each_expression_of_the_dashboard() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.yaml");
+    fs::write(&file, rules(&dashboard())).unwrap();
+    promtool(&["check", "rules"], &file);
+}
+
+#[test]
+#[should_panic(expected = "could not parse expression")]
+fn an_expression_that_prometheus_cannot_read_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.yaml");
+    let rules = rules(&dashboard());
+    fs::write(&file, rules.replacen("[1m]))", "[1m])", 1)).unwrap();
+    promtool(&["check", "rules"], &file);
+}
+
 #[test]
 fn alerts_fire_when_they_should_and_only_then() {
     promtool(

@@ -5,9 +5,7 @@ use std::fs;
 use std::path::Path;
 
 #[cfg(unix)]
-use crate::door::process::Process;
-#[cfg(unix)]
-use crate::support::{Request, Upstream, held};
+use crate::support::{Process, Request, Upstream, held};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -21,7 +19,7 @@ fn document() -> String {
 fn line_of_a_waiter(format: &str) -> String {
     let app = Upstream::start();
     app.on("/hold", held());
-    let process = Process::start(&app, &format!("log: {{ format: {format} }}"));
+    let process = Process::in_front_of(&app, &format!("log: {{ format: {format} }}"));
     let mut first = process.session("a").post("/hold");
     let inside = app.arrival();
     let request = Request::post("/second?secret=1", "x".repeat(17))
@@ -32,7 +30,7 @@ fn line_of_a_waiter(format: &str) -> String {
     inside.release();
     assert_eq!((first.status(), second.status()), (200, 200));
     drop((first, second));
-    let (requests, _) = process.ended();
+    let (requests, _) = process.ended("TERM");
     let mut lines = requests.lines().filter(|line| line.contains("/second"));
     let line = lines.next().expect("it was logged").to_owned();
     assert_eq!(lines.next(), None);
@@ -84,7 +82,7 @@ fn the_same_as_text() {
 fn whatever_a_client_sends_each_request_is_one_line() {
     let app = Upstream::start();
     for format in ["text", "json"] {
-        let process = Process::start(&app, &format!("log: {{ format: {format} }}"));
+        let process = Process::in_front_of(&app, &format!("log: {{ format: {format} }}"));
         let hostile = [
             ("/a%0d%0a\"}{\"x\":1", "h.test", "\"}\\u000a{"),
             ("/b\u{e9}\u{2028}' status=200", "h.test", "00-é-1"),
@@ -97,7 +95,7 @@ fn whatever_a_client_sends_each_request_is_one_line() {
             );
             process.connect().send(head).rest();
         }
-        let (requests, _) = process.ended();
+        let (requests, _) = process.ended("TERM");
         let lines: Vec<_> = requests.lines().collect();
         assert!(lines.len() <= hostile.len(), "{requests}"); // hyper refuses some by itself
         assert!(!lines.is_empty() && requests.is_ascii(), "{requests}");

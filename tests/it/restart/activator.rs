@@ -5,19 +5,17 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
 
 use tempfile::TempDir;
 
-use crate::support::DEADLINE;
+use crate::support::Log;
 
 /// A running activator; what it has started is killed when it is dropped.
 pub(super) struct Activator {
     process: Child,
     orders: Option<ChildStdin>,
     words: BufReader<ChildStdout>,
-    log: Receiver<String>,
+    log: Log,
     addresses: Vec<SocketAddr>,
     configuration: PathBuf,
     _folder: TempDir,
@@ -39,12 +37,7 @@ impl Activator {
             .stderr(Stdio::piped())
             .spawn()
             .expect("python3 is needed: apt-get install python3");
-        let stderr = BufReader::new(process.stderr.take().unwrap());
-        let (sender, log) = channel();
-        thread::spawn(move || {
-            let mut lines = stderr.lines().map_while(Result::ok);
-            lines.try_for_each(|line| sender.send(line))
-        });
+        let log = Log::of(process.stderr.take().unwrap());
         let mut words = BufReader::new(process.stdout.take().unwrap());
         let addresses = {
             let mut line = String::new();
@@ -106,13 +99,7 @@ impl Activator {
     /// The next line of the process's log that contains `part`.
     #[track_caller]
     pub(super) fn line(&self, part: &str) -> String {
-        loop {
-            let line = self.log.recv_timeout(DEADLINE);
-            let line = line.unwrap_or_else(|_| panic!("no line with {part}"));
-            if line.contains(part) {
-                return line;
-            }
-        }
+        self.log.line(part)
     }
 
     /// What follows `answer` in the line that answers `order`.

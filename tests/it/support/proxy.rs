@@ -292,7 +292,7 @@ impl Metrics {
 
 /// The admin listener's answer to a GET; it answers only to names of this machine.
 #[track_caller]
-fn ask(admin: SocketAddr, path: &str) -> Response {
+pub(super) fn ask(admin: SocketAddr, path: &str) -> Response {
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     Client::connect(admin).send(request).response()
 }

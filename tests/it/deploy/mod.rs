@@ -1,5 +1,9 @@
 //! The files in deploy/, the Dockerfile and the guide for IIS: what they say of ports, paths, times and sizes agrees with Onelane and with
-//! each other, and the configurations in them are valid. (That an orchestrator likes them is not tested here.)
+//! each other, the configurations in them are valid, and other programs take the files (`tools`).
+//! Does not do: start them; no orchestrator runs here.
+
+mod chart;
+mod tools;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -155,7 +159,7 @@ fn upstream(yaml: &str) -> String {
 fn composed() -> Place {
     let compose = &documents(&read("deploy/compose.yaml"))[0];
     let onelane = &compose["services"]["onelane"];
-    let yaml = text(&compose["configs"]["onelane"]["content"]).replace("$$", "$");
+    let yaml = read(COMPOSED);
     let expose = &compose["services"]["application"]["expose"][0];
     let grace = text(&onelane["stop_grace_period"]);
     Place {
@@ -177,7 +181,15 @@ fn composed() -> Place {
 }
 
 fn in_kubernetes() -> Place {
-    let documents = documents(&read("deploy/kubernetes/sidecar.yaml"));
+    in_a_pod(&read("deploy/kubernetes/sidecar.yaml"))
+}
+
+fn in_a_chart() -> Place {
+    in_a_pod(&chart::rendered(&chart::values()))
+}
+
+fn in_a_pod(manifests: &str) -> Place {
+    let documents = documents(manifests);
     let pod = &of_kind(&documents, "Deployment")["spec"]["template"]["spec"];
     let (onelane, application) = (&pod["initContainers"][0], &pod["containers"][0]);
     let yaml = text(&of_kind(&documents, "ConfigMap")["data"]["onelane.yaml"]);
@@ -199,22 +211,6 @@ fn in_kubernetes() -> Place {
         probes: ["startupProbe", "readinessProbe", "livenessProbe"]
             .map(probe)
             .into(),
-    }
-}
-
-fn in_a_chart() -> Place {
-    let values = &documents(&read("deploy/helm/onelane/values.yaml"))[0];
-    let yaml = serde_yaml::to_string(&values["config"]).unwrap();
-    Place {
-        startup: startup(&yaml),
-        port: number(&values["port"]),
-        upstream: upstream(&yaml),
-        application: format!("127.0.0.1:{}", number(&values["application"]["port"])),
-        before_stop: Some(number(&values["preStopSeconds"])),
-        grace: number(&values["terminationGracePeriodSeconds"]),
-        memory: Some(bytes(&values["resources"]["limits"]["memory"])),
-        spool: Some(bytes(&values["spool"])),
-        probes: Vec::new(),
     }
 }
 
@@ -265,8 +261,17 @@ fn what_does_not_fit_is_found() {
 
 #[test]
 fn the_sidecar_is_started_with_its_configuration_as_nobody_on_a_read_only_disk() {
-    let documents = documents(&read("deploy/kubernetes/sidecar.yaml"));
-    let pod = &of_kind(&documents, "Deployment")["spec"]["template"]["spec"];
+    for manifests in [
+        read("deploy/kubernetes/sidecar.yaml"),
+        chart::rendered(&chart::values()),
+    ] {
+        assert_is_a_sidecar(&documents(&manifests));
+    }
+}
+
+#[track_caller]
+fn assert_is_a_sidecar(documents: &[Value]) {
+    let pod = &of_kind(documents, "Deployment")["spec"]["template"]["spec"];
     let onelane = &pod["initContainers"][0];
     assert_eq!(onelane["restartPolicy"], "Always", "or it is no sidecar");
     assert_eq!(words(&onelane["args"]).last().unwrap(), IMAGE_CONFIG);
@@ -276,32 +281,44 @@ fn the_sidecar_is_started_with_its_configuration_as_nobody_on_a_read_only_disk()
     );
     assert_eq!(
         pod["volumes"][0]["configMap"]["name"],
-        of_kind(&documents, "ConfigMap")["metadata"]["name"]
+        of_kind(documents, "ConfigMap")["metadata"]["name"]
     );
     let security = &onelane["securityContext"];
     for key in ["runAsNonRoot", "readOnlyRootFilesystem"] {
         assert_eq!(security[key], true, "{key}");
     }
-    let service = &of_kind(&documents, "Service")["spec"];
+    let service = &of_kind(documents, "Service")["spec"];
     assert_eq!(
         service["ports"][0]["targetPort"],
         onelane["ports"][0]["containerPort"]
     );
-    let labels = &of_kind(&documents, "Deployment")["spec"]["template"]["metadata"]["labels"];
+    let labels = &of_kind(documents, "Deployment")["spec"]["template"]["metadata"]["labels"];
     assert_eq!(&service["selector"], labels);
     let version = format!("onelane:{}", env!("CARGO_PKG_VERSION"));
     assert_eq!(onelane["image"], *version);
 }
 
 #[test]
-fn compose_mounts_the_configuration_where_the_image_reads_it() {
+fn compose_mounts_each_its_folder_and_the_configuration_where_the_image_reads_it() {
     let compose = &documents(&read("deploy/compose.yaml"))[0];
-    let onelane = &compose["services"]["onelane"];
-    assert_eq!(onelane["configs"][0]["target"], IMAGE_CONFIG);
-    assert_eq!(onelane["read_only"], true);
-    let folder = text(&compose["services"]["application"]["volumes"][0]);
-    let page = Path::new("deploy").join(folder.split(':').next().unwrap());
-    assert!(read(page.join("index.php").to_str().unwrap()).contains("session_start"));
+    let volume = |service: &str| {
+        let volume = text(&compose["services"][service]["volumes"][0]);
+        let (folder, place) = volume.split_once(':').unwrap();
+        let place = place.strip_suffix(":ro").expect("nobody writes there");
+        (Path::new("deploy").join(folder), place.to_owned())
+    };
+    let (folder, place) = volume("onelane");
+    let configuration = Path::new(COMPOSED);
+    assert_eq!(
+        folder.join(configuration.file_name().unwrap()),
+        configuration
+    );
+    let name = configuration.file_name().unwrap().to_str().unwrap();
+    assert_eq!(format!("{place}/{name}"), IMAGE_CONFIG);
+    assert_eq!(compose["services"]["onelane"]["read_only"], true);
+    let (folder, _) = volume("application");
+    assert!(!configuration.starts_with(&folder), "or the site shows it");
+    assert!(read(folder.join("index.php").to_str().unwrap()).contains("session_start"));
 }
 
 #[test]
@@ -401,3 +418,6 @@ fn on_other_systems_service_says_that_it_is_for_windows() {
 
 /// Where the image has its configuration.
 const IMAGE_CONFIG: &str = "/etc/onelane/onelane.yaml";
+
+/// The configuration of `deploy/compose.yaml`.
+const COMPOSED: &str = "deploy/compose/onelane/onelane.yaml";
