@@ -23,6 +23,7 @@ mod process; // programs that are ended with their value
 mod reentrance;
 mod sitecore;
 mod stacks;
+mod story;
 
 /// The command line's program really starts in front of an application.
 #[test]

@@ -1,14 +1,19 @@
 //! What operators might do: pages that met others in observe mode, and routes to write.
 //!
 //! Guarantees: `read` or `none` is proposed only where `onelane advise` proposes it; a page of which nobody knows whether
-//! it writes is named as one to look at. Does not do: judge (`evidence::advice` does).
+//! it writes is named as one to look at, and no line is given for one that is known to write; what the routes in force
+//! decide already is not advised. Does not do: judge (`evidence::advice` does).
 
-use crate::admin::state::{AdviceView, FindingView};
+use std::cmp::Reverse;
+
+use http::{Method, Uri};
+
+use super::LISTED;
+use crate::admin::state::{AdviceView, BlockedView, BlockingView, FindingView, PageView};
 use crate::evidence::advice::{Advice, Enough, Proposal, Why};
-use crate::evidence::{Pair, Snapshot, Waits};
-use crate::route::Access;
-
-use super::{LISTED, milliseconds};
+use crate::evidence::{Counts, Snapshot};
+use crate::gateway::explain::request;
+use crate::route::{Access, Label, RouteTable, Terms};
 
 /// Observed pages that met a writer of their session, the most first.
 pub(super) fn findings(evidence: &Snapshot) -> Vec<FindingView> {
@@ -17,7 +22,7 @@ pub(super) fn findings(evidence: &Snapshot) -> Vec<FindingView> {
         .iter()
         .filter(|page| page.counts.met > 0)
         .collect();
-    met.sort_by_key(|page| std::cmp::Reverse(page.counts.met));
+    met.sort_by_key(|page| Reverse(page.counts.met));
     let view = |page: &crate::evidence::PathEvidence| FindingView {
         route: page.route.clone(),
         method: page.method.clone(),
@@ -29,41 +34,76 @@ pub(super) fn findings(evidence: &Snapshot) -> Vec<FindingView> {
     met.into_iter().take(LISTED).map(view).collect()
 }
 
-/// What the evidence proposes, and the pages that block most; what saves most comes first. `writes` says whether a route
-/// takes its requests for writes: a page that is a read already needs no advice.
+/// What the evidence proposes, and the pages that block most; what can be done comes first, then what saves most. What
+/// `routes` decide already is not advised.
 pub(super) fn advice(
     evidence: &Snapshot,
-    pairs: &[(Pair, Waits)],
-    writes: impl Fn(&str) -> bool,
+    blocking: &[BlockingView],
+    routes: &RouteTable,
 ) -> Vec<AdviceView> {
     let advice = Advice::of(evidence, Enough::default());
     let mut views: Vec<_> = advice
         .routes
         .iter()
-        .map(|route| proposed(route, pairs))
+        .filter(|route| !is_done(route, routes))
+        .map(|route| proposed(route, blocking))
         .collect();
-    for (pair, _) in pairs {
+    for pair in blocking {
         let blocker = &pair.blocker;
-        let (Some(method), Some(path)) = (blocker.method, &blocker.path) else {
+        let (Some(method), Some(path)) = (&blocker.method, &blocker.path) else {
             continue;
         };
-        let known = |view: &AdviceView| view.method == method && view.path == *path;
-        if views.iter().any(known) || !writes(&blocker.route) {
+        let known = |view: &AdviceView| view.method == *method && view.path == *path;
+        if views.iter().any(known) || !writes(routes, blocker) {
             continue;
         }
-        let caused = caused(method, path, pairs);
-        if milliseconds(caused.waited) >= WORTH_A_LOOK_MS {
-            views.push(blocks(&blocker.route, method, path, &caused));
+        let behind = Behind::of(method, path, blocking);
+        if behind.waited_ms >= WORTH_A_LOOK_MS {
+            let counts = counts(evidence, method, path);
+            views.push(blocks(&blocker.route, method, path, behind, &counts));
         }
     }
-    views.sort_by_key(|view| (view.kind != "wrote", std::cmp::Reverse(view.saves_ms)));
+    let urgent = |view: &AdviceView| view.kind != "wrote";
+    views.sort_by_key(|view| (urgent(view), view.yaml.is_none(), Reverse(view.saves_ms)));
     views.truncate(ADVISED);
     views
 }
 
-fn proposed(route: &Proposal, pairs: &[(Pair, Waits)]) -> AdviceView {
+/// Whether the routes decide as is proposed, so that what was counted is from before a reload.
+fn is_done(route: &Proposal, routes: &RouteTable) -> bool {
+    match (
+        &route.why,
+        now(routes, &route.page.method, &route.page.path),
+    ) {
+        (Why::NeverWrote, Some(Access::Read | Access::None))
+        | (Why::Overlapped, Some(Access::None)) => true,
+        (Why::NeverWrote | Why::Overlapped, _) => false,
+        // It counts as a write until the next reload, or is needed together with another one.
+        (Why::Wrote | Why::Except(_), _) => false,
+    }
+}
+
+/// Whether the page's requests are taken for writes, and still would be: its figures may be from before a reload.
+fn writes(routes: &RouteTable, page: &PageView) -> bool {
+    let is_write =
+        |(label, terms): (&Label, &Terms)| **label == *page.route && terms.access == Access::Write;
+    let (Some(method), Some(path)) = (&page.method, &page.path) else {
+        return false;
+    };
+    routes.all_terms().any(is_write)
+        && now(routes, method, path).is_none_or(|access| access == Access::Write)
+}
+
+/// What a request of this page without any header is taken for now; None when there is no such request.
+fn now(routes: &RouteTable, method: &str, path: &str) -> Option<Access> {
+    let (method, url): (Method, Uri) = (method.parse().ok()?, path.parse().ok()?);
+    let decision = routes.decide(&request(&method, &url, &[]));
+    Some(decision.terms.access)
+}
+
+fn proposed(route: &Proposal, blocking: &[BlockingView]) -> AdviceView {
     let (method, path) = (&route.page.method, &route.page.path);
-    let caused = milliseconds(caused(method, path, pairs).waited);
+    let behind = Behind::of(method, path, blocking);
     let counts = &route.counts;
     let (kind, why) = match &route.why {
         Why::Wrote => (
@@ -82,7 +122,7 @@ fn proposed(route: &Proposal, pairs: &[(Pair, Waits)]) -> AdviceView {
             format!(
                 "{} reports, none wrote; others waited {} behind it",
                 counts.unchanged,
-                seconds(caused)
+                seconds(behind.waited_ms)
             ),
         ),
         Why::Overlapped => (
@@ -99,45 +139,106 @@ fn proposed(route: &Proposal, pairs: &[(Pair, Waits)]) -> AdviceView {
         method: method.clone(),
         path: path.clone(),
         access: Some(route.access.label().to_owned()),
-        saves_ms: caused,
+        saves_ms: behind.waited_ms,
         why,
         yaml: Some(yaml(method, path, route.access)),
+        blocked: behind.blocked,
     }
 }
 
-/// A page that others wait for, and of which nobody knows whether it writes.
-fn blocks(route: &str, method: &str, path: &str, caused: &Waits) -> AdviceView {
-    let harmless = matches!(method, "GET" | "HEAD");
-    let time = seconds(milliseconds(caused.waited));
-    let why = if harmless {
+/// A page that others wait for, with what is known of whether it writes: not enough for a proposal, or that it does.
+fn blocks(route: &str, method: &str, path: &str, behind: Behind, counts: &Counts) -> AdviceView {
+    let Behind {
+        count,
+        waited_ms,
+        blocked,
+    } = behind;
+    let Counts {
+        wrote, unchanged, ..
+    } = *counts;
+    let may_read = matches!(method, "GET" | "HEAD") && wrote == 0;
+    let begin = format!("{count} requests waited {} behind it", seconds(waited_ms));
+    let why = if wrote > 0 {
+        let reports = wrote + unchanged;
         format!(
-            "{} requests waited {time} behind it: if it only reads the session, this route saves that",
-            caused.count
+            "{begin}; it changed its session in {wrote} of {reports} requests, as the application reports: it has to \
+             stay write, and only a faster page helps"
+        )
+    } else if !may_read {
+        format!("{begin}: look at what it does")
+    } else if unchanged > 0 {
+        format!(
+            "{begin}; {unchanged} reports so far, and none wrote: if it only reads the session, this route saves that"
         )
     } else {
-        format!(
-            "{} requests waited {time} behind it: look at what it does",
-            caused.count
-        )
+        format!("{begin}: if it only reads the session, this route saves that")
     };
     AdviceView {
-        kind: "blocks".to_owned(),
+        kind: if wrote > 0 { "writes" } else { "blocks" }.to_owned(),
         route: route.to_owned(),
         method: method.to_owned(),
         path: path.to_owned(),
-        access: harmless.then(|| Access::Read.label().to_owned()),
-        saves_ms: milliseconds(caused.waited),
+        access: may_read.then(|| Access::Read.label().to_owned()),
+        saves_ms: waited_ms,
         why,
-        yaml: harmless.then(|| yaml(method, path, Access::Read)),
+        yaml: may_read.then(|| yaml(method, path, Access::Read)),
+        blocked,
     }
 }
 
-/// What a page has made others wait, whatever its route.
-fn caused(method: &str, path: &str, pairs: &[(Pair, Waits)]) -> Waits {
-    let mut sum = Waits::default();
-    for (pair, waits) in pairs {
-        if pair.blocker.method == Some(method) && pair.blocker.path.as_deref() == Some(path) {
-            sum.add(waits);
+/// What has waited behind a page, whatever its route.
+#[derive(Debug, Default)]
+struct Behind {
+    count: u64,
+    waited_ms: u64,
+    blocked: Vec<BlockedView>,
+}
+
+impl Behind {
+    fn of(method: &str, path: &str, blocking: &[BlockingView]) -> Self {
+        let mut behind = Self::default();
+        for pair in blocking {
+            let PageView {
+                method: of,
+                path: at,
+                ..
+            } = &pair.blocker;
+            if of.as_deref() == Some(method) && at.as_deref() == Some(path) {
+                behind.add(pair);
+            }
+        }
+        let cost = |one: &BlockedView| Reverse((one.lately_ms, one.waited_ms));
+        behind.blocked.sort_by_key(cost);
+        behind.blocked.truncate(BLOCKED);
+        behind
+    }
+
+    fn add(&mut self, pair: &BlockingView) {
+        self.count += pair.count;
+        self.waited_ms += pair.waited_ms;
+        let same = |known: &&mut BlockedView| {
+            (&known.waiter.method, &known.waiter.path) == (&pair.waiter.method, &pair.waiter.path)
+        };
+        let known = match self.blocked.iter_mut().find(same) {
+            Some(known) => known,
+            None => self.blocked.push_mut(BlockedView {
+                waiter: pair.waiter.clone(),
+                ..BlockedView::default()
+            }),
+        };
+        known.count += pair.count;
+        known.waited_ms += pair.waited_ms;
+        known.lately_count += pair.lately_count;
+        known.lately_ms += pair.lately_ms;
+    }
+}
+
+/// What is known of a page, whatever its route.
+fn counts(evidence: &Snapshot, method: &str, path: &str) -> Counts {
+    let mut sum = Counts::default();
+    for page in &evidence.paths {
+        if page.method == method && page.path == path {
+            sum.add(&page.counts);
         }
     }
     sum
@@ -158,6 +259,9 @@ fn seconds(milliseconds: u64) -> String {
 
 /// More is not read.
 const ADVISED: usize = 20;
+
+/// Of those who waited behind a page.
+const BLOCKED: usize = 3;
 
 /// Less than a second since the start is nobody's trouble.
 const WORTH_A_LOOK_MS: u64 = 1_000;
