@@ -152,9 +152,7 @@ impl<W> Table<W> {
     ) -> Option<T> {
         let at = |key: SessionKey, life: Option<u64>| {
             self.slots.view(&key, |_, slot| match slot {
-                Slot::Lane(lane) if life.is_none_or(|life| lane.is(life)) => {
-                    Ok(read(lane, now()))
-                }
+                Slot::Lane(lane) if life.is_none_or(|life| lane.is(life)) => Ok(read(lane, now())),
                 Slot::Lane(_) => Err(None),
                 Slot::Alias(alias) => Err(Some(*alias)),
             })

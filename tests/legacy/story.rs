@@ -156,6 +156,7 @@ fn reload(browser: &Browser) {
     if browser.run("return document.querySelector('#reload-token').checkVisibility()") == true {
         browser.write("#reload-token", TOKEN);
     }
+    shoot(browser, "reload");
     browser.click("#reload-form .primary");
     browser.until("!document.querySelector('#reload').open");
     browser.until("document.querySelector('#said').textContent.includes('is in force')");
@@ -180,6 +181,19 @@ fn shoot(browser: &Browser, name: &str) {
     let png = STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
     fs::create_dir_all(&folder).unwrap();
     fs::write(Path::new(&folder).join(format!("{name}.png")), png).unwrap();
+}
+
+/// The same on other screens.
+fn shoot_all(browser: &Browser, name: &str) {
+    if env::var_os("ONELANE_STORY_SHOTS").is_some() {
+        for (width, scheme) in [(1400, "dark"), (380, "light")] {
+            screen(browser, width, scheme);
+            browser.until("document.getAnimations().length === 0");
+            shoot(browser, &format!("{name}-{width}-{scheme}"));
+        }
+        screen(browser, 1400, "light");
+    }
+    shoot(browser, name);
 }
 
 fn screen(browser: &Browser, width: u32, scheme: &'static str) {
@@ -236,7 +250,7 @@ fn follow_the_page(browser: &Browser, onelane: &Onelane) {
     for waits in ["GET /cart.aspx", "GET /messages.aspx"] {
         assert!(advised.blocked.contains(waits), "{advised:?}");
     }
-    shoot(browser, "before");
+    shoot_all(browser, "before");
     // The control: a reload by itself changes nothing.
     reload(browser);
     let still = row(browser, &worst.inside, &worst.waited, 10);
@@ -253,5 +267,5 @@ fn follow_the_page(browser: &Browser, onelane: &Onelane) {
         let now = row(browser, &worst.inside, &worst.waited, 10);
         now.each < worst.each / 4.0 && advice(browser).is_empty()
     });
-    shoot(browser, "after");
+    shoot_all(browser, "after");
 }

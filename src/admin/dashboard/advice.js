@@ -60,9 +60,10 @@ function lines(yaml, policy) {
 /** Where a line goes, and what to do then. */
 function how(any, { policy, mutations }) {
   byId("how").hidden = !any;
-  write(byId("how-paste"), policy.routes === 0
-    ? "To follow an advice: paste its lines at the end of"
-    : "To follow an advice: paste its line right below routes: in");
+  const first = policy.routes === 0;
+  write(byId("how-paste"), first ? "To follow an advice: paste its lines at the end of" : "To follow an advice: paste its line right below");
+  byId("how-below").hidden = first;
+  write(byId("how-in"), first ? "" : "in");
   write(byId("how-file"), policy.file ?? "the configuration file");
   write(byId("how-then"), mutations === "token"
     ? ", save it, and press Reload, at the top of this page. A file that is saved is also read again by itself."

@@ -58,8 +58,8 @@ pub(super) fn advice(
             continue;
         }
         let behind = Behind::of(method, path, blocking);
-        if behind.waited_ms >= WORTH_A_LOOK_MS {
-            let counts = counts(evidence, method, path);
+        let counts = counts(evidence, method, path);
+        if behind.is_trouble(counts.wrote > 0) {
             views.push(blocks(&blocker.route, method, path, behind, &counts));
         }
     }
@@ -195,6 +195,12 @@ struct Behind {
 }
 
 impl Behind {
+    /// Whether it is worth a word. What cannot be changed by a route has to be slow, too: short waits are what lanes are for.
+    fn is_trouble(&self, writes: bool) -> bool {
+        let each = self.waited_ms / self.count.max(1);
+        self.waited_ms >= WORTH_A_LOOK_MS && (!writes || each >= SLOW_MS)
+    }
+
     fn of(method: &str, path: &str, blocking: &[BlockingView]) -> Self {
         let mut behind = Self::default();
         for pair in blocking {
@@ -257,6 +263,9 @@ fn seconds(milliseconds: u64) -> String {
     format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100)
 }
 
+/// A wait that people notice.
+const SLOW_MS: u64 = 250;
+
 /// More is not read.
 const ADVISED: usize = 20;
 
@@ -265,3 +274,6 @@ const BLOCKED: usize = 3;
 
 /// Less than a second since the start is nobody's trouble.
 const WORTH_A_LOOK_MS: u64 = 1_000;
+
+#[cfg(test)]
+mod tests;
