@@ -2,13 +2,16 @@
 //! the line of YAML, the place where it goes, the reload, and the wait that is gone.
 //!
 //! Guarantees: what is done follows from what the page shows, and from nothing else; the application itself counts
-//! writers of one session that meet. `ONELANE_STORY_SHOTS=DIRECTORY` keeps what was on the screen.
+//! writers of one session that meet. `ONELANE_STORY_SHOTS=DIRECTORY` keeps what was on the screen,
+//! and what users felt.
 
 use std::env;
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -65,16 +68,63 @@ impl Drop for Closing<'_> {
     }
 }
 
-/// One user, again and again, until the shop closes.
-fn visit(application: &Application, onelane: &Onelane, closing: &AtomicBool) {
-    let user = application.user(onelane.address()).unwrap();
-    while !closing.load(Ordering::Relaxed) {
-        thread::scope(|scope| {
-            for path in PAGES {
-                let mut browser = user.again(onelane.address());
-                scope.spawn(move || assert_eq!(browser.get(path).unwrap().status, 200, "{path}"));
-            }
-        });
+/// The application, Onelane in front of it, and what its users have seen of it.
+struct Shop {
+    application: Application,
+    onelane: Onelane,
+    closing: AtomicBool,
+    /// How long users have waited for a page that is not the slow one.
+    took: Mutex<Vec<Duration>>,
+}
+
+impl Shop {
+    fn open() -> Self {
+        let options = aspnet::Options {
+            companion: aspnet::Companion::Installed {
+                secret: SECRET.to_owned(),
+            },
+            ..aspnet::Options::default()
+        };
+        let application = aspnet::start(aspnet::Sessions::InProc, &options).unwrap();
+        let session = application.yaml.split("routes:").next().unwrap();
+        let onelane = Onelane::start_as_written(&format!(
+            "listen: LISTEN\nupstream: http://{}\nadmin: {{ listen: ADMIN, token: {TOKEN} }}\n{session}\
+             application: {{ secret: {SECRET} }}\nroutes:\n  - {{ path: \"/images/**\", access: none }}\n",
+            application.address
+        ));
+        Self {
+            application,
+            onelane: onelane.unwrap(),
+            closing: AtomicBool::new(false),
+            took: Mutex::default(),
+        }
+    }
+
+    /// One user, again and again, until the shop closes.
+    fn visit(&self) {
+        let address = self.onelane.address();
+        let user = self.application.user(address).unwrap();
+        while !self.closing.load(Ordering::Relaxed) {
+            thread::scope(|scope| {
+                for path in PAGES {
+                    let mut browser = user.again(address);
+                    scope.spawn(move || {
+                        let began = Instant::now();
+                        assert_eq!(browser.get(path).unwrap().status, 200, "{path}");
+                        if path != PAGES[0] {
+                            self.took.lock().unwrap().push(began.elapsed());
+                        }
+                    });
+                }
+            });
+        }
+    }
+
+    /// How long the quick pages took as their users see it, since this was last asked: on average.
+    fn felt(&self) -> Duration {
+        let took = std::mem::take(&mut *self.took.lock().unwrap());
+        let number = u32::try_from(took.len()).unwrap();
+        took.iter().sum::<Duration>() / number.max(1)
     }
 }
 
@@ -206,36 +256,23 @@ fn screen(browser: &Browser, width: u32, scheme: &'static str) {
 
 #[test]
 fn the_dashboard_alone_leads_from_a_page_that_blocks_others_to_a_line_that_ends_it() {
-    let options = aspnet::Options {
-        companion: aspnet::Companion::Installed {
-            secret: SECRET.to_owned(),
-        },
-        ..aspnet::Options::default()
-    };
-    let shop = aspnet::start(aspnet::Sessions::InProc, &options).unwrap();
-    let session = shop.yaml.split("routes:").next().unwrap();
-    let onelane = Onelane::start_as_written(&format!(
-        "listen: LISTEN\nupstream: http://{}\nadmin: {{ listen: ADMIN, token: {TOKEN} }}\n{session}\
-         application: {{ secret: {SECRET} }}\nroutes:\n  - {{ path: \"/images/**\", access: none }}\n",
-        shop.address
-    ))
-    .unwrap();
+    let shop = Shop::open();
     let browser = Browser::start();
     screen(&browser, 1400, "light");
-    browser.open(onelane.admin());
-    let closing = AtomicBool::new(false);
+    browser.open(shop.onelane.admin());
     thread::scope(|scope| {
-        let _closing = Closing(&closing);
+        let _closing = Closing(&shop.closing);
         for _ in 0..USERS {
-            scope.spawn(|| visit(&shop, &onelane, &closing));
+            scope.spawn(|| shop.visit());
         }
-        follow_the_page(&browser, &onelane);
+        follow_the_page(&browser, &shop);
     });
-    assert_eq!(shop.stats().unwrap().overlaps, 0, "no two writers have met");
+    let stats = shop.application.stats().unwrap();
+    assert_eq!(stats.overlaps, 0, "no two writers of a session have met");
     assert_eq!(browser.console(), Vec::<String>::new());
 }
 
-fn follow_the_page(browser: &Browser, onelane: &Onelane) {
+fn follow_the_page(browser: &Browser, shop: &Shop) {
     // Who blocks whom? The worst is on top, and the advice names it, too.
     eventually("the page has an advice, with what was reported", || {
         let advice = advice(browser);
@@ -256,16 +293,27 @@ fn follow_the_page(browser: &Browser, onelane: &Onelane) {
     let still = row(browser, &worst.inside, &worst.waited, 10);
     assert!(still.each > 0.3, "{still:?}");
     shoot(browser, "control");
+    let felt = shop.felt();
     // The line goes where the page says, as it is.
     let how = browser.text("#how");
     assert!(how.contains("right below routes: in"), "{how}");
     let file = browser.text("#how-file");
-    assert_eq!(Path::new(&file), onelane.config());
+    assert_eq!(Path::new(&file), shop.onelane.config());
     paste(&file, "routes:", &advised.lines);
     reload(browser);
     eventually("the wait is gone, and so is the advice", || {
         let now = row(browser, &worst.inside, &worst.waited, 10);
         now.each < worst.each / 4.0 && advice(browser).is_empty()
     });
+    shop.felt(); // those that were under way
+    eventually("users have seen more", || {
+        shop.took.lock().unwrap().len() >= 20
+    });
+    let then = shop.felt();
+    assert!(then < felt / 2, "users waited {felt:?}, and now {then:?}");
+    if let Some(folder) = env::var_os("ONELANE_STORY_SHOTS") {
+        let text = format!("users waited {felt:?}, then {then:?}\n");
+        fs::write(Path::new(&folder).join("felt.txt"), text).unwrap();
+    }
     shoot_all(browser, "after");
 }

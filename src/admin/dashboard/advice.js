@@ -58,16 +58,19 @@ function lines(yaml, policy) {
 }
 
 /** Where a line goes, and what to do then. */
-function how(any, { policy, mutations }) {
+function how(any, { policy, mutations, asks }) {
   byId("how").hidden = !any;
   const first = policy.routes === 0;
   write(byId("how-paste"), first ? "To follow an advice: paste its lines at the end of" : "To follow an advice: paste its line right below");
   byId("how-below").hidden = first;
   write(byId("how-in"), first ? "" : "in");
   write(byId("how-file"), policy.file ?? "the configuration file");
-  write(byId("how-then"), mutations === "token"
+  const then = mutations === "token"
     ? ", save it, and press Reload, at the top of this page. A file that is saved is also read again by itself."
-    : ", and save it: it is then read again by itself.");
+    : ", and save it: it is then read again by itself.";
+  write(byId("how-then"), asks ? then : `${then} ${OWN_LOCK}`);
 }
 
 const ADVICE_SHOWN = 6;
+/** Where no companion makes a page what its route says. */
+const OWN_LOCK = "A page that becomes read must not take the application's own lock either: mark it there, in ASP.NET by EnableSessionState=\"ReadOnly\", or install Onelane's companion.";

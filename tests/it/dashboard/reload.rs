@@ -150,6 +150,10 @@ fn without_a_token_the_page_offers_no_reload_and_says_what_happens_without() {
         how.contains("save it: it is then read again by itself"),
         "{how}"
     );
+    assert!(
+        how.contains("must not take the application's own lock"),
+        "{how}"
+    );
     let offered = "return document.querySelector('#reload-open').checkVisibility()";
     assert_eq!(browser.run(offered), false);
     let answer = site.proxy.call(&Request::get("/").session("b"));
