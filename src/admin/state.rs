@@ -170,7 +170,7 @@ pub struct RouteView {
     pub held: u64,
     /// How long they were held.
     pub held_ms: u64,
-    /// Waits of others that began while a request of this route held.
+    /// Waits of others in which a request of this route held longest.
     pub caused: u64,
     /// How long these were.
     pub caused_ms: u64,

@@ -33,7 +33,7 @@ const mean = (r) => r.heldFor / Math.max(1, r.held);
 const ROUTES = [
   column("Route", (r) => r.route, (r) => r.route, { kind: "name" }),
   column("Access", (r) => r.access, (r) => (r.demoted ? `${r.access}, counts as write` : r.access) + (r.mode === "observe" ? ", observed" : ""), { kind: "word" }),
-  column("Made others wait", (r) => r.causedFor, (r) => seconds(r.causedFor), { bar: "cause", hint: "How long others waited that found a request of this route inside" }),
+  column("Made others wait", (r) => r.causedFor, (r) => seconds(r.causedFor), { bar: "cause", hint: "How long others waited while a request of this route was inside for longest" }),
   column("Held", (r) => r.heldFor, (r) => seconds(r.heldFor), { bar: "hold", hint: "How long its requests had their lanes, all together" }),
   column("Mean hold", mean, (r) => seconds(mean(r))),
   column("Requests", (r) => r.requests, (r) => count(r.requests)),

@@ -77,9 +77,8 @@ fn is_done(route: &Proposal, routes: &RouteTable) -> bool {
     ) {
         (Why::NeverWrote, Some(Access::Read | Access::None))
         | (Why::Overlapped, Some(Access::None)) => true,
-        (Why::NeverWrote | Why::Overlapped, _) => false,
-        // It counts as a write until the next reload, or is needed together with another one.
-        (Why::Wrote | Why::Except(_), _) => false,
+        // What wrote counts as a write until the next reload; what is excepted is needed together with another one.
+        (Why::NeverWrote | Why::Overlapped | Why::Wrote | Why::Except(_), _) => false,
     }
 }
 
