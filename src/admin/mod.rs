@@ -132,6 +132,7 @@ fn sample(desk: &Desk) {
     let now = u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
     let mut samples = desk.samples.lock().unwrap_or_else(PoisonError::into_inner);
     samples.add(desk.sources.view.sample(), now);
+    desk.sources.view.mark();
 }
 
 /// The next connection. Cancel safe.

@@ -35,8 +35,13 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// By path.
-const FILES: [(&str, &str, &str); 11] = [
+const FILES: [(&str, &str, &str); 12] = [
     ("/", HTML, include_str!("dashboard/index.html")),
+    (
+        "/advice.js",
+        JAVASCRIPT,
+        include_str!("dashboard/advice.js"),
+    ),
     ("/app.js", JAVASCRIPT, include_str!("dashboard/app.js")),
     (
         "/charts.js",

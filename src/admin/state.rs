@@ -32,6 +32,8 @@ pub struct State {
     pub routes: Vec<RouteView>,
     /// Which page made which wait; the most time first.
     pub blocking: Vec<BlockingView>,
+    /// How long "lately" is: a minute, or since the start or the last reload if that is less.
+    pub lately_ms: u64,
     /// Refusals by reason.
     pub refusals: Vec<RefusalView>,
     /// Exceptions to exclusion by kind.
@@ -68,6 +70,12 @@ pub struct PolicyView {
     pub loaded_ms: u64,
     /// `enforce`, `observe` or `mixed`.
     pub mode: String,
+    /// The file that it was read from, if it was one.
+    pub file: Option<String>,
+    /// Whether what was last read from there is in force: not when that was wrong.
+    pub current: bool,
+    /// Routes in the configuration, those of a preset not counted.
+    pub routes: usize,
 }
 
 /// Numbers of now, and sums since the start.
@@ -162,7 +170,7 @@ pub struct RouteView {
     pub held: u64,
     /// How long they were held.
     pub held_ms: u64,
-    /// Waits of others that began while a request of this route held.
+    /// Waits of others in which a request of this route held longest.
     pub caused: u64,
     /// How long these were.
     pub caused_ms: u64,
@@ -205,6 +213,25 @@ pub struct BlockingView {
     pub waited_ms: u64,
     /// The longest.
     pub longest_ms: u64,
+    /// How often lately.
+    pub lately_count: u64,
+    /// How long lately, all together.
+    pub lately_ms: u64,
+}
+
+/// A page that waited for another one, which is known.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct BlockedView {
+    /// Who waited.
+    pub waiter: PageView,
+    /// How often.
+    pub count: u64,
+    /// How long, all together.
+    pub waited_ms: u64,
+    /// How often lately.
+    pub lately_count: u64,
+    /// How long lately, all together.
+    pub lately_ms: u64,
 }
 
 /// Refusals of one reason.
@@ -262,7 +289,7 @@ pub struct FindingView {
 /// What might be changed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AdviceView {
-    /// `never_wrote`, `overlaps`, `wrote`, `except` or `blocks`.
+    /// `never_wrote`, `overlaps`, `wrote`, `except`, `blocks`, or `writes` (it blocks, and has to).
     pub kind: String,
     /// The label of a route that decides now.
     pub route: String,
@@ -278,6 +305,8 @@ pub struct AdviceView {
     pub why: String,
     /// The route to paste.
     pub yaml: Option<String>,
+    /// Who has waited behind it, the longest first; a few.
+    pub blocked: Vec<BlockedView>,
 }
 
 /// The answer of `/api/v1/lanes`.

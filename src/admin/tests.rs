@@ -77,7 +77,7 @@ fn view(drain: &Drain) -> View {
         evidence: Arc::default(),
     };
     let metrics = Arc::new(Metrics::new(1, Labels::default()));
-    View::new(shared, metrics, Gauges::default)
+    View::new(shared, metrics, Gauges::default, None)
 }
 
 async fn read_all(mut stream: TcpStream) -> String {

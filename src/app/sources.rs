@@ -59,6 +59,7 @@ pub(super) fn sources(
     let view = shared.clone();
     let shared = shared.clone();
     let again = Arc::clone(&reload);
+    let file = reload.file();
     let gauges = Arc::new(move || {
         let (counts, version) = (shared.lanes.counts(), reload.version());
         Gauges {
@@ -85,7 +86,12 @@ pub(super) fn sources(
             admin::Readiness::Ready
         }),
         evidence: Box::new(move || told.policy.load().evidence(&told.evidence)),
-        view: admin::View::new(view, Arc::clone(&metrics), move || gauged()),
+        view: admin::View::new(
+            view,
+            Arc::clone(&metrics),
+            move || gauged(),
+            file.as_deref(),
+        ),
         metrics: Box::new(move || metrics.encode(gauges())),
         drain,
         reload: Some(Arc::new(move || match again.reload(Cause::Operator) {

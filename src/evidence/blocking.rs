@@ -26,7 +26,7 @@ pub struct Page {
 /// A page that waited for another one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pair {
-    /// Who held the lane when the other one came.
+    /// Who held the lane for most of the time in which the other one waited, as far as is known.
     pub blocker: Page,
     /// Who waited.
     pub waiter: Page,

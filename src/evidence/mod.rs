@@ -203,7 +203,7 @@ impl Evidence {
 }
 
 impl Recorder {
-    /// Counts a wait that has ended; `blocker` held the lane when it began.
+    /// Counts a wait that has ended; `blocker` held the lane for most of it, as far as is known.
     pub fn blame(&self, blocker: Page, waiter: Page, waited: Duration) {
         let waits = Waits {
             count: 1,

@@ -128,7 +128,7 @@ impl Visit<'_> {
             }
         };
         self.notes.waited = Some(now().saturating_duration_since(joined));
-        self.blame(head);
+        self.blame(head, session, joined);
         if outcome.is_some() {
             self.stay.resume(now());
         }

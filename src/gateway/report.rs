@@ -5,7 +5,7 @@
 //! metric, and by `on_read_wrote: write` a write from the next request on; where nobody is asked and nothing observed,
 //! nothing is done. Does not do: take the answer off the response (`headers` does); keep evidence (`evidence` does).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::HeaderMap;
 use http::{Method, Uri, request};
@@ -17,6 +17,7 @@ use super::policy::OnReadWrote;
 use crate::evidence::{self, Meeting, Observation, Page, Report};
 use crate::lane::{Arrival, Stay};
 use crate::route::{Access, Demoted, Mode};
+use crate::session::Session;
 
 /// What the application is asked about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,11 +110,18 @@ impl Visit<'_> {
         });
     }
 
-    /// Adds a wait, which has ended, to what the page that was inside has made others wait.
-    pub(super) fn blame(&self, head: &request::Parts) {
-        let (Some(behind), Some(waited)) = (&self.notes.behind, self.notes.waited) else {
+    /// Adds a wait, which has ended, to what the page that was inside for most of it has made others wait. With one
+    /// request ahead that is the one that was inside when it `joined`.
+    pub(super) fn blame(&self, head: &request::Parts, session: &Session<'_>, joined: Instant) {
+        let (Some(first), Some(waited)) = (&self.notes.behind, self.notes.waited) else {
             return;
         };
+        let longest = if self.notes.position > 1 {
+            self.gateway.lanes.held_longest(session.key, joined)
+        } else {
+            None
+        };
+        let behind = longest.as_ref().unwrap_or(first);
         let case = self.policy.routes.case();
         let page = |route, method: &Method, path| Page::of(route, method, path, case);
         let waiter = page(self.route, &head.method, head.uri.path());

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::local::{Lanes, Waiter};
+use super::note::Ended;
 use super::queue::{Part, Standing, Ticket, Was};
 use super::table::Lane;
 use crate::session::SessionKey;
@@ -44,8 +45,15 @@ impl Place {
     pub(super) fn leave(&self) -> Was<Waiter> {
         let lanes = &self.lanes;
         let left = lanes.table.visit(self.key, |lane, now, _| {
-            lane.notes.remove(self.ticket);
-            lane.leave(self.ticket, now)
+            let note = lane.notes.remove(self.ticket);
+            let first = lane.line.front().map(|waiter| waiter.request.ticket);
+            let left = lane.leave(self.ticket, now);
+            if let (Some(note), Some(first), Was::Holding(held)) = (note, first, &left.was) {
+                let from = now.checked_sub(*held).unwrap_or(now);
+                let to = now;
+                lane.notes.end(Ended { from, to, note }, first);
+            }
+            left
         });
         match self.part {
             Part::First | Part::Whole => lanes.tally.left(&left.was),

@@ -106,7 +106,36 @@ impl Lanes {
     }
 }
 
+impl Lanes {
+    /// What has held the lane of `key` for most of the time since `joined`, as far as is known: for a request that has
+    /// waited there since, and still has its place. None when more of that time is not accounted for.
+    pub fn held_longest(&self, key: SessionKey, joined: Instant) -> Option<Box<Note>> {
+        let longest = |lane: &Lane<Waiter>, now| lane.held_longest(joined, now);
+        self.table.look(key, longest)?
+    }
+}
+
 impl Lane<Waiter> {
+    fn held_longest(&self, joined: Instant, now: Instant) -> Option<Box<Note>> {
+        let inside = self.holders.holders.iter().filter_map(|holder| {
+            let noted = self.notes.of(holder.request.ticket)?;
+            Some((holder.grant.at, now, &noted.note))
+        });
+        let ended = self.notes.past();
+        let ended = ended.map(|ended| (ended.from, ended.to, &ended.note));
+        let mut unknown = now.saturating_duration_since(joined);
+        let mut longest = None;
+        for (from, to, note) in ended.chain(inside) {
+            let time = to.saturating_duration_since(from.max(joined));
+            unknown = unknown.saturating_sub(time);
+            if longest.is_none_or(|(most, _)| most < time) {
+                longest = Some((time, note));
+            }
+        }
+        let (_, note) = longest.filter(|(most, _)| *most > unknown)?;
+        Some(Box::new(note.clone()))
+    }
+
     /// The note of who holds it, or, while it is only reserved, of who will.
     pub(super) fn holder_note(&self) -> Option<Box<Note>> {
         let holder = self.holders.holders.first()?;

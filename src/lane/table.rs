@@ -148,13 +148,11 @@ impl<W> Table<W> {
     pub(super) fn look<T>(
         &self,
         key: SessionKey,
-        read: impl Fn(&Queue<W>, Instant) -> T,
+        read: impl Fn(&Lane<W>, Instant) -> T,
     ) -> Option<T> {
         let at = |key: SessionKey, life: Option<u64>| {
             self.slots.view(&key, |_, slot| match slot {
-                Slot::Lane(lane) if life.is_none_or(|life| lane.is(life)) => {
-                    Ok(read(&lane.queue, now()))
-                }
+                Slot::Lane(lane) if life.is_none_or(|life| lane.is(life)) => Ok(read(lane, now())),
                 Slot::Lane(_) => Err(None),
                 Slot::Alias(alias) => Err(Some(*alias)),
             })

@@ -152,6 +152,11 @@ impl Reload {
         self.state().origin.files()
     }
 
+    /// The file that is read; None when there is none.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.state().origin.file.clone()
+    }
+
     /// What is in force. Never waits.
     pub fn version(&self) -> Version {
         Version::of(self.policy.load().edition, **self.last.load())

@@ -139,6 +139,12 @@ impl RouteTable {
         &self.routes
     }
 
+    /// The routes of the configuration, without those of a preset.
+    pub fn operators(&self) -> impl Iterator<Item = &Route> {
+        let is_operators = |route: &&Route| route.origin == Origin::Operator;
+        self.routes.iter().filter(is_operators)
+    }
+
     /// Each label that [`RouteTable::decide`] can give: the closed set for metrics.
     pub fn labels(&self) -> impl Iterator<Item = &Label> {
         let own = [

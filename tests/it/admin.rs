@@ -138,7 +138,7 @@ fn the_longest_waiter_comes_first_and_a_limit_cuts_the_list_but_not_the_numbers(
 }
 
 #[test]
-fn a_wait_is_charged_to_the_page_that_held_the_lane_when_it_began() {
+fn a_wait_behind_one_is_charged_to_it() {
     let app = Upstream::start();
     let proxy = Proxy::in_front_of(&app, "");
     let [mut first, mut second] = one_waits(&app, &proxy);
@@ -152,13 +152,60 @@ fn a_wait_is_charged_to_the_page_that_held_the_lane_when_it_began() {
     let pair = &state.blocking[0];
     assert_eq!(pair.blocker.path.as_deref(), Some("/report/*.aspx"));
     assert_eq!(pair.waiter.path.as_deref(), Some("/cart/*"));
-    assert_eq!(pair.count, 1);
+    assert_eq!((pair.count, pair.lately_count), (1, 1));
+    assert_eq!(pair.waited_ms, pair.lately_ms);
     let route = state.routes.iter().find(|route| route.route == "default");
     assert_eq!(route.map(|route| route.caused), Some(1));
     assert_eq!(
         state.routes.len(),
         3,
         "default, unsafe_path, method_override"
+    );
+}
+
+#[test]
+fn a_wait_behind_several_is_charged_to_the_page_that_held_longest_meanwhile() {
+    let app = Upstream::start();
+    let proxy = Proxy::in_front_of(&app, "");
+    let session = proxy.session(ID);
+    let mut exchanges = Vec::new();
+    for (ahead, path) in ["/quick.aspx", "/slow.aspx", "/cart.aspx"]
+        .into_iter()
+        .enumerate()
+    {
+        app.on(path, held());
+        exchanges.push(session.post(path));
+        proxy.until_holding(1);
+        proxy.until_waiting(ahead);
+    }
+    app.arrival().release();
+    let slow = app.arrival();
+    eventually("it takes longer than all before it", || {
+        let lane = only_lane(&proxy);
+        let held = lane.holders[0].held_ms.unwrap_or_default();
+        lane.waiters.len() == 1 && held > lane.waiters[0].age_ms / 2 + 10
+    });
+    slow.release();
+    app.arrival().release();
+    for exchange in &mut exchanges {
+        assert_eq!(exchange.status(), 200);
+    }
+    eventually("both waits are charged", || {
+        state(&proxy).blocking.len() == 2
+    });
+    let mut charged: Vec<_> = state(&proxy)
+        .blocking
+        .into_iter()
+        .map(|pair| (pair.waiter.path, pair.blocker.path))
+        .collect();
+    charged.sort();
+    let some = |path: &str| Some(path.to_owned());
+    assert_eq!(
+        charged,
+        [
+            (some("/cart.aspx"), some("/slow.aspx")),
+            (some("/slow.aspx"), some("/quick.aspx"))
+        ]
     );
 }
 

@@ -25,6 +25,7 @@ mod rails;
 mod reentrance;
 mod sitecore;
 mod stacks;
+mod story;
 
 /// The command line's program really starts in front of an application.
 #[test]

@@ -27,14 +27,18 @@ impl Onelane {
 
     /// As [`Onelane::start`], with an upstream of one's own, or several.
     pub(crate) fn start_with(more: &str) -> io::Result<Self> {
+        let yaml = "listen: LISTEN\nadmin: { listen: ADMIN }\nlog: { access: false }\n";
+        Self::start_as_written(&format!("{yaml}{more}"))
+    }
+
+    /// Starts it with this YAML alone, in which `LISTEN` and `ADMIN` become free addresses.
+    pub(crate) fn start_as_written(yaml: &str) -> io::Result<Self> {
         let (address, admin, files) = (free_address()?, free_address()?, directory()?);
         let config = files.path().join("onelane.yaml");
-        fs::write(
-            &config,
-            format!(
-                "listen: {address}\nadmin: {{ listen: {admin} }}\nlog: {{ access: false }}\n{more}"
-            ),
-        )?;
+        let yaml = yaml
+            .replace("LISTEN", &address.to_string())
+            .replace("ADMIN", &admin.to_string());
+        fs::write(&config, yaml)?;
         let mut process = Process::start(env!("CARGO_BIN_EXE_onelane"), "onelane", |command| {
             command.args(["run", "-c"]).arg(&config);
         })?;

@@ -1,17 +1,19 @@
 // The dashboard: takes snapshots from the stream, and hands each to the panels. At most one drawing a frame.
 
+import { advicePanel } from "./advice.js";
 import { byId, seconds, write } from "./dom.js";
 import { charts } from "./charts.js";
 import { lanesPanel } from "./lanes.js";
 import { follow } from "./live.js";
 import { read } from "./model.js";
-import { advicePanel, routesPanel, tables, tiles } from "./panels.js";
+import { routesPanel, tables, tiles } from "./panels.js";
 import { dialogs, token } from "./release.js";
 
 let reconnect = () => {};
 const ask = dialogs(say, () => reconnect());
+let known; // the policy's version
 const panels = [tiles, facts, alarm, routesPanel(), tables(), advicePanel(copy)];
-const drawLanes = lanesPanel(ask, (on) => {
+const drawLanes = lanesPanel(ask.release, (on) => {
   listed = on ? 200 : 50;
   reconnect();
 });
@@ -58,8 +60,12 @@ function recentRate({ now_ms, uptime_ms, totals }) {
 }
 
 function facts({ state }) {
-  const { version, policy, uptime, mode } = state;
-  write(byId("facts"), `${version}, up ${seconds(Math.floor(uptime))}, policy ${policy.version} (${policy.digest}), ${mode}`);
+  const { version, policy, uptime, loaded, mode } = state;
+  const since = policy.version > 1 ? `, in force for ${seconds(Math.floor(loaded))}` : "";
+  write(byId("facts"), `${version}, up ${seconds(Math.floor(uptime))}, policy ${policy.version} (${policy.digest})${since}, ${mode}`);
+  if (policy.version > known) say(`Policy ${policy.version} is in force.`);
+  known = policy.version;
+  ask.policy(state);
   document.title = state.readiness.state === "ready" ? "Onelane" : `Onelane, ${state.readiness.state.replace("_", " ")}`;
 }
 
@@ -68,6 +74,10 @@ function alarm({ state, routes }) {
   const lines = [];
   if (state.readiness.state === "draining") lines.push("Onelane drains: it finishes what is there, and takes nothing new.");
   if (state.readiness.state === "not_ready") lines.push(`Not ready: ${state.readiness.why ?? "no reason is known"}.`);
+  if (state.policy.current === false) {
+    const where = state.mutations === "token" ? "Reload" : "The log";
+    lines.push(`The configuration file has changed and is not in force: policy ${state.policy.version} goes on. ${where} says why.`);
+  }
   const wrong = routes.filter((route) => route.access !== "write" && route.wrote > 0).map((route) => route.route);
   if (wrong.length) lines.push(`Routes that are no write, and have written: ${wrong.slice(0, 5).join(", ")}${wrong.length > 5 ? " and more" : ""}. See the advice.`);
   byId("alarm").hidden = lines.length === 0;
@@ -78,7 +88,7 @@ function copy(text) {
   const failed = () => say("The browser does not allow copying; select the line.");
   // Off loopback the page is perhaps no secure context, and has no clipboard.
   if (!navigator.clipboard) return failed();
-  navigator.clipboard.writeText(text).then(() => say("Copied. Put it under routes: and reload."), failed);
+  navigator.clipboard.writeText(text).then(() => say("Copied. Below the advice is where to paste it."), failed);
 }
 
 /** A sentence for eyes and screen readers, for a while. */

@@ -1,6 +1,8 @@
 // From the server's snapshot (/api/v1/state, docs of the admin API) to what the panels show. Times become seconds here, and
 // texts that may be missing become texts. The only module that knows the names in the JSON.
 
+import { seconds } from "./dom.js";
+
 const s = (ms) => (ms ?? 0) / 1000;
 
 /** What the panels show of a snapshot; `rate` are the requests per second of late, if they are known. */
@@ -22,6 +24,7 @@ export function read(json, rate) {
       mode: json.policy.mode,
       policy: json.policy,
       uptime: s(json.uptime_ms),
+      loaded: Math.max(0, s(json.now_ms - json.policy.loaded_ms)),
       readiness: json.readiness,
       mutations: json.mutations,
       asks: json.asks,
@@ -29,20 +32,46 @@ export function read(json, rate) {
     },
     lanes: { all: lanes, more: Math.max(0, json.lanes_total - lanes.length) },
     routes: json.routes.map(route),
-    blocking: json.blocking.map((pair) => ({
-      blocker: page(pair.blocker),
-      waiter: page(pair.waiter),
-      count: pair.count,
-      waited: s(pair.waited_ms),
-      longest: s(pair.longest_ms),
-    })),
+    lately: lately(json),
+    blocking: blocking(json.blocking),
     refusals: json.refusals.map(({ reason, count }) => ({ name: reason, count })),
     exceptions: json.exceptions.map(({ kind, count }) => ({ name: kind, count })),
     clients: json.clients,
     findings: json.findings.map((finding) => ({ ...finding, page: page(finding) })),
-    advice: json.advice.map((one) => ({ ...one, page: page(one), saves: s(one.saves_ms) })),
+    advice: json.advice.map((one) => ({ ...one, page: page(one), saves: s(one.saves_ms), blocked: (one.blocked ?? []).map(waits) })),
     history: { step: s(json.history.step_ms), end: json.history.end_ms, points },
   };
+}
+
+/** Since when is "lately": a minute ago, or since the policy in force or the process began. */
+function lately({ lately_ms, policy }) {
+  const span = Math.floor(s(lately_ms));
+  const reloaded = policy.version > 1 && span < 60;
+  return { span, text: reloaded ? `since policy ${policy.version}, ${seconds(span)} ago` : `in the last ${seconds(span)}` };
+}
+
+/** Pairs of pages. A page that had another route before a reload is still the same page. */
+function blocking(pairs) {
+  const merged = new Map();
+  for (const pair of pairs) {
+    const [blocker, fresh] = [page(pair.blocker), waits(pair)];
+    const key = `${blocker}\n${fresh.page}`;
+    const { count, waited, times, lately } = merged.get(key) ?? { count: 0, waited: 0, times: 0, lately: 0 };
+    merged.set(key, {
+      blocker,
+      waiter: fresh.page,
+      count: count + fresh.count,
+      waited: waited + fresh.waited,
+      times: times + fresh.times,
+      lately: lately + fresh.lately,
+    });
+  }
+  return [...merged.values()];
+}
+
+/** Who waited, how often and how long: since the start, and of late. */
+function waits({ waiter, count, waited_ms, lately_count, lately_ms }) {
+  return { page: page(waiter), count, waited: s(waited_ms), times: lately_count ?? 0, lately: s(lately_ms) };
 }
 
 function lane(one) {

@@ -1,4 +1,4 @@
-// The panels of figures: what is going on now, who blocks whom, the routes, advice, refusals, throttled clients, findings.
+// The panels of figures: what is going on now, who blocks whom, the routes, refusals, throttled clients, findings.
 
 import { byId, count, el, keep, many, rate, seconds, write } from "./dom.js";
 
@@ -33,7 +33,7 @@ const mean = (r) => r.heldFor / Math.max(1, r.held);
 const ROUTES = [
   column("Route", (r) => r.route, (r) => r.route, { kind: "name" }),
   column("Access", (r) => r.access, (r) => (r.demoted ? `${r.access}, counts as write` : r.access) + (r.mode === "observe" ? ", observed" : ""), { kind: "word" }),
-  column("Made others wait", (r) => r.causedFor, (r) => seconds(r.causedFor), { bar: "cause", hint: "How long others waited that found a request of this route inside" }),
+  column("Made others wait", (r) => r.causedFor, (r) => seconds(r.causedFor), { bar: "cause", hint: "How long others waited while a request of this route was inside for longest" }),
   column("Held", (r) => r.heldFor, (r) => seconds(r.heldFor), { bar: "hold", hint: "How long its requests had their lanes, all together" }),
   column("Mean hold", mean, (r) => seconds(mean(r))),
   column("Requests", (r) => r.requests, (r) => count(r.requests)),
@@ -83,12 +83,15 @@ export function routesPanel() {
   };
 }
 
+const each = (b) => b.lately / Math.max(1, b.times);
+
 const BLOCKING = [
   column("Inside", (b) => b.blocker, (b) => b.blocker, { kind: "name" }),
-  column("Had to wait", (b) => b.waiter, (b) => b.waiter, { kind: "name" }),
-  column("Waited in all", (b) => b.waited, (b) => seconds(b.waited), { bar: "cause" }),
-  column("Times", (b) => b.count, (b) => count(b.count)),
-  column("Longest", (b) => b.longest, (b) => seconds(b.longest)),
+  column("Waited for it", (b) => b.waiter, (b) => b.waiter, { kind: "name" }),
+  column("Lately", (b) => b.lately, (b) => seconds(b.lately), { bar: "cause", hint: "How long all waits lasted that have ended lately; above the table is since when" }),
+  column("Times", (b) => b.times, (b) => count(b.times), { hint: "How many waits that were" }),
+  column("Each", each, (b) => seconds(each(b)), { hint: "How long each of these lasted, on average" }),
+  column("Since the start", (b) => b.waited, (b) => seconds(b.waited)),
 ];
 
 const REFUSALS = [
@@ -120,6 +123,7 @@ export function tables() {
     [table("findings", FINDINGS, (f) => `${f.route}\n${f.page}`), (model) => model.findings],
   ];
   return (model) => {
+    write(byId("blocking-note"), model.blocking.length ? `lately: ${model.lately.text}` : "");
     write(byId("findings-empty"), model.state.observes ? "Nobody would have waited so far." : "Nothing is in observe mode.");
     for (const [fill, rows] of all) fill(rows(model));
   };
@@ -158,41 +162,5 @@ function fillTable(body, rows, columns, key) {
   });
 }
 
-/** What each kind of advice asks for. */
-const ADVICE = {
-  never_wrote: (one) => `never writes: as read it saves up to ${seconds(one.saves)} of waiting.`,
-  overlaps: (one) => `takes no lock: as none it saves up to ${seconds(one.saves)} of waiting.`,
-  wrote: () => "is no write, and has written: such a change may be lost. Make it write.",
-  blocks: () => "blocks others.",
-};
-
-/** The advice, with lines to paste; `copy` is called with a line. */
-export function advicePanel(copy) {
-  const make = () => {
-    const code = el("code");
-    const button = el("button", { type: "button", className: "quiet", textContent: "Copy" });
-    button.addEventListener("click", () => copy(code.textContent));
-    return el("li", {}, el("p", {}, el("code"), " ", el("strong"), " ", el("span", { className: "why" })), el("div", { className: "snippet" }, code, button));
-  };
-  return ({ advice, state }) => {
-    keep(byId("advice"), advice.slice(0, ADVICE_SHOWN), (one) => `${one.kind}\n${one.route}\n${one.page}`, make, (li, one) => {
-      const [text, snippet] = li.children;
-      const [page, what, why] = text.children;
-      li.className = one.kind;
-      write(page, one.page);
-      write(what, (ADVICE[one.kind] ?? (() => ""))(one));
-      write(why, one.why);
-      snippet.hidden = !one.yaml;
-      write(snippet.firstChild, one.yaml ?? "");
-      snippet.lastChild.setAttribute("aria-label", `Copy the route for ${one.page}`);
-    });
-    byId("advice-empty").hidden = advice.length > 0;
-    write(byId("advice-note"), state.asks
-      ? "the application reports what it writes"
-      : "the application does not report what it writes");
-  };
-}
-
 const ROUTES_SHOWN = 30;
 const ROWS_SHOWN = 12;
-const ADVICE_SHOWN = 6;

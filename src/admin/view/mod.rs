@@ -3,30 +3,34 @@
 //! Guarantees: read when somebody asks, in bounded work; paths are told by their shape alone, sessions by their digest.
 //! Does not do: change anything but what an operator asks to be changed; ask who the operator is.
 
+mod blocking;
 mod findings;
 mod lanes;
+mod lately;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::path::{self, Path};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderName, HeaderValue, Method, Uri};
 
 use lanes::lane_view;
+use lately::Lately;
 
 use super::history::Sample;
 use super::state::{
-    BlockingView, ClientView, ExceptionView, ExplainedView, LanesView, LineView, PageView,
-    PolicyView, Question, RefusalView, ReportsView, RouteView, State, TotalsView,
+    ClientView, ExceptionView, ExplainedView, LanesView, LineView, PolicyView, Question,
+    RefusalView, ReportsView, RouteView, State, TotalsView,
 };
-use crate::evidence::{Page, Pair, Snapshot, Waits};
+use crate::evidence::{Snapshot, Waits};
 use crate::gateway::explain::{explain, request};
 use crate::gateway::{Policy, Shared};
 use crate::lane::{NotRevoked, Ticket};
 use crate::metrics::{Exception, Gauges, Metrics, Totals};
-use crate::route::{Access, Label, Mode};
+use crate::route::{Label, Mode};
 use crate::session::SessionKey;
 use crate::throttle;
 
@@ -36,21 +40,37 @@ pub struct View {
     metrics: Arc<Metrics>,
     gauges: Box<dyn Fn() -> Gauges + Send + Sync>,
     started: Instant,
+    file: Option<String>,
+    lately: Mutex<Lately>,
 }
 
 impl View {
-    /// Of a process that starts now.
+    /// Of a process that starts now; `file` is where its configuration was read from, if that was a file.
     pub fn new(
         shared: Shared,
         metrics: Arc<Metrics>,
         gauges: impl Fn() -> Gauges + Send + Sync + 'static,
+        file: Option<&Path>,
     ) -> Self {
+        let started = Instant::now();
+        let version = shared.policy.load().edition.version;
+        // Whoever reads it may be in another directory, or on another machine.
+        let file = file.map(|file| path::absolute(file).unwrap_or_else(|_| file.to_owned()));
         Self {
             shared,
             metrics,
             gauges: Box::new(gauges),
-            started: Instant::now(),
+            started,
+            file: file.map(|file| file.display().to_string()),
+            lately: Mutex::new(Lately::new(version, started)),
         }
+    }
+
+    /// A step of ten seconds ends. To be called then, whether or not somebody looks.
+    pub fn mark(&self) {
+        let version = self.shared.policy.load().edition.version;
+        let (pairs, _) = self.shared.evidence.blocking();
+        self.lately().mark(&pairs, version, Instant::now());
     }
 
     /// All but what the listener itself knows; at most `limit` lanes.
@@ -61,17 +81,18 @@ impl View {
         let evidence = self.evidence(&policy);
         let (mut pairs, caused) = self.shared.evidence.blocking();
         pairs.sort_by_key(|(_, waits)| std::cmp::Reverse(waits.waited));
-        let writes = |route: &str| {
-            let mut terms = policy.routes.all_terms();
-            terms.any(|(label, terms)| &**label == route && terms.access == Access::Write)
+        let (blocking, span) = {
+            let mut lately = self.lately();
+            let span = lately.look(&pairs, policy.edition.version, Instant::now());
+            (blocking::views(&pairs, &lately), span)
         };
-        let advice = findings::advice(&evidence, &pairs, writes);
+        let advice = findings::advice(&evidence, &blocking, &policy.routes);
         let lanes = self.shared.lanes.snapshot(limit);
         State {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             now_ms: unix(SystemTime::now()),
             uptime_ms: milliseconds(self.started.elapsed()),
-            policy: policy_view(&policy),
+            policy: self.policy_view(&policy),
             totals: self.totals(&totals),
             lanes: lanes
                 .lanes
@@ -80,7 +101,8 @@ impl View {
                 .collect(),
             lanes_total: lanes.total,
             routes: routes(&policy, &totals, &evidence, &caused),
-            blocking: pairs.iter().take(LISTED).map(blocking_view).collect(),
+            blocking: blocking.into_iter().take(LISTED).collect(),
+            lately_ms: milliseconds(span),
             refusals: refusals(&totals),
             exceptions: exceptions(&totals),
             clients: self.clients(LISTED),
@@ -93,7 +115,11 @@ impl View {
 
     /// Which policy decides.
     pub fn policy(&self) -> PolicyView {
-        policy_view(&self.shared.policy.load())
+        self.policy_view(&self.shared.policy.load())
+    }
+
+    fn lately(&self) -> MutexGuard<'_, Lately> {
+        self.lately.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// At most `limit` lanes.
@@ -205,6 +231,26 @@ impl View {
         rules.filter(|rule| rule.forget(network)).count()
     }
 
+    fn policy_view(&self, policy: &Policy) -> PolicyView {
+        let edition = policy.edition;
+        let mut modes = policy.routes.modes();
+        let first = modes.next();
+        let mode = match first {
+            Some(first) if modes.any(|mode| mode != first) => "mixed",
+            Some(Mode::Observe) => "observe",
+            Some(Mode::Enforce) | None => "enforce",
+        };
+        PolicyView {
+            version: edition.version,
+            digest: edition.name(),
+            loaded_ms: unix(edition.loaded),
+            mode: mode.to_owned(),
+            file: self.file.clone(),
+            current: (self.gauges)().config_is_current,
+            routes: policy.routes.operators().count(),
+        }
+    }
+
     fn evidence(&self, policy: &Policy) -> Snapshot {
         let demoted: Vec<_> = policy.routes.demoted().collect();
         let (asks, observes) = (policy.application.is_asked(), policy.routes.observes());
@@ -236,23 +282,6 @@ impl View {
 impl fmt::Debug for View {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("View").finish_non_exhaustive()
-    }
-}
-
-fn policy_view(policy: &Policy) -> PolicyView {
-    let edition = policy.edition;
-    let mut modes = policy.routes.modes();
-    let first = modes.next();
-    let mode = match first {
-        Some(first) if modes.any(|mode| mode != first) => "mixed",
-        Some(Mode::Observe) => "observe",
-        Some(Mode::Enforce) | None => "enforce",
-    };
-    PolicyView {
-        version: edition.version,
-        digest: edition.name(),
-        loaded_ms: unix(edition.loaded),
-        mode: mode.to_owned(),
     }
 }
 
@@ -293,24 +322,6 @@ fn routes(
         });
     }
     views
-}
-
-fn blocking_view((pair, waits): &(Pair, Waits)) -> BlockingView {
-    BlockingView {
-        blocker: page_view(&pair.blocker),
-        waiter: page_view(&pair.waiter),
-        count: waits.count,
-        waited_ms: milliseconds(waits.waited),
-        longest_ms: milliseconds(waits.longest),
-    }
-}
-
-fn page_view(page: &Page) -> PageView {
-    PageView {
-        route: page.route.to_string(),
-        method: page.method.map(str::to_owned),
-        path: page.path.clone(),
-    }
 }
 
 fn client_view(rule: &throttle::Rule, seen: throttle::Seen) -> ClientView {

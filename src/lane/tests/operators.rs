@@ -2,6 +2,7 @@
 
 use http::Method;
 use http::uri::PathAndQuery;
+use tokio::time::Instant;
 
 use super::Hold::{Exclusive, Shared};
 use super::*;
@@ -74,6 +75,60 @@ async fn a_snapshot_has_the_notes_of_those_that_are_in_a_lane_and_of_nobody_else
     assert_eq!((lanes[0].holding, lanes[0].waiting), (1, 0));
     drop(first);
     assert!(one.lanes.snapshot(10).lanes.is_empty() && one.is_gone());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_waited_behind_several_is_told_which_of_them_held_longest_meanwhile() {
+    let one = One::new();
+    let joins = |path| join(&one, one.key, Exclusive, path, &limits());
+    let earlier = Instant::now().into_std();
+    let first = granted(joins("/long-but-mostly-before"));
+    tokio::time::advance(seconds(20)).await;
+    let (second, third) = (waiting(joins("/slow")), waiting(joins("/quick")));
+    let mut last = waiting(joins("/last"));
+    let joined = Instant::now().into_std();
+    assert_eq!(
+        path(last.behind().as_deref()),
+        Some("/long-but-mostly-before")
+    );
+    tokio::time::advance(seconds(2)).await;
+    drop(first);
+    let second = second.turn().await.unwrap();
+    tokio::time::advance(seconds(3)).await;
+    drop(second);
+    let third = third.turn().await.unwrap();
+    tokio::time::advance(seconds(1)).await;
+    let longest = |since| one.lanes.held_longest(one.key, since);
+    assert_eq!(path(longest(joined).as_deref()), Some("/slow"), "waiting");
+    drop(third);
+    let last = last.turn().await.unwrap();
+    assert_eq!(path(longest(joined).as_deref()), Some("/slow"), "granted");
+    // Where most of the time is not accounted for, nobody is blamed.
+    let long_ago = earlier - seconds(30);
+    assert_eq!(path(longest(long_ago).as_deref()), None);
+    drop(last);
+    assert!(longest(joined).is_none() && one.is_gone());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_lane_that_is_never_empty_only_few_past_holds_are_kept_and_the_longest_is_among_them()
+{
+    let one = One::new();
+    let joins = |path| join(&one, one.key, Exclusive, path, &limits());
+    let mut holder = granted(joins("/first"));
+    let mut line: std::collections::VecDeque<_> = (0..40)
+        .map(|place| waiting(joins(if place == 5 { "/slow" } else { "/quick" })))
+        .collect();
+    let joined = Instant::now().into_std();
+    while let Some(next) = line.pop_front() {
+        tokio::time::advance(seconds(if line.len() == 33 { 60 } else { 1 })).await;
+        drop(holder);
+        holder = next.turn().await.unwrap();
+        let longest = one.lanes.held_longest(one.key, joined);
+        if line.len() < 33 {
+            assert_eq!(path(longest.as_deref()), Some("/slow"), "{}", line.len());
+        }
+    }
 }
 
 #[tokio::test]

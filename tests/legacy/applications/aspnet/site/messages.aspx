@@ -1,0 +1,1 @@
+<%@ Page Language="C#" EnableSessionState="true" %><%= Legacy.Pages.Write(Context) %>
