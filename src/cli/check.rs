@@ -1,12 +1,25 @@
 //! `onelane check FILE`: all that is wrong or doubtful in a configuration.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::config::Config;
 
-/// Prints the errors of `file` and gives 64, or its warnings and gives 0.
-pub(super) fn check(file: &Path) -> ExitCode {
+/// One file, said in either way.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Arguments {
+    /// The configuration file
+    file: Option<PathBuf>,
+    /// The same, as the other commands take it
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Prints the errors of the file and gives 64, or its warnings and gives 0.
+pub(super) fn check(arguments: &Arguments) -> ExitCode {
+    let file = arguments.file.as_ref().or(arguments.config.as_ref());
+    let file = file.expect("the parser wants one of them");
     match super::load(file) {
         Ok(config) => {
             super::say(&report(file, &config));

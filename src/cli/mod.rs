@@ -49,10 +49,7 @@ enum Command {
     },
     /// Check a configuration file: say all that is wrong or doubtful in it
     #[command(after_help = "Example:\n  onelane check onelane.yaml")]
-    Check {
-        /// The file
-        file: PathBuf,
-    },
+    Check(check::Arguments),
     /// Say which route a request hits and why, its session's digest and its limits
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::Arguments),
@@ -106,7 +103,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match arguments.command {
         Command::Run { config } => run::run(&config.path),
-        Command::Check { file } => check::check(&file),
+        Command::Check(arguments) => check::check(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Advise(arguments) => advise::advise(&arguments),
         Command::Demo(options) => demo::run(options),

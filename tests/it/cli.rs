@@ -125,6 +125,16 @@ FILE is valid, with 1 warning.
 }
 
 #[test]
+fn check_takes_its_file_as_the_other_commands_do() {
+    let file = File::new("session: { preset: aspnet }\n");
+    for flag in ["-c", "--config"] {
+        let output = onelane(&["check", flag, file.as_str()]);
+        assert_eq!(code(&output), Some(0), "{flag}");
+        assert!(text(&output.stdout).contains("is valid."), "{flag}");
+    }
+}
+
+#[test]
 fn check_takes_variables_from_the_environment() {
     let file = File::new("session: { preset: php }\nqueue: { limit: \"${ONELANE_TEST_LIMIT}\" }\n");
     let output = command(&["check", file.as_str()])
@@ -159,6 +169,7 @@ fn wrong_arguments_exit_64_and_help_exits_0() {
         &["frob"],
         &["run"],
         &["check"],
+        &["check", "a.yaml", "-c", "b.yaml"],
         &["explain", "GET"],
         &["explain", "G T", "/", "-c", "x"],
         &["explain", "GET", "page", "-c", "x"],
