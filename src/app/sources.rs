@@ -76,6 +76,7 @@ pub(super) fn sources(
             config_since: version.since,
         }
     });
+    let counts = metrics.core(0);
     let gauged = Arc::clone(&gauges);
     admin::Sources {
         ready: Box::new(move || {
@@ -87,6 +88,7 @@ pub(super) fn sources(
         evidence: Box::new(move || told.policy.load().evidence(&told.evidence)),
         view: admin::View::new(view, Arc::clone(&metrics), move || gauged()),
         metrics: Box::new(move || metrics.encode(gauges())),
+        counts,
         drain,
         reload: Some(Arc::new(move || match again.reload(Cause::Operator) {
             Ok(done) => admin::Reloaded::Replaced {

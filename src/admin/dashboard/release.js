@@ -85,6 +85,7 @@ async function why(response) {
     403: "There is no admin.token in the configuration, so that nothing can be changed here.",
     404: "The lane is not in use any more.",
     409: "The lane has moved on: that request does not hold it any more.",
+    429: "Too many wrong tokens came from your network: none is looked at for a while.",
   };
   return known[response.status] ?? `Not released (${response.status}). ${error}`;
 }

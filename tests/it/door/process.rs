@@ -23,8 +23,13 @@ impl Process {
     pub(crate) fn start(app: &Upstream, yaml: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("onelane.yaml");
-        let base = "listen: 127.0.0.1:0\nadmin: { listen: '127.0.0.1:0' }\nsession: { keys: [{ cookie: sid }] }";
-        let text = format!("{base}\nupstream: http://{}\n{yaml}\n", app.address());
+        let base = "listen: 127.0.0.1:0\nsession: { keys: [{ cookie: sid }] }";
+        let admin = match yaml.contains("admin:") {
+            true => "",
+            false => "admin: { listen: '127.0.0.1:0' }",
+        };
+        let upstream = app.address();
+        let text = format!("{base}\n{admin}\nupstream: http://{upstream}\n{yaml}\n");
         fs::write(&file, text).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_onelane"))
             .args(["run", "-c"])
@@ -48,6 +53,11 @@ impl Process {
 
     pub(crate) fn connect(&self) -> Client {
         Client::connect(self.address)
+    }
+
+    /// Where operators connect.
+    pub(crate) fn admin_address(&self) -> SocketAddr {
+        self.admin
     }
 
     pub(crate) fn session(&self, id: &str) -> Session {
