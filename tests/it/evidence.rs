@@ -216,7 +216,7 @@ fn a_read_route_that_writes_becomes_a_write() {
 fn a_read_route_that_became_a_write_has_one_request_of_a_session_inside() {
     let inside_together = |on_read_wrote: &str| {
         let app = with_companion();
-        app.on("/write/slow", crate::support::held());
+        app.on("/write/slow", held());
         let application = SECRET.replace(" }", &format!(", on_read_wrote: {on_read_wrote} }}"));
         let proxy = Proxy::in_front_of(&app, &format!("{application}\n{READS}"));
         get(&proxy, "/write/1");
@@ -311,7 +311,7 @@ fn advise_proposes_what_was_reported_often_enough_and_never_wrote() {
 #[test]
 fn what_observe_mode_saw_overlap_is_advised_as_such() {
     let app = Upstream::start();
-    app.on("/slow", crate::support::held());
+    app.on("/slow", held());
     let proxy = Proxy::in_front_of(&app, "mode: observe");
     let mut slow = proxy.session("a").post("/slow");
     let inside = app.arrival();
