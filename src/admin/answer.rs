@@ -4,11 +4,12 @@
 //! no CORS header, so that another page's script can neither read an answer nor send what needs a preflight.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
-    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -48,6 +49,15 @@ pub(super) fn refused(status: StatusCode, why: &str) -> Response<Body> {
 /// As [`refused`], for where there would be something else.
 pub(super) fn refusal(status: StatusCode, why: &str) -> Refusal {
     Box::new(refused(status, why))
+}
+
+/// Too much has been asked for; `retry_after` is rounded up to whole seconds.
+pub(super) fn too_many(retry_after: Duration, why: &str) -> Response<Body> {
+    let mut response = refused(StatusCode::TOO_MANY_REQUESTS, why);
+    let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+    let headers = response.headers_mut();
+    headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    response
 }
 
 /// Another method is wanted here.

@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -68,7 +69,8 @@ impl Desk {
         let (head, body) = request.into_parts();
         let endpoint = Endpoint::at(head.uri.path());
         let need = endpoint.map_or(door::Need::Nothing, |endpoint| endpoint.need());
-        self.door.admit(&head.headers, need)?;
+        self.door
+            .admit(&head.headers, need, asker.0, Instant::now())?;
         let Some(endpoint) = endpoint else {
             return Err(Box::new(answer::plain(StatusCode::NOT_FOUND, NOT_FOUND)));
         };

@@ -4,22 +4,23 @@
 //! listener by a rebound DNS name, which is refused, or across origins, where it can read nothing. To change something
 //! takes the token, which no browser sends by itself. From another machine reading takes it as well.
 //!
-//! Guarantees: a token is compared in constant time; without one configured nothing can be changed.
+//! Guarantees: without a token configured nothing can be changed. Does not do: compare tokens; `guarded` does.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 use http::StatusCode;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use http::uri::Authority;
 
 use super::answer::{self, Refusal};
-use crate::config::Token;
+use super::guarded::{Guarded, Shown};
 
 /// What keeps others out.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Door {
     pub(super) reach: Reach,
-    pub(super) token: Option<Token>,
+    pub(super) token: Option<Guarded>,
 }
 
 /// Who reaches the listener.
@@ -43,11 +44,17 @@ pub(super) enum Need {
 }
 
 impl Door {
-    /// Whether a request with these headers may go on.
+    /// Whether a request with these headers, which `asker` sends `now`, may go on.
     ///
     /// # Errors
     /// The answer instead.
-    pub(super) fn admit(&self, headers: &HeaderMap, need: Need) -> Result<(), Refusal> {
+    pub(super) fn admit(
+        &self,
+        headers: &HeaderMap,
+        need: Need,
+        asker: SocketAddr,
+        now: Instant,
+    ) -> Result<(), Refusal> {
         if self.reach == Reach::Loopback && !headers.get_all(HOST).iter().all(is_of_this_machine) {
             let why = "use localhost or an address";
             return Err(Box::new(answer::plain(
@@ -62,8 +69,19 @@ impl Door {
             (Need::Read, Reach::Network, None) => {
                 Err(answer::refusal(StatusCode::FORBIDDEN, NO_TOKEN))
             }
-            (_, _, Some(token)) if shows(headers, token) => Ok(()),
-            (_, _, Some(_)) => Err(answer::refusal(StatusCode::UNAUTHORIZED, SHOW_TOKEN)),
+            (_, _, Some(token)) => {
+                let shown = shown(headers).map(|shown| token.look(shown, asker, now));
+                match shown {
+                    Some(Shown::Right) => Ok(()),
+                    // Who shows none does not guess: a browser, a probe.
+                    None | Some(Shown::Wrong) => {
+                        Err(answer::refusal(StatusCode::UNAUTHORIZED, SHOW_TOKEN))
+                    }
+                    Some(Shown::Ignored { retry_after }) => {
+                        Err(Box::new(answer::too_many(retry_after, TOO_MANY)))
+                    }
+                }
+            }
         }
     }
 }
@@ -77,19 +95,16 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// Whether the headers show the token, once.
-fn shows(headers: &HeaderMap, token: &Token) -> bool {
+/// The token that the headers show, once.
+fn shown(headers: &HeaderMap) -> Option<&[u8]> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
-        return false;
+        return None;
     };
-    let value = value.as_bytes();
-    let Some((scheme, shown)) = value.split_at_checked(BEARER.len()) else {
-        return false;
-    };
-    // Of hashes, whose comparison takes the same time wherever they differ, and whatever the lengths are.
-    let same = blake3::hash(shown.trim_ascii()) == blake3::hash(token.expose().as_bytes());
-    scheme.eq_ignore_ascii_case(BEARER) && same
+    let (scheme, shown) = value.as_bytes().split_at_checked(BEARER.len())?;
+    scheme
+        .eq_ignore_ascii_case(BEARER)
+        .then_some(shown.trim_ascii())
 }
 
 fn is_of_this_machine(host: &HeaderValue) -> bool {
@@ -106,5 +121,8 @@ fn is_of_this_machine(host: &HeaderValue) -> bool {
 const BEARER: &[u8] = b"Bearer ";
 
 const SHOW_TOKEN: &str = "show the token of admin.token: Authorization: Bearer TOKEN";
+
+const TOO_MANY: &str =
+    "too many wrong tokens came from this network: none is looked at for a while";
 
 const NO_TOKEN: &str = "this needs a token, and none is configured: set admin.token";

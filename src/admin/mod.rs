@@ -1,11 +1,12 @@
 //! The edge towards operators: health, metrics, evidence, the API of `/api/v1/` and the dashboard, over HTTP/1.1.
 //!
-//! `door` says who may ask, `endpoint` what there is to ask for, `desk` answers, with what `view` sees of the process in
+//! `door` says who may ask, `guarded` keeps the token, `endpoint` what there is to ask for, `desk` answers, with what `view` sees of the process in
 //! the shapes of `state`; `events` goes on answering, `history` keeps the last ten minutes, `page` is what a browser shows.
 //!
 //! Guarantees: answers until the process ends, also while it drains; a bounded number of connections, each for one
 //! request and a bounded time; on a loopback address it answers only to names of this machine, so that a web page
-//! cannot reach it through a rebound DNS name; nothing is changed without the token, and nothing read from another machine.
+//! cannot reach it through a rebound DNS name; nothing is changed without the token, and nothing read from another machine;
+//! who guesses at it is slowed down.
 //! Does not do: TLS; forward anything.
 
 mod answer;
@@ -13,6 +14,7 @@ mod desk;
 mod door;
 mod endpoint;
 mod events;
+mod guarded;
 mod history;
 mod page;
 pub mod state;
@@ -23,7 +25,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::Response;
 use hyper::server::conn::http1;
@@ -40,9 +42,11 @@ use answer::Body;
 use desk::{Asker, Desk};
 use door::{Door, Reach};
 use events::Streams;
+use guarded::Guarded;
 use history::STEP_MS;
 
 use crate::config::Token;
+use crate::metrics;
 use crate::shutdown::Draining;
 
 /// Where the answers come from. Called on the admin listener's thread, so they must not block.
@@ -55,6 +59,8 @@ pub struct Sources {
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
     /// Lanes, clients, routes and policy.
     pub view: View,
+    /// Where wrong tokens are counted.
+    pub counts: Arc<metrics::Core>,
     /// Begins the drain, as a signal does.
     pub drain: Box<dyn Fn() + Send + Sync>,
     /// Reads the configuration again, which may block; None where that cannot be done.
@@ -105,7 +111,10 @@ pub async fn serve(
         _ => Reach::Loopback,
     };
     let desk = Arc::new(Desk {
-        door: Door { reach, token },
+        door: Door {
+            reach,
+            token: token.map(|token| Guarded::new(token, Arc::clone(&sources.counts))),
+        },
         sources,
         draining: draining.clone(),
         samples: Mutex::default(),
@@ -126,8 +135,11 @@ pub async fn serve(
     }
 }
 
-/// Ends a step of the history.
+/// Ends a step of the history, and forgets who guessed at the token.
 fn sample(desk: &Desk) {
+    if let Some(token) = &desk.door.token {
+        token.sweep(Instant::now());
+    }
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let now = u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
     let mut samples = desk.samples.lock().unwrap_or_else(PoisonError::into_inner);

@@ -34,6 +34,7 @@ impl Admin {
             evidence: Box::new(|| "{}".to_owned()),
             metrics: Box::new(|| "# EOF\n".to_owned()),
             view: view(&drain),
+            counts: Metrics::new(1, Labels::default()).core(0),
             drain: Box::new(|| ()),
             reload: None,
         };
@@ -73,7 +74,7 @@ fn view(drain: &Drain) -> View {
         budget: Budget::new(0),
         disk: Disk::new(std::env::temp_dir(), 0),
         draining: drain.listen(),
-        upstream: Nodes::new(config.startup.upstream, std::time::Instant::now()),
+        upstream: Nodes::new(config.startup.upstream, Instant::now()),
         evidence: Arc::default(),
     };
     let metrics = Arc::new(Metrics::new(1, Labels::default()));

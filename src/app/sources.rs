@@ -77,6 +77,7 @@ pub(super) fn sources(
             config_since: version.since,
         }
     });
+    let counts = metrics.core(0);
     let gauged = Arc::clone(&gauges);
     admin::Sources {
         ready: Box::new(move || {
@@ -93,6 +94,7 @@ pub(super) fn sources(
             file.as_deref(),
         ),
         metrics: Box::new(move || metrics.encode(gauges())),
+        counts,
         drain,
         reload: Some(Arc::new(move || match again.reload(Cause::Operator) {
             Ok(done) => admin::Reloaded::Replaced {

@@ -1,8 +1,8 @@
 //! What a configuration was read from, so that it can be read again.
 //!
-//! Guarantees: the digest is that of what was read, not of what is there a moment later; it covers the file and the
-//! refusal pages that it names. Does not do: watch; cover certificates, which are replaced by themselves, and the
-//! environment, which no process can change from outside.
+//! Guarantees: the digest is that of what was read, not of what is there a moment later; it covers the file, and the
+//! refusal pages and files of authorities that it names. Does not do: watch; cover certificates, which are replaced by
+//! themselves, and the environment, which no process can change from outside.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::{Startup, file};
+use crate::tls::Connector;
 
 /// What a configuration was read from.
 #[derive(Clone)]
@@ -20,9 +21,10 @@ pub struct Origin {
     pub startup: Startup,
     digest: Digest,
     pages: Vec<PathBuf>,
+    authorities: Vec<PathBuf>,
 }
 
-/// A digest of a configuration and of the pages that it names. It is shown in eight hex digits, which tell two
+/// A digest of a configuration and of the files that it names. It is shown in eight hex digits, which tell two
 /// configurations apart and are too few to guess a secret by.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Digest(blake3::Hash);
@@ -52,12 +54,17 @@ impl Pages {
 impl Origin {
     /// Of the configuration `text`, which is that of `file` if there is one.
     pub(super) fn new(file: Option<&Path>, text: &str, pages: Pages, startup: &Startup) -> Self {
-        let (pages, digests): (Vec<_>, Vec<_>) = pages.0.into_inner().into_iter().unzip();
+        let (pages, mut digests): (Vec<_>, Vec<_>) = pages.0.into_inner().into_iter().unzip();
+        let read = startup.connectors().filter_map(Connector::authorities);
+        let (authorities, of_authorities): (Vec<_>, Vec<_>) =
+            read.map(|(file, digest)| (file.to_owned(), digest)).unzip();
+        digests.extend(of_authorities);
         Self {
             file: file.map(Path::to_owned),
             startup: startup.clone(),
             digest: Digest::of(text, digests),
             pages,
+            authorities,
         }
     }
 
@@ -70,13 +77,18 @@ impl Origin {
     pub fn digest_now(&self) -> Option<Digest> {
         let text = file::read(self.file.as_deref()?).ok()?;
         let read = |page: &PathBuf| Some(blake3::hash(file::read(page).ok()?.as_bytes()));
-        let pages = self.pages.iter().map(read).collect::<Option<Vec<_>>>()?;
-        Some(Digest::of(&text, pages))
+        let pages = self.pages.iter().map(read);
+        let authorities = self
+            .authorities
+            .iter()
+            .map(|file| Connector::digest_of(file));
+        let beside = pages.chain(authorities).collect::<Option<Vec<_>>>()?;
+        Some(Digest::of(&text, beside))
     }
 
-    /// The file and the pages, each as it is named and, behind links, where it is.
+    /// The file and those that it names, each as it is named and, behind links, where it is.
     pub fn files(&self) -> Vec<PathBuf> {
-        let named = self.file.iter().chain(&self.pages);
+        let named = self.file.iter().chain(&self.pages).chain(&self.authorities);
         named
             .flat_map(|path| [Some(path.clone()), path.canonicalize().ok()])
             .flatten()
@@ -85,11 +97,11 @@ impl Origin {
 }
 
 impl Digest {
-    fn of(text: &str, pages: impl IntoIterator<Item = blake3::Hash>) -> Self {
+    fn of(text: &str, beside: impl IntoIterator<Item = blake3::Hash>) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(blake3::hash(text.as_bytes()).as_bytes());
-        for page in pages {
-            hasher.update(page.as_bytes());
+        for file in beside {
+            hasher.update(file.as_bytes());
         }
         Self(hasher.finalize())
     }

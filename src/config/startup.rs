@@ -4,7 +4,7 @@
 //! be a secret.
 
 use super::{Admin, Edge, Listener, Log, Startup};
-use crate::tls::Certificates;
+use crate::tls::{Certificates, Connector, Renewed};
 use crate::upstream::{FarmSettings, NodeSettings, Settings, Target};
 
 /// The keys whose values differ.
@@ -51,6 +51,31 @@ impl Startup {
             ],
         );
         keys
+    }
+
+    /// What speaks TLS to the application, in the order of its nodes.
+    pub(super) fn connectors(&self) -> impl Iterator<Item = &Connector> {
+        let targets = self
+            .upstream
+            .nodes
+            .iter()
+            .map(|node| &node.connection.target);
+        targets.filter_map(|target| match target {
+            Target::Tls { connector, .. } => Some(connector),
+            Target::Tcp { .. } | Target::Unix(_) => None,
+        })
+    }
+
+    /// Takes over what `newer`, which differs in no key, has read of the files that are named: whom to believe that it is
+    /// the application. Clones of `self` have it, too. Gives the key whose file has changed.
+    pub fn renew(&self, newer: &Self) -> Option<&'static str> {
+        let both = self.connectors().zip(newer.connectors());
+        let renewed: Vec<_> = both
+            .map(|(connector, newer)| connector.renew(newer))
+            .collect();
+        renewed
+            .contains(&Renewed::Replaced)
+            .then_some("upstream.tls.ca")
     }
 }
 
@@ -146,7 +171,7 @@ fn is_same_url(one: &Target, other: &Target) -> bool {
     }
 }
 
-/// Where only one of them has TLS, the URL says it.
+/// Where only one of them has TLS, the URL says it. What is in the file of authorities may differ: it is taken over.
 fn is_same_tls(one: &Target, other: &Target) -> bool {
     match (one, other) {
         (

@@ -194,13 +194,25 @@ impl Visit<'_> {
         }
     }
 
-    /// Some applications commit after the body.
+    /// Some applications commit after the body. The hold limit goes on: there is nothing left to abort, but the next one
+    /// may go.
     async fn grace(&mut self) {
-        if let Release::Body { grace } = self.terms.release
-            && !self.entry.is_free()
-        {
-            tokio::time::sleep(grace).await;
-            self.entry.end(now());
+        let Release::Body { grace } = self.terms.release else {
+            return;
+        };
+        if self.entry.is_free() {
+            return;
+        }
+        let mut over = pin!(tokio::time::sleep(grace));
+        while !self.entry.is_free() {
+            let due = self.entry.deadline();
+            match self.alarm.wait(over.as_mut(), || due).await {
+                Woke::Done(()) => self.entry.end(now()),
+                Woke::Left => {} // the application works on
+                Woke::Due => {
+                    self.due();
+                }
+            }
         }
     }
 

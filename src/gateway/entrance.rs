@@ -4,7 +4,7 @@
 //! never seen by the application. In observe mode nobody waits and nobody is refused.
 
 use std::pin::pin;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -21,7 +21,7 @@ use super::upload::{Patience, RequestBody};
 use crate::lane::{Arrival, Full, Hold, Joined, Note, OnFull, Permit, WaitEnded, Waiting};
 use crate::metrics::{Exception, Gone};
 use crate::route::{Access, Label, Mode, OnClientGone, Reads, Terms};
-use crate::session::{self, Session};
+use crate::session::Session;
 use crate::socket::Socket;
 
 impl Visit<'_> {
@@ -146,29 +146,29 @@ impl Visit<'_> {
         session: &Session<'_>,
         head: &mut request::Parts,
     ) -> Result<(), Ended> {
+        let sessions = &self.policy.sessions;
         let harmless = matches!(head.method, Method::GET | Method::HEAD);
-        let without = match (action, session.cookie) {
-            (OnFull::Pass, _) => None,
-            (OnFull::PassWithoutSession, Some(cookie)) if harmless => Some(cookie),
-            (OnFull::PassWithoutSession | OnFull::Refuse, _) => {
-                return Err(self.full(reason, session));
+        let passed = match action {
+            OnFull::Pass => Passed::WithSession,
+            OnFull::PassWithoutSession if harmless && sessions.can_hide(head) => {
+                Passed::WithoutSession
             }
+            OnFull::PassWithoutSession | OnFull::Refuse => return Err(self.full(reason, session)),
         };
         let (lanes, limits) = (&self.gateway.lanes, &self.terms.limits);
         let Ok(pass) = lanes.pass_all(session.key, &session.also, limits) else {
             return Err(self.full(reason, session));
         };
         self.entry = Entry::beside(Place::Passed(pass), now());
-        let metrics = &self.gateway.metrics;
-        self.notes.passed = Passed::WithSession;
-        if let Some(cookie) = without {
-            session::without_cookie(&mut head.headers, cookie);
-            self.without = Some(Arc::clone(cookie));
-            self.notes.passed = Passed::WithoutSession;
-            metrics.exception(Exception::PassWithoutSession);
-        } else {
-            metrics.exception(Exception::Pass);
-        }
+        self.notes.passed = passed;
+        let exception = match passed {
+            Passed::WithoutSession => {
+                sessions.hide(&mut head.headers);
+                Exception::PassWithoutSession
+            }
+            Passed::WithSession | Passed::No => Exception::Pass,
+        };
+        self.gateway.metrics.exception(exception);
         Ok(())
     }
 

@@ -81,7 +81,7 @@ use crate::lane::Lanes;
 use crate::memory::Budget;
 use crate::metrics;
 use crate::route::{Decision, Label, Terms};
-use crate::session::{CookieName, SessionKey};
+use crate::session::SessionKey;
 use crate::shutdown::{Draining, InFlight};
 use crate::socket::Socket;
 use crate::throttle::{Stay, Waiters};
@@ -164,8 +164,6 @@ struct Visit<'g> {
     /// Where the throttle counts it as being in the application.
     stay: Stay,
     alarm: Alarm,
-    /// The session cookie that was taken from it.
-    without: Option<Arc<CookieName>>,
     /// Its turn on its client's own connection to the application; None while it uses what all clients share.
     own: Option<Turn>,
     /// Counts in the drain; gone when the request no longer does.
@@ -308,7 +306,6 @@ impl Gateway {
             newcomer: None,
             stay: Stay::default(),
             alarm: Alarm::new(client.presence.clone()),
-            without: None,
             own: None,
             in_flight: Some(self.draining.enter()),
             notes: Notes::new(started, head, &self.log),

@@ -11,6 +11,7 @@ use http::header::HeaderMap;
 use http::{Method, Uri, request};
 
 use super::Visit;
+use super::account::Passed;
 use super::alarm::now;
 use super::headers::X_ONELANE_WROTE;
 use super::policy::OnReadWrote;
@@ -43,12 +44,14 @@ impl Visit<'_> {
     /// Keeps what the evidence needs of a request that is about to be sent, if somebody will see what it does.
     pub(super) fn witness(&mut self, head: &request::Parts) {
         let enforced = self.terms.mode == Mode::Enforce;
-        let asked =
-            if enforced && self.policy.application.is_asked() && self.notes.session.is_some() {
-                Asked::Wrote
-            } else {
-                Asked::Nothing
-            };
+        // Who passes without it has another session in the application, which that page perhaps starts.
+        let has_session =
+            self.notes.session.is_some() && self.notes.passed != Passed::WithoutSession;
+        let asked = if enforced && self.policy.application.is_asked() && has_session {
+            Asked::Wrote
+        } else {
+            Asked::Nothing
+        };
         let arrival = self.entry.arrival();
         if asked == Asked::Wrote || arrival.is_some() {
             self.notes.witnessed = Some(Witnessed {

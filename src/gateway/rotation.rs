@@ -2,11 +2,13 @@
 //! of the request, for as long as it lives.
 //!
 //! Guarantees: the lane knows a new id before the client can, and before the permit ends; a response without `Set-Cookie`
-//! costs one look at its header. Does not do: keep the lane; learn from a response to a request that has no lane.
+//! costs one look at its header. Does not do: keep the lane; learn from a response to a request that has no lane, or was
+//! sent without its session.
 
 use http::HeaderMap;
 
 use super::Visit;
+use super::account::Passed;
 use crate::session::{LaneNumber, Scoped, Session};
 
 impl Visit<'_> {
@@ -18,6 +20,9 @@ impl Visit<'_> {
         scoped: &Scoped,
         response: &HeaderMap,
     ) {
+        if self.notes.passed == Passed::WithoutSession {
+            return; // these ids are of a session that nobody gets
+        }
         let held = self.entry.lane();
         if session.is_none() && held.is_none() {
             return;

@@ -3,6 +3,7 @@
 use http::header::{ALLOW, CONNECTION, HOST, HeaderMap, HeaderValue};
 use http::{Response, StatusCode, request, response};
 
+use super::account::Passed;
 use super::alarm::now;
 use super::delivery::Delivered;
 use super::headers::{self, Told};
@@ -13,7 +14,7 @@ use super::tunnel::Switch;
 use super::{Client, Gateway, Outcome, Visit};
 use crate::client::{Resolved, Via};
 use crate::route::Mode;
-use crate::session::{self, Found, OddReason, Session};
+use crate::session::{Found, OddReason, Session};
 
 impl<'g> Visit<'g> {
     /// `OPTIONS *` asks the server, not the application (RFC 9110 9.3.7), and the server is us.
@@ -92,8 +93,8 @@ impl<'g> Visit<'g> {
             &self.request_id,
             self.notes.waited.filter(|_| shown),
         );
-        if let Some(cookie) = &self.without {
-            session::without_set_cookie(headers, cookie);
+        if self.notes.passed == Passed::WithoutSession {
+            self.policy.sessions.hide_issued(headers);
         }
         // After an upgrade that was not granted, hyper would take the client's next bytes for a request.
         if refused.is_some() || self.gateway.draining.is_draining() {

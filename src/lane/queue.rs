@@ -266,6 +266,7 @@ impl<W> Queue<W> {
 
     /// Applies the deadlines that have passed, of waiters wherever they stand and of holders, in the order in which
     /// they passed; of two at the same moment the hold limit is first, since it may let the waiter go.
+    /// It looks at the whole line for each of them; [`Limits::waiters`] says what that costs.
     pub fn expire(&mut self, now: Instant) -> Expired<W> {
         let mut wakes = Wakes::new();
         let mut overdue = OverdueHolders::new();

@@ -12,7 +12,7 @@ use super::families::{self, Family, Per};
 use super::shape::Shape;
 use super::{
     CODES, CertificateReload, ConfigReload, Ending, Exception, Gone, Handshake, Labels, ROUTES,
-    RULES, Reentrance, ThrottleDecision,
+    RULES, Reentrance, ThrottleDecision, TokenRefusal,
 };
 
 /// What one core counts. Any thread may record; it is cheap as long as one thread does.
@@ -213,6 +213,11 @@ impl Core {
     /// The configuration was read again.
     pub fn config_reload(&self, result: ConfigReload) {
         self.add(Family::ConfigReloads, result as usize, 1);
+    }
+
+    /// A token that was shown to the admin listener was refused.
+    pub fn token_refused(&self, why: TokenRefusal) {
+        self.add(Family::TokensRefused, why as usize, 1);
     }
 
     fn observe(&self, block: usize, family: Family, bounds: &[f64], duration: Duration) {

@@ -94,6 +94,15 @@ pub enum ThrottleDecision {
     WouldThrottle,
 }
 
+/// Why a token that was shown to the admin listener was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenRefusal {
+    /// It was not looked at: too many of its network were wrong.
+    Limited,
+    /// It is wrong.
+    Wrong,
+}
+
 impl Exception {
     pub(super) const LABELS: &'static [&'static str] = &[
         "hold_limit_abort",
@@ -128,6 +137,10 @@ impl Handshake {
 
 impl Reentrance {
     pub(super) const LABELS: &'static [&'static str] = &["entered", "forged", "refused", "stale"];
+}
+
+impl TokenRefusal {
+    pub(super) const LABELS: &'static [&'static str] = &["limited", "wrong"];
 }
 
 impl ThrottleDecision {

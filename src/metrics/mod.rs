@@ -30,7 +30,7 @@ mod totals;
 pub use self::core::Core;
 pub use kinds::{
     CertificateReload, ConfigReload, Ending, Exception, Gone, Handshake, Reentrance,
-    ThrottleDecision,
+    ThrottleDecision, TokenRefusal,
 };
 pub use series::Series;
 pub use totals::{RouteTotals, Sum, Totals};

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::families::{FAMILIES, Family, Kind, Label, Per};
 use super::{
     CODES, CertificateReload, ConfigReload, Ending, Exception, Gone, Handshake, Labels, Reentrance,
-    ThrottleDecision,
+    ThrottleDecision, TokenRefusal,
 };
 
 /// Where each family's cells are, the same for all cores.
@@ -70,6 +70,7 @@ impl Shape {
             Label::Refusal => self.labels.refusals.to_vec(),
             Label::Report => self.labels.reports.to_vec(),
             Label::ThrottleDecision => ThrottleDecision::LABELS.to_vec(),
+            Label::TokenRefusal => TokenRefusal::LABELS.to_vec(),
             Label::Upstream => {
                 let upstreams = self.labels.upstreams.iter();
                 upstreams.map(String::as_str).collect()

@@ -168,7 +168,7 @@ impl Reload {
             startup: _, // as it was written: origin.startup
             mut policy,
             warnings,
-            origin,
+            mut origin,
         } = Config::load(file, &|name| std::env::var(name).ok())?;
         let old = self.policy.load_full();
         let mut keys = state.origin.startup.differs_from(&origin.startup);
@@ -179,9 +179,13 @@ impl Reload {
             return Err(NotReloaded::Startup(keys));
         }
         policy.count_in(&self.metrics);
-        let changes = Changes::between(&old, &policy);
+        let mut changes = Changes::between(&old, &policy);
         let version = Version::of(policy.edition, Attempt::Ok);
+        let renewed = state.origin.startup.renew(&origin.startup);
+        changes.sections.extend(renewed);
         self.policy.store(Arc::new(policy));
+        // The startup that runs stays: it is the one that is renewed the next time, too.
+        origin.startup = state.origin.startup.clone();
         state.origin = origin;
         Ok(Reloaded {
             version,

@@ -13,6 +13,7 @@ use crate::gateway::refusal::Reason;
 use crate::metrics::{Gauges, Labels};
 use crate::route::Demoted;
 use crate::session::{Found, SessionKey};
+use crate::tls::certificates::Authority;
 
 const BASE: &str = "session: { keys: [{ cookie: sid }] }\n";
 
@@ -393,4 +394,30 @@ fn a_text_cannot_be_read_again() {
     let reload = of(Config::parse(BASE, &|_| None).unwrap());
     assert_eq!(reload.files(), Vec::<PathBuf>::new());
     assert_eq!(reload.reload(Cause::Signal), Err(NotReloaded::NoFile));
+}
+
+#[test]
+fn whom_each_node_believes_is_read_again_and_said_once() {
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let [ca, other] = folders
+        .each_ref()
+        .map(|folder| Authority::new(folder.path()).file());
+    let node = |name: &str, port: u16, ca: &Path| {
+        let ca = ca.display();
+        format!("- {{ name: {name}, url: 'https://a.test:{port}', tls: {{ ca: '{ca}' }} }}\n")
+    };
+    let yaml = |ca: &Path| format!("upstreams:\n{}{}", node("a", 1, ca), node("b", 2, &other));
+    let site = Site::new(&yaml(&ca));
+    let digest = site.reload.version().digest;
+    fs::copy(&other, &ca).unwrap();
+    assert!(site.reload.files().contains(&ca), "it is watched");
+    site.reload.look();
+    let version = site.reload.version();
+    assert_eq!(version.number, 2, "a look has seen it");
+    assert_ne!(version.digest, digest);
+    assert_eq!(site.changes(&yaml(&ca)), "nothing");
+    Authority::new(folders[0].path()); // a new one, in the same file
+    assert_eq!(site.changes(&yaml(&ca)), "sections: upstream.tls.ca");
+    // Another file is another setting.
+    assert_eq!(site.refused(&yaml(&other)), ["upstreams[0].tls"]);
 }

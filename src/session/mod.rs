@@ -16,6 +16,7 @@ use smallvec::{SmallVec, smallvec};
 
 mod cookie;
 mod cookieless;
+mod hiding;
 mod issued;
 mod lanes;
 mod mask;
@@ -93,7 +94,7 @@ pub struct Session<'s> {
     pub also: SmallVec<[SessionKey; 1]>,
     /// The numbers of these lanes in the configuration: that of `key`, then those of `also`.
     pub numbers: SmallVec<[LaneNumber; 2]>,
-    /// The cookie that carried the id of `key`; None when it came from the URL or a header. What [`without_cookie`] takes.
+    /// The cookie that carried the id of `key`; None when it came from the URL or a header.
     pub cookie: Option<&'s Arc<CookieName>>,
 }
 

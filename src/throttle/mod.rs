@@ -149,13 +149,13 @@ impl Rules {
     /// Forgets clients that nothing needs to be known of. To be called about once a second.
     pub fn sweep(&self, now: Instant) {
         for rule in &self.rules {
-            rule.table.sweep(now);
+            rule.sweep(now);
         }
     }
 
     /// Client networks that are measured by themselves, of all rules together.
     pub fn clients(&self) -> usize {
-        self.rules.iter().map(|rule| rule.table.len()).sum()
+        self.rules.iter().map(Rule::clients).sum()
     }
 }
 
@@ -214,6 +214,21 @@ impl Rule {
             outcome,
             measured: seat.into(),
         }
+    }
+
+    /// What a request of `client` would exceed if it arrived; nothing changes.
+    pub fn would_exceed(&self, client: ClientNetwork, now: Instant) -> Option<Exceeded> {
+        self.table.would_exceed(client, now)
+    }
+
+    /// Forgets clients that nothing needs to be known of.
+    pub fn sweep(&self, now: Instant) {
+        self.table.sweep(now);
+    }
+
+    /// Client networks that are measured by themselves.
+    pub fn clients(&self) -> usize {
+        self.table.len()
     }
 
     /// A request of `client` is about to wait in its lane.

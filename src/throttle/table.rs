@@ -91,6 +91,16 @@ impl Table {
         (outcome.map(|()| counts.then(place)), seat)
     }
 
+    /// What an arrival of `client` would exceed.
+    pub(super) fn would_exceed(&self, client: ClientNetwork, now: Instant) -> Option<Exceeded> {
+        let at = self.at(now);
+        let try_it = |meter: &mut Meter| {
+            let mut copy = *meter;
+            copy.arrive(&self.limits, at)
+        };
+        self.decide(client, at, try_it).0.err()
+    }
+
     /// A request of `client` is about to wait.
     pub(super) fn wait(
         self: &Arc<Self>,

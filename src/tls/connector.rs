@@ -1,28 +1,47 @@
 //! The client side: a connection to the application over TLS, and whom to believe that it is the application.
 //!
 //! Guarantees: unless the operator said otherwise, the other end has proved to be the named server. HTTP/1.1 is spoken.
-//! Does not do: read files after the start.
+//! Who is no longer believed finds no session to resume. Does not do: read its file again by itself.
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use blake3::Hash;
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError as Verdict, ClientConfig, Error, version};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::certificate::CertificateError;
+use super::certificate::{self, CertificateError};
 use super::{provider, verifier};
 
-/// Makes TLS connections to one server; cheap to clone. Two are equal when they were made from the same settings.
+/// Makes TLS connections to one server; cheap to clone, and a clone is renewed with it. Two are equal when they were made
+/// from the same settings, whatever is in the file.
 #[derive(Clone)]
 pub struct Connector {
-    connector: TlsConnector,
+    current: Arc<ArcSwap<Current>>,
     name: ServerName<'static>,
     trust: Trust,
+}
+
+/// What was made from the settings, and from the file as it was then.
+struct Current {
+    connector: TlsConnector,
+    /// Of the file of [`Trust::File`]; None for others.
+    digest: Option<Hash>,
+}
+
+/// What became of a connector that was renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewed {
+    /// The next handshakes believe others.
+    Replaced,
+    /// The file has not changed.
+    Same,
 }
 
 /// Whom to believe.
@@ -65,18 +84,47 @@ impl Connector {
     /// [`ConnectorError`].
     pub fn new(name: &str, trust: Trust) -> Result<Self, ConnectorError> {
         let name = ServerName::try_from(name.to_owned()).map_err(|_| ConnectorError::Name)?;
+        let (verifier, digest) = verifier::of(&trust)?;
         let mut config = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&version::TLS13, &version::TLS12])
             .expect("ring has ciphers for both versions")
             .dangerous() // what it is called by rustls; only Trust::Anybody is
-            .with_custom_certificate_verifier(verifier::of(&trust)?)
+            .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self {
+        let current = Current {
             connector: TlsConnector::from(Arc::new(config)),
+            digest,
+        };
+        Ok(Self {
+            current: Arc::new(ArcSwap::from_pointee(current)),
             name,
             trust,
         })
+    }
+
+    /// Believes whom `newer`, which was made from the same settings later, believes, from the next handshake on.
+    /// Connections that are established go on.
+    pub fn renew(&self, newer: &Self) -> Renewed {
+        let newer = newer.current.load_full();
+        if self.current.load().digest == newer.digest {
+            return Renewed::Same;
+        }
+        self.current.store(newer);
+        Renewed::Replaced
+    }
+
+    /// The file of authorities, and the digest of what was read of it; None without a file.
+    pub fn authorities(&self) -> Option<(&Path, Hash)> {
+        match &self.trust {
+            Trust::File(file) => Some((file, self.current.load().digest?)),
+            Trust::Anybody | Trust::PublicAuthorities => None,
+        }
+    }
+
+    /// The digest of what is in a file of authorities now; None when it cannot be read.
+    pub fn digest_of(file: &Path) -> Option<Hash> {
+        Some(blake3::hash(&certificate::read(file).ok()?))
     }
 
     /// Does the handshake on an established connection.
@@ -89,7 +137,8 @@ impl Connector {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let shaken = self.connector.connect(self.name.clone(), io).await;
+        let connector = self.current.load().connector.clone();
+        let shaken = connector.connect(self.name.clone(), io).await;
         shaken.map_err(|error| match error.downcast::<Error>() {
             Ok(refused) => HandshakeError::Refused(refused),
             Err(broken) => HandshakeError::Broken(broken),

@@ -17,7 +17,7 @@ use rustls::crypto::CryptoProvider;
 
 pub use acceptor::{Acceptor, Alpn, Certificates, Offer};
 pub use certificate::{Certificate, CertificateError, Files, Problem, Validity};
-pub use connector::{Connector, ConnectorError, HandshakeError, Trust};
+pub use connector::{Connector, ConnectorError, HandshakeError, Renewed, Trust};
 pub use watch::{PACE, Pace, Reload, Watch};
 
 /// When the first of the certificates of all listeners ends, in seconds of Unix time; None without certificates.

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use blake3::Hash;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -20,20 +21,26 @@ use super::certificate::{self, CertificateError, Problem, problem_of, time_of};
 use super::connector::Trust;
 use super::provider;
 
-/// What asks for as much as `trust` wants.
+/// What asks for as much as `trust` wants, and the digest of the file that it was made from.
 ///
 /// # Errors
 /// When the file of authorities cannot be used.
-pub(super) fn of(trust: &Trust) -> Result<Arc<dyn ServerCertVerifier>, CertificateError> {
+pub(super) fn of(trust: &Trust) -> Result<Verifier, CertificateError> {
     match trust {
-        Trust::Anybody => Ok(Arc::new(Unverified)),
+        Trust::Anybody => Ok((Arc::new(Unverified), None)),
         Trust::PublicAuthorities => {
             let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
-            Ok(by_authorities(RootCertStore::from_iter(roots)))
+            Ok((by_authorities(RootCertStore::from_iter(roots)), None))
         }
-        Trust::File(file) => Ok(Arc::new(Listed::read(file)?)),
+        Trust::File(file) => {
+            let text = certificate::read(file)?;
+            let digest = blake3::hash(&text);
+            Ok((Arc::new(Listed::new(file, &text)?), Some(digest)))
+        }
     }
 }
+
+type Verifier = (Arc<dyn ServerCertVerifier>, Option<Hash>);
 
 fn by_authorities(roots: RootCertStore) -> Arc<WebPkiServerVerifier> {
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
@@ -50,9 +57,9 @@ struct Listed {
 }
 
 impl Listed {
-    fn read(file: &Path) -> Result<Self, CertificateError> {
-        let certificates = certificate::chain(&certificate::read(file)?)
-            .map_err(|problem| problem_of(file, problem))?;
+    /// Of the PEM `text` of `file`.
+    fn new(file: &Path, text: &[u8]) -> Result<Self, CertificateError> {
+        let certificates = certificate::chain(text).map_err(|problem| problem_of(file, problem))?;
         let mut roots = RootCertStore::empty();
         for authority in &certificates {
             roots

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body::Body;
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -175,9 +175,21 @@ async fn dial(target: &Target) -> Result<Wire, Failure> {
 
 async fn tcp(host: &str, port: u16) -> io::Result<Arc<Socket>> {
     let stream = TcpStream::connect((host, port)).await?;
-    stream.set_nodelay(true)?;
-    SockRef::from(&stream).set_recv_buffer_size(UNREAD)?;
+    prepare(&stream)?;
     Ok(Socket::tcp(stream))
+}
+
+/// A host that is gone without a word is found out: a write that waits for its answer, and keeps its lane whatever the
+/// hold limit (`on_hold_limit: wait`), would else wait for ever; so would a tunnel.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    socket.set_recv_buffer_size(UNREAD)?;
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new()
+            .with_time(QUIET)
+            .with_interval(PROBE_EVERY),
+    )
 }
 
 async fn secure(socket: Arc<Socket>, connector: &Connector) -> Result<Wire, Failure> {
@@ -219,6 +231,11 @@ impl Complaint {
 /// a few thousand such clients all the memory that Linux has for TCP; then all others stall. Over a network of a
 /// millisecond it is still 60 MB a second for each response.
 const UNREAD: usize = 64 * 1024;
+/// After so long without a byte the application's host is asked whether it is there. Slow pages are few, and a probe is a
+/// packet: the usual two hours would be as good as never.
+const QUIET: Duration = Duration::from_secs(60);
+/// Between two probes; after nine (Linux) or ten (Windows) without an answer the connection is broken.
+const PROBE_EVERY: Duration = Duration::from_secs(10);
 /// How long a failure may be a glitch, and not the end of a node with all its sessions: a lost SYN is sent again after a
 /// second.
 const GLITCH: Duration = Duration::from_millis(1500);
@@ -228,3 +245,29 @@ pub(super) const PAUSE_MIN: Duration = Duration::from_millis(25);
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 /// The longest pause between two attempts.
 pub(super) const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_host_that_is_gone_is_noticed_within_minutes() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let stream = stream.unwrap();
+        assert!(!SockRef::from(&stream).keepalive().unwrap(), "the control");
+        prepare(&stream).unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        #[cfg(unix)]
+        assert_eq!(
+            (
+                socket.tcp_keepalive_time().unwrap(),
+                socket.tcp_keepalive_interval().unwrap()
+            ),
+            (QUIET, PROBE_EVERY)
+        );
+    }
+}

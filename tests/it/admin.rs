@@ -7,6 +7,8 @@ use std::process::{Command, Output};
 use onelane::admin::state::{LaneView, State};
 use serde_json::{Value, json};
 
+#[cfg(unix)]
+use crate::support::Process;
 use crate::support::{Client, Exchange, Proxy, Request, Response, Upstream, eventually, held};
 
 const TOKEN: &str = "0123456789abcdef-the-token";
@@ -329,6 +331,84 @@ fn another_machine_reads_with_the_token_alone_and_probes_without() {
         ask(address, "POST /api/v1/explain", &[JSON], question).status,
         401
     );
+}
+
+#[test]
+fn who_guesses_at_the_token_is_told_when_to_come_back_and_readers_are_not_concerned() {
+    let app = Upstream::start();
+    let proxy = Proxy::in_front_of(&app, &with_token(""));
+    let reload = |shown: &str| {
+        ask(
+            proxy.admin_address(),
+            "POST /api/v1/reload",
+            &[JSON, shown],
+            "{}",
+        )
+    };
+    let guesses = (0..100).map(|number| reload(&bearer(&format!("guess-number-{number:04}"))));
+    let guesses: Vec<Response> = guesses.collect();
+    let count = |status| {
+        guesses
+            .iter()
+            .filter(|guess| guess.status == status)
+            .count()
+    };
+    // A burst of 20, and what comes back in the time that this takes.
+    assert!((20..25).contains(&count(401)), "{}", count(401));
+    assert_eq!(count(401) + count(429), 100);
+    let last = guesses.last().unwrap();
+    let seconds: u64 = last.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=6).contains(&seconds), "{seconds}");
+    assert!(
+        last.text().contains("too many wrong tokens"),
+        "{}",
+        last.text()
+    );
+    // Whoever is told "right" among a million guesses could go on guessing.
+    assert_eq!(reload(&bearer(TOKEN)).status, 429);
+    // What takes no token is answered as before, also to who shows one; and who shows none has not guessed.
+    assert_eq!(reload("X-Other: 1").status, 401);
+    let read = ask(
+        proxy.admin_address(),
+        "GET /api/v1/state",
+        &[&bearer("guess")],
+        "",
+    );
+    assert_eq!(read.status, 200);
+    let metrics = proxy.metrics();
+    let refused = "onelane_admin_tokens_refused_total";
+    assert_eq!(metrics.labelled(refused, "result", "wrong"), count(401));
+    assert_eq!(
+        metrics.labelled(refused, "result", "limited"),
+        count(429) + 1
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_storm_of_wrong_tokens_is_one_line_in_the_log_with_where_it_comes_from() {
+    let app = Upstream::start();
+    let process = Process::in_front_of(&app, &with_token(""));
+    for number in 0..50 {
+        let guess = bearer(&format!("guess-number-{number:04}"));
+        ask(
+            process.admin(),
+            "POST /api/v1/reload",
+            &[JSON, &guess],
+            "{}",
+        );
+    }
+    let (_, said) = process.ended("TERM");
+    let lines: Vec<_> = said
+        .lines()
+        .filter(|line| line.contains("wrong tokens"))
+        .collect();
+    let [line] = lines[..] else { panic!("{said}") };
+    assert!(
+        line.contains("127.0.0.1") && line.contains("WARN"),
+        "{line}"
+    );
+    assert!(!said.contains("guess-number"), "{said}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use onelane::config::Config;
 use onelane::evidence::{PathEvidence, Snapshot};
 
-use crate::support::{Proxy, Request, Response, Seen, Step, Upstream, eventually};
+use crate::support::{Proxy, Request, Response, Seen, Step, Upstream, eventually, held};
 
 const SECRET: &str = "application: { secret: 'a secret of the farm' }";
 
@@ -216,7 +216,7 @@ fn a_read_route_that_writes_becomes_a_write() {
 fn a_read_route_that_became_a_write_has_one_request_of_a_session_inside() {
     let inside_together = |on_read_wrote: &str| {
         let app = with_companion();
-        app.on("/write/slow", crate::support::held());
+        app.on("/write/slow", held());
         let application = SECRET.replace(" }", &format!(", on_read_wrote: {on_read_wrote} }}"));
         let proxy = Proxy::in_front_of(&app, &format!("{application}\n{READS}"));
         get(&proxy, "/write/1");
@@ -311,7 +311,7 @@ fn advise_proposes_what_was_reported_often_enough_and_never_wrote() {
 #[test]
 fn what_observe_mode_saw_overlap_is_advised_as_such() {
     let app = Upstream::start();
-    app.on("/slow", crate::support::held());
+    app.on("/slow", held());
     let proxy = Proxy::in_front_of(&app, "mode: observe");
     let mut slow = proxy.session("a").post("/slow");
     let inside = app.arrival();
@@ -392,4 +392,31 @@ fn advise_finds_the_admin_listener_in_the_configuration() {
         "{said}"
     );
     assert_eq!(configured("off".to_owned()).status.code(), Some(64));
+}
+
+#[test]
+fn who_passes_without_his_session_says_nothing_of_it() {
+    let app = with_companion();
+    app.on("/hold", held());
+    let yaml = "routes: [{ path: '/write/**', access: read, reads: follow }]
+queue: { limit: 0, on_overflow: pass_without_session }";
+    let proxy = Proxy::in_front_of(&app, &format!("{SECRET}\n{yaml}"));
+    let mut first = proxy.session("a").post("/hold");
+    let inside = app.arrival();
+    // A page starts a session where it finds none, and would say that it wrote.
+    get(&proxy, "/write/page");
+    let seen = app.arrival().seen;
+    assert_eq!(
+        (seen.session.as_deref(), seen.header("x-onelane-report")),
+        (None, None)
+    );
+    inside.release();
+    assert_eq!(first.status(), 200);
+    let demoted = || snapshot(&proxy).routes.iter().any(|route| route.demoted);
+    assert!(!demoted());
+    get(&proxy, "/write/page");
+    eventually(
+        "the control: with the session it is asked and believed",
+        demoted,
+    );
 }

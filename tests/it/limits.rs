@@ -267,6 +267,38 @@ fn the_hold_limit_only_warns_when_told_to_wait() {
 }
 
 #[test]
+fn the_hold_limit_ends_a_grace_as_well() {
+    let release = "release: { after: body, grace: 60s }\ndrain_timeout: 100ms";
+    for (action, counted) in [("release", 1), ("abort", 1), ("wait", 0)] {
+        let queue = format!("queue: {{ hold_limit: 200ms, on_hold_limit: {action} }}");
+        let (_app, proxy) = proxied(&format!("{release}\n{queue}"));
+        let session = proxy.session("a");
+        let first = session.post("/first").response();
+        assert_eq!((first.status, first.is_cut()), (200, false));
+        let _second = session.post("/second");
+        let (limits, exceptions) = (
+            "onelane_hold_limits_reached_total",
+            "onelane_exclusion_exceptions_total",
+        );
+        eventually("its limit has passed", || {
+            proxy.metrics().count(limits) >= 1
+        });
+        if counted == 0 {
+            assert_eq!(
+                proxy.metrics().count("onelane_waiters"),
+                1,
+                "the control: it is kept"
+            );
+            assert_eq!(proxy.metrics().count(exceptions), 0);
+        } else {
+            eventually("the next one goes", || {
+                proxy.metrics().count("onelane_waiters") == 0
+            });
+        }
+    }
+}
+
+#[test]
 fn overflow_passes_so_many_requests_and_counts_them() {
     let (app, proxy) = proxied("queue: { limit: 0, on_overflow: pass, max_passed: 1 }");
     let session = proxy.session("a");

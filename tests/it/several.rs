@@ -1,6 +1,6 @@
 //! Requests with several lanes (Sitecore's private and shared session): alone in each, all or none.
 
-use crate::support::{Proxy, Request, Step, Upstream, eventually, held};
+use crate::support::{Proxy, Request, Response, Step, Upstream, eventually, held};
 
 const KEYS: &str = "session: { keys: [{ name: sid, cookie: sid }, { name: contact, cookie: contact, lane: shared }] }";
 
@@ -154,4 +154,62 @@ fn a_new_id_joins_the_lane_of_its_own_kind() {
     inside.release();
     app.arrival().release();
     assert_eq!(same.response().status, 200);
+}
+
+/// A request of one contact is inside; what becomes of another one of its lanes that may only pass without its session.
+fn beside(keys: &str, request: &Request) -> (Upstream, Response) {
+    let app = Upstream::start();
+    app.on("/inside", held());
+    let sets =
+        ["sid=new", "contact=new", "theme=light"].map(|cookie| format!("Set-Cookie: {cookie}\r\n"));
+    let head = format!(
+        "HTTP/1.1 200 OK\r\n{}Content-Length: 0\r\n\r\n",
+        sets.concat()
+    );
+    app.on("/page", [Step::ReadBody, Step::Send(head.into_bytes())]);
+    let queue = "queue: { limit: 0, on_overflow: pass_without_session }";
+    let proxy = Proxy::in_front_of(&app, &format!("{keys}\n{queue}"));
+    let mut first = proxy.connect();
+    first.send(post("/inside", "sid=a; contact=one").bytes());
+    let inside = app.arrival();
+    let response = proxy.call(request);
+    // An id that was made for nobody is nobody's: not that of the lane which was passed.
+    let new = Request::get("/new").header("Cookie", "sid=new");
+    assert_eq!(proxy.call(&new).status, 200);
+    assert_eq!(app.seen().last().unwrap().header("cookie"), Some("sid=new"));
+    inside.release();
+    assert_eq!(first.response().status, 200);
+    drop(first);
+    proxy.until_nothing_is_left();
+    (app, response)
+}
+
+#[test]
+fn who_passes_without_his_session_has_none_in_any_lane() {
+    let cookies = "sid=b; theme=dark; contact=one";
+    let (app, page) = beside(KEYS, &Request::get("/page").header("Cookie", cookies));
+    assert_eq!(page.status, 200);
+    assert_eq!(
+        page.head.all("set-cookie"),
+        ["theme=light"],
+        "his own survive"
+    );
+    // With the contact he would wait for the first one in the application.
+    assert_eq!(app.seen()[1].header("cookie"), Some("theme=dark"));
+}
+
+#[test]
+fn who_cannot_leave_all_his_sessions_behind_does_not_pass() {
+    let by_header = KEYS.replace("cookie: contact", "header: x-contact");
+    let request = |target| {
+        Request::get(target)
+            .header("Cookie", "sid=a")
+            .header("X-Contact", "one")
+    };
+    let (app, page) = beside(&by_header, &request("/page"));
+    assert_eq!(page.status, 503);
+    assert_eq!(app.arrived(), 2, "the first, and the one of nobody");
+    // The control: without that he passes.
+    let (_, page) = beside(&by_header, &Request::get("/page").header("Cookie", "sid=a"));
+    assert_eq!(page.status, 200);
 }

@@ -44,8 +44,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "admin",
         &[
-            "config", "gateway", "throttle", "session", "lane", "route", "metrics", "evidence",
-            "shutdown",
+            "config", "gateway", "client", "throttle", "session", "lane", "route", "metrics",
+            "evidence", "shutdown",
         ],
     ),
     (

@@ -2,9 +2,11 @@
 //! at once when it is not.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use onelane::reload::Cause;
 use rustls::SupportedProtocolVersion;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -312,6 +314,62 @@ fn an_application_that_starts_late_is_a_pause_over_tls_too() {
     );
     assert_eq!(proxy.session("a").post("/x").status(), 200);
     assert_eq!(app.arrived(), 1);
+}
+
+/// Onelane before `site`, in a file, and the file of authorities that it names.
+fn of_file(site: &Site) -> (Proxy, PathBuf) {
+    let ca = site.folder.path().join("believed.pem");
+    fs::copy(site.authority.file(), &ca).unwrap();
+    let file = site.folder.path().join("onelane.yaml");
+    let yaml = "upstream: { url: 'https://APP', tls: { ca: believed.pem } }";
+    fs::write(&file, Proxy::yaml(site.relay.address(), yaml)).unwrap();
+    (Proxy::of_file(&file), ca)
+}
+
+#[test]
+fn a_reload_believes_whom_the_file_of_authorities_names_now() {
+    let site = Site::start(BOTH);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let stranger = Authority::new(elsewhere.path());
+    let (proxy, ca) = of_file(&site);
+    let status = || {
+        // One that is kept has been believed already.
+        site.app.close_connections();
+        eventually("none is kept", || site.app.open_connections() == 0);
+        proxy.until_every_core_has_looked();
+        proxy.session("a").post("/x").status()
+    };
+    assert_eq!(status(), 200);
+    for (authority, expected) in [(&stranger, 502), (&site.authority, 200), (&stranger, 502)] {
+        fs::copy(authority.file(), &ca).unwrap();
+        // The watch may have been faster; then this one changes nothing.
+        proxy.reload().reload(Cause::Operator).unwrap();
+        assert_eq!(status(), expected);
+    }
+}
+
+#[test]
+fn a_changed_file_of_authorities_is_noticed_and_said() {
+    let site = Site::start(BOTH);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let stranger = Authority::new(elsewhere.path());
+    let (proxy, ca) = of_file(&site);
+    let first = proxy.reload().version();
+    fs::copy(stranger.file(), &ca).unwrap();
+    eventually("it is reloaded", || {
+        proxy.reload().version().number > first.number
+    });
+    assert_ne!(proxy.reload().version().digest, first.digest);
+    assert_eq!(proxy.session("a").post("/x").status(), 502);
+    // What is broken keeps the old one, and says where.
+    fs::write(&ca, "rubbish").unwrap();
+    let error = proxy
+        .reload()
+        .reload(Cause::Operator)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("upstream.tls.ca"), "{error}");
+    assert_eq!(proxy.session("a").post("/x").status(), 502);
 }
 
 /// `onelane run`, killed when dropped.

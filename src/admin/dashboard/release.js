@@ -113,6 +113,7 @@ async function why(response, known) {
   const always = {
     401: "The token is wrong.",
     403: "There is no admin.token in the configuration, so that nothing can be changed here.",
+    429: "Too many wrong tokens came from your network: none is looked at for a while.",
   };
   const found = always[response.status] ?? known[response.status] ?? `Not done (${response.status}). ${error}`;
   return typeof found === "function" ? found(error) : found;

@@ -138,3 +138,24 @@ fn two_are_equal_when_their_settings_are() {
         connector("a.test", Trust::PublicAuthorities)
     );
 }
+
+#[tokio::test]
+async fn who_is_believed_is_who_is_in_the_file_when_it_is_renewed() {
+    let (_folder, authority) = authority();
+    let (_other_folder, other) = super::authority();
+    let pair = authority.issue("app", &["app.test"]);
+    let file = authority.file();
+    let trusting = || connector("app.test", Trust::File(file.clone()));
+    let used = trusting();
+    let clone = used.clone();
+    shake(&pair, &clone).await.unwrap();
+    assert_eq!(used.renew(&trusting()), Renewed::Same);
+    let first = used.authorities().unwrap().1;
+    fs::copy(other.file(), &file).unwrap();
+    shake(&pair, &clone).await.unwrap(); // the control: not by itself
+    assert_eq!(used.renew(&trusting()), Renewed::Replaced);
+    // Not even by resuming the session of a handshake that went well.
+    verdict(shake(&pair, &clone).await.unwrap_err());
+    let digests = (used.authorities().unwrap().1, Connector::digest_of(&file));
+    assert!(first != digests.0 && Some(digests.0) == digests.1);
+}

@@ -65,7 +65,7 @@ async fn whoever_names_no_certificate_gets_the_first() {
                 .with_protocol_versions(BOTH)
                 .unwrap()
                 .dangerous()
-                .with_custom_certificate_verifier(verifier::of(&Trust::Anybody).unwrap())
+                .with_custom_certificate_verifier(verifier::of(&Trust::Anybody).unwrap().0)
                 .with_no_client_auth(),
         ));
         let met = meet(&acceptor, &client, stranger).await.unwrap();

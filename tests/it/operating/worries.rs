@@ -217,6 +217,11 @@ pub(super) const GROUPS: [(&str, &[(&str, &str)]); 8] = [
                 "At `failed` or `refused`: the old configuration goes on; the log says what is wrong.",
             ),
             (
+                "onelane_admin_tokens_refused_total",
+                "At any that you cannot explain: somebody guesses at `admin.token`, or a scraper has an old one. `limited` \
+                 were not even compared.",
+            ),
+            (
                 "onelane_config_last_reload_successful",
                 "At 0: what is in the file is not in force, and a restart would fail or change it.",
             ),
