@@ -75,6 +75,7 @@ fn view(drain: &Drain) -> View {
         draining: drain.listen(),
         upstream: Nodes::new(config.startup.upstream, std::time::Instant::now()),
         evidence: Arc::default(),
+        tracer: None,
     };
     let metrics = Arc::new(Metrics::new(1, Labels::default()));
     View::new(shared, metrics, Gauges::default)

@@ -12,7 +12,7 @@ use super::families::{self, Family, Per};
 use super::shape::Shape;
 use super::{
     CODES, CertificateReload, ConfigReload, Ending, Exception, Gone, Handshake, Labels, ROUTES,
-    RULES, Reentrance, ThrottleDecision,
+    RULES, Reentrance, SpanResult, ThrottleDecision,
 };
 
 /// What one core counts. Any thread may record; it is cheap as long as one thread does.
@@ -213,6 +213,11 @@ impl Core {
     /// The configuration was read again.
     pub fn config_reload(&self, result: ConfigReload) {
         self.add(Family::ConfigReloads, result as usize, 1);
+    }
+
+    /// So many spans have been dropped, or sent.
+    pub fn spans(&self, result: SpanResult, count: usize) {
+        self.add(Family::TraceSpans, result as usize, count as u64);
     }
 
     fn observe(&self, block: usize, family: Family, bounds: &[f64], duration: Duration) {

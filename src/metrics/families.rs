@@ -42,6 +42,7 @@ pub(super) enum Family {
     ThrottledTogether,
     CertificateReloads,
     ConfigReloads,
+    TraceSpans,
 }
 
 /// A counted family.
@@ -94,6 +95,7 @@ pub(super) enum Label {
     Reentrance,
     Refusal,
     Report,
+    SpanResult,
     ThrottleDecision,
     Upstream,
     UpstreamError,
@@ -115,9 +117,11 @@ impl Label {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Access => "access",
-            Self::CertificateReload | Self::ConfigReload | Self::Handshake | Self::Reentrance => {
-                "result"
-            }
+            Self::CertificateReload
+            | Self::ConfigReload
+            | Self::Handshake
+            | Self::Reentrance
+            | Self::SpanResult => "result",
             Self::Code => "code",
             Self::Exception => "kind",
             Self::Gone => "where",
@@ -162,7 +166,7 @@ const fn counter_per(
 /// The label of what is said of one node.
 pub(super) const UPSTREAM: &str = "upstream";
 
-pub(super) const FAMILIES: [Declared; 34] = [
+pub(super) const FAMILIES: [Declared; 35] = [
     Declared {
         family: Family::Requests,
         name: "requests",
@@ -380,5 +384,12 @@ pub(super) const FAMILIES: [Declared; 34] = [
         "Configurations that were read again: in force, wrong, or refused because they change what only a restart \
          changes.",
         &[Label::ConfigReload],
+    ),
+    counter(
+        Family::TraceSpans,
+        "trace_spans",
+        "Spans of sampled requests, by what became of them: taken by the collector, dropped since too many waited, or \
+         failed to be sent.",
+        &[Label::SpanResult],
     ),
 ];

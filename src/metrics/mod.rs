@@ -29,7 +29,7 @@ mod totals;
 
 pub use self::core::Core;
 pub use kinds::{
-    CertificateReload, ConfigReload, Ending, Exception, Gone, Handshake, Reentrance,
+    CertificateReload, ConfigReload, Ending, Exception, Gone, Handshake, Reentrance, SpanResult,
     ThrottleDecision,
 };
 pub use series::Series;
