@@ -56,11 +56,16 @@ impl Process {
 
     /// Waits until so many requests wait in lanes.
     pub(crate) fn until_waiting(&self, count: usize) {
-        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
         eventually("they wait", || {
-            let metrics = Client::connect(self.admin).send(request).response().text();
+            let metrics = self.metrics();
             metrics.contains(&format!("onelane_waiters {count}\n"))
         });
+    }
+
+    /// The text of `/metrics`.
+    pub(crate) fn metrics(&self) -> String {
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        Client::connect(self.admin).send(request).response().text()
     }
 
     /// Ends it, and gives its access log and what it said besides.
