@@ -286,7 +286,8 @@ fn what_is_observed_does_not_wait_and_is_traced_all_the_same() {
 #[test]
 fn a_request_of_http2_is_one_of_version_2() {
     let (app, collector) = (Upstream::start(), Collector::start());
-    let proxy = collector.proxy(&app, "");
+    let listen = "listen: { address: '127.0.0.1:0', http2: true }";
+    let proxy = Proxy::in_front_of(&app, &format!("{listen}\n{}", collector.yaml("")));
     let mut client = Http2::connect(proxy.address());
     assert_eq!(client.call(Http2::request("GET", "/x")).status(), 200);
     let spans = collector.until(2);
