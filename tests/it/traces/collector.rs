@@ -319,21 +319,25 @@ struct Attribute {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 enum AnyValue {
-    StringValue(String),
-    IntValue(String),
-    DoubleValue(f64),
-    BoolValue(bool),
+    #[serde(rename = "boolValue")]
+    Bool(bool),
+    #[serde(rename = "doubleValue")]
+    Double(f64),
+    #[serde(rename = "intValue")]
+    Int(String),
+    #[serde(rename = "stringValue")]
+    String(String),
 }
 
 impl AnyValue {
     fn text(self) -> String {
         match self {
-            Self::StringValue(text) => text,
-            Self::IntValue(number) => number.parse::<i64>().unwrap().to_string(),
-            Self::DoubleValue(number) => number.to_string(),
-            Self::BoolValue(value) => value.to_string(),
+            Self::String(text) => text,
+            Self::Int(number) => number.parse::<i64>().unwrap().to_string(),
+            Self::Double(number) => number.to_string(),
+            Self::Bool(value) => value.to_string(),
         }
     }
 }
