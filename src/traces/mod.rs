@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Uri};
 use opentelemetry::{InstrumentationScope, KeyValue};
-use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::TelemetryResourceDetector;
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SpanProcessor};
@@ -89,6 +89,7 @@ impl Tracer {
             .with_http()
             .with_endpoint(&url)
             .with_timeout(timeout)
+            .with_protocol(Protocol::HttpJson) // or a variable of the environment would decide
             .with_headers(HashMap::new()) // the collector's own are put in by Collector, and no others
             .with_shared_http_client(Arc::clone(&collector) as _)
             .build()
