@@ -29,5 +29,6 @@ pub mod shutdown;
 pub mod socket;
 pub mod throttle;
 pub mod tls;
+pub mod traces;
 pub mod upstream;
 pub mod watch;

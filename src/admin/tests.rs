@@ -76,6 +76,7 @@ fn view(drain: &Drain) -> View {
         draining: drain.listen(),
         upstream: Nodes::new(config.startup.upstream, Instant::now()),
         evidence: Arc::default(),
+        tracer: None,
     };
     let metrics = Arc::new(Metrics::new(1, Labels::default()));
     View::new(shared, metrics, Gauges::default, None)

@@ -23,6 +23,7 @@ use crate::metrics::{self, CertificateReload, Metrics};
 use crate::reload::{self, Reload};
 use crate::shutdown::{Drain, Draining};
 use crate::tls::{self, Certificates};
+use crate::traces::Tracer;
 use crate::upstream;
 use crate::watch;
 
@@ -49,6 +50,8 @@ pub struct Running {
     drain_timeout: Duration,
     lanes: Arc<Lanes>,
     threads: Vec<JoinHandle<()>>,
+    /// None when traces are off.
+    tracer: Option<Arc<Tracer>>,
     reload: Arc<Reload>,
     /// Reloads when the configuration's files change; None when it came from no file.
     _configuration: Option<watch::Watch>,
@@ -103,7 +106,8 @@ impl Running {
         let count = thread::available_parallelism().map_or(1, usize::from);
         let metrics = Arc::new(Metrics::new(count, labels(&startup)));
         policy.count_in(&metrics);
-        let shared = share(&startup, policy, drain.listen());
+        let tracer = tracer(&startup, metrics.core(0))?;
+        let shared = share(&startup, policy, drain.listen(), tracer.clone());
         let reload = reload(&shared, &metrics, origin);
         let (writer, log) = log::queue(access_log, log::LINES);
         let (cores, mut threads) = start_cores(&startup, &shared, &metrics, count, &writer)?;
@@ -135,6 +139,7 @@ impl Running {
             drain_timeout: startup.drain_timeout,
             lanes,
             threads,
+            tracer,
             _configuration: watch_configuration(&reload)?,
             reload,
             _watch: watch,
@@ -174,6 +179,9 @@ impl Running {
         self.drain.close();
         for thread in self.threads {
             drop(thread.join()); // a thread that panicked has said so, and has nothing left to finish
+        }
+        if let Some(tracer) = self.tracer {
+            tracer.end(LAST_SPANS);
         }
         Drained { cut_off: left }
     }
@@ -220,7 +228,19 @@ impl fmt::Debug for DrainAsked {
     }
 }
 
-fn share(startup: &Startup, policy: Policy, draining: Draining) -> Shared {
+/// Starts what sends traces, if they are on.
+fn tracer(startup: &Startup, metrics: Arc<metrics::Core>) -> io::Result<Option<Arc<Tracer>>> {
+    let settings = startup.tracing.clone();
+    let started = settings.map(|settings| Tracer::start(settings, metrics));
+    Ok(started.transpose()?.map(Arc::new))
+}
+
+fn share(
+    startup: &Startup,
+    policy: Policy,
+    draining: Draining,
+    tracer: Option<Arc<Tracer>>,
+) -> Shared {
     Shared {
         policy: Arc::new(ArcSwap::from_pointee(policy)),
         lanes: Arc::default(),
@@ -230,6 +250,7 @@ fn share(startup: &Startup, policy: Policy, draining: Draining) -> Shared {
         draining,
         upstream: upstream::Nodes::new(startup.upstream.clone(), Instant::now()),
         evidence: Arc::default(),
+        tracer,
     }
 }
 
@@ -278,3 +299,6 @@ fn watch(
 const LAST_REQUESTS: Duration = Duration::from_secs(1);
 /// After the drain's deadline, how long the refusals of those who waited may take.
 const LAST_WORD: Duration = Duration::from_secs(1);
+/// How long the collector may take for the last spans: within the moment that service managers are asked for beyond
+/// `drain_timeout`.
+const LAST_SPANS: Duration = Duration::from_secs(2);

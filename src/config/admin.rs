@@ -81,7 +81,8 @@ pub(super) fn read(top: &Section<'_>, clients: &[SocketAddr]) -> Admin {
     admin
 }
 
-fn is_off(value: &Value<'_>) -> bool {
+/// Whether a section is written off.
+pub(super) fn is_off(value: &Value<'_>) -> bool {
     value.is_word("off") || value.is_word("false")
 }
 

@@ -71,7 +71,8 @@ fn warn_of_its_time(section: &Section<'_>, certificate: &Certificate, beside: Be
     }
 }
 
-fn refuse<T>(value: &Value<'_>, error: &CertificateError) -> Option<T> {
+/// Refuses a file with the reason of `error`.
+pub(super) fn refuse<T>(value: &Value<'_>, error: &CertificateError) -> Option<T> {
     value.refuse(error.to_string(), error.problem.advice())
 }
 

@@ -8,6 +8,7 @@ use crate::client::{ForwardingHeader, ProxyProtocol};
 use crate::gateway::{OnReadWrote, Reports, ServerTiming, WithoutSession};
 use crate::lane::{Admission, OnFull, OnHoldLimit};
 use crate::route::{Access, Mode, OnClientGone, Reads, Release};
+use crate::traces::OnParent;
 
 use super::{AccessLog, LogFormat};
 
@@ -142,6 +143,14 @@ pub(super) const SHORTEST_TOKEN: usize = 16;
 pub(super) const LOG_FORMAT: LogFormat = LogFormat::Text;
 /// Waits and outcomes are what the operator asks for first.
 pub(super) const ACCESS_LOG: AccessLog = AccessLog::On;
+/// OpenTelemetry's own: whoever has just turned traces on wants to see one.
+pub(super) const SAMPLE_RATE: f64 = 1.0;
+/// OpenTelemetry's own: a trace goes through all services, or through none.
+pub(super) const ON_PARENT: OnParent = OnParent::Follow;
+/// OpenTelemetry's own, and nginx's.
+pub(super) const TRACE_INTERVAL: Duration = Duration::from_secs(5);
+/// OpenTelemetry's own.
+pub(super) const TRACE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A developer sees the wait in the browser.
 pub(super) const SERVER_TIMING: ServerTiming = ServerTiming::Show;
 /// nginx's: only who has a balancer that asks for readiness gains by waiting for it.
@@ -173,6 +182,8 @@ pub(super) const MOST_STREAMS: usize = 10_000;
 pub(super) const LARGEST_BUFFER: usize = 1 << 30;
 /// The most nodes: each request may look at each of them, and each is a label in metrics.
 pub(super) const MOST_UPSTREAMS: usize = 64;
+/// The longest time between two batches: longer, and a trace is not there when it is looked for.
+pub(super) const LONGEST_TRACE_INTERVAL: Duration = Duration::from_secs(60);
 /// The longest name of a node, or of its cookie.
 pub(super) const LONGEST_NAME: usize = 64;
 /// More often, and checks are a load of their own.

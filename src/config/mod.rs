@@ -35,6 +35,7 @@ mod session;
 mod startup;
 mod terms;
 mod throttle;
+mod traces;
 mod upstream;
 mod upstreams;
 mod values;
@@ -77,6 +78,8 @@ pub struct Startup {
     pub admin: Admin,
     /// What is written to standard output.
     pub log: Log,
+    /// Where traces go; None when they are off.
+    pub tracing: Option<crate::traces::Settings>,
     /// Bound of all request and response buffers together, bytes.
     pub buffer_memory: usize,
     /// Bound of all temporary files together, bytes.
@@ -254,11 +257,13 @@ fn read(top: &Section<'_>, beside: Beside<'_>, edition: Edition) -> (Startup, Po
     let listen = listen::clients(top, beside);
     let addresses: Vec<_> = listen.iter().map(|listener| listener.address).collect();
     let limits = limits::read(top);
+    let (tracing, sampling) = traces::read(top, beside.folder);
     let startup = Startup {
         upstream: upstreams::read(top, &addresses, beside.folder),
         edge: limits.edge,
         admin: admin::read(top, &addresses),
         log: log::read(top),
+        tracing,
         buffer_memory: limits.buffer_memory,
         spool_disk: limits.spool_disk,
         drain_delay: top
@@ -307,6 +312,7 @@ fn read(top: &Section<'_>, beside: Beside<'_>, edition: Edition) -> (Startup, Po
         refusals: refusals::pages(top, beside),
         series: Default::default(), // the metrics' business
         ready_path: top.read("ready_path", listen::ready_path).flatten(),
+        sampling,
     };
     (startup, policy)
 }
@@ -350,17 +356,17 @@ const TOP: Keys = Keys {
         "admin",
         "store",
         "log",
+        "tracing",
         "server_timing",
         "ready_path",
         "drain_delay",
         "drain_timeout",
     ],
     refused: &[
-        Refused::later("telemetry", "remove it; the admin listener has /metrics"),
-        Refused::later(
-            "opentelemetry",
-            "remove it; the admin listener has /metrics",
-        ),
+        Refused::because("telemetry", traces::OTHERWISE, traces::EXAMPLE),
+        Refused::because("opentelemetry", traces::OTHERWISE, traces::EXAMPLE),
+        Refused::because("otlp", traces::OTHERWISE, traces::EXAMPLE),
+        Refused::because("traces", traces::OTHERWISE, traces::EXAMPLE),
         Refused::because(
             "access",
             "access belongs to a route",

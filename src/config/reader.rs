@@ -332,7 +332,7 @@ impl<'a> Section<'a> {
 
 /// Whether the value at this path may not be shown.
 pub(super) fn is_secret(at: &str) -> bool {
-    at.ends_with("secret") || at.ends_with("token")
+    at.ends_with("secret") || at.ends_with("token") || at.starts_with("tracing.headers")
 }
 
 /// The path of `key` under `at`.

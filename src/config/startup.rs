@@ -5,6 +5,7 @@
 
 use super::{Admin, Edge, Listener, Log, Startup};
 use crate::tls::{Certificates, Connector, Renewed};
+use crate::traces;
 use crate::upstream::{FarmSettings, NodeSettings, Settings, Target};
 
 /// The keys whose values differ.
@@ -20,6 +21,7 @@ impl Startup {
             edge,
             admin,
             log,
+            tracing,
             buffer_memory,
             spool_disk,
             drain_delay,
@@ -31,6 +33,7 @@ impl Startup {
         name(&mut keys, "", &[("listen", same)]);
         upstreams(&mut keys, upstream, &other.upstream);
         limits(&mut keys, edge, &other.edge);
+        self::tracing(&mut keys, tracing.as_ref(), other.tracing.as_ref());
         let Admin { listen, token } = admin;
         let Log { format, access } = log;
         name(
@@ -182,6 +185,38 @@ fn is_same_tls(one: &Target, other: &Target) -> bool {
         ) => connector == other,
         (Target::Tcp { .. } | Target::Tls { .. } | Target::Unix(_), _) => true,
     }
+}
+
+/// What `tracing` says of which requests have traces may change.
+fn tracing(keys: &mut Keys, one: Option<&traces::Settings>, other: Option<&traces::Settings>) {
+    let (Some(one), Some(other)) = (one, other) else {
+        name(keys, "", &[("tracing", one == other)]);
+        return;
+    };
+    let traces::Settings {
+        endpoint,
+        headers,
+        service_name,
+        resource_attributes,
+        interval,
+        timeout,
+    } = one;
+    name(
+        keys,
+        "tracing.",
+        &[
+            ("endpoint", endpoint.url == other.endpoint.url),
+            ("tls", endpoint.tls == other.endpoint.tls),
+            ("headers", *headers == other.headers),
+            ("service_name", *service_name == other.service_name),
+            (
+                "resource_attributes",
+                *resource_attributes == other.resource_attributes,
+            ),
+            ("interval", *interval == other.interval),
+            ("timeout", *timeout == other.timeout),
+        ],
+    );
 }
 
 fn limits(keys: &mut Keys, edge: &Edge, other: &Edge) {

@@ -189,7 +189,7 @@ fn parse(text: &str) -> Result<Place, (&'static str, String)> {
 }
 
 /// The port of an authority without a user: the `usual` one when there is none, None when it is no number from 1 to 65535.
-fn port(authority: &Authority, usual: u16) -> Option<u16> {
+pub(super) fn port(authority: &Authority, usual: u16) -> Option<u16> {
     match authority.as_str()[authority.host().len()..].strip_prefix(':') {
         None | Some("") => Some(usual),
         Some(port) => port.parse().ok().filter(|port| *port != 0),

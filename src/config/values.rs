@@ -62,6 +62,27 @@ impl Value<'_> {
         }
     }
 
+    /// A number from 0 to 1.
+    pub(super) fn fraction(&self) -> Option<f64> {
+        let number = match self.kind() {
+            Kind::Int(number) => Some(*number as f64),
+            Kind::Float(number) => Some(*number),
+            Kind::Text(text) => text.value.parse().ok(),
+            _ => None,
+        };
+        match number {
+            Some(number) if (0.0..=1.0).contains(&number) => Some(number),
+            Some(_) => self.refuse(
+                "out of range",
+                "the range is 0 to 1: 0.01 is one of a hundred",
+            ),
+            None => self.refuse(
+                format!("expected a number from 0 to 1, found {}", self.what()),
+                "write one such as 0.01, which is one of a hundred",
+            ),
+        }
+    }
+
     /// `true` or `false`.
     pub(super) fn truth(&self) -> Option<bool> {
         match self.kind() {

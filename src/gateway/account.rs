@@ -10,14 +10,16 @@ use super::alarm::now;
 use super::delivery::Delivered;
 use super::exchange::Ended;
 use super::progress::Progress;
-use super::record::{self, AccessLog, Outcome as Label, Record};
+use super::record::{AccessLog, Outcome as Label, Record};
 use super::refusal::Reason;
 use super::report::Witnessed;
+use super::traced::Traced;
 use super::{Outcome, Visit};
 use crate::lane::{Note, Stay};
 use crate::metrics::Gone;
 use crate::route::Mode;
 use crate::session::{self, SessionKey};
+use crate::traces::{Parent, TraceId};
 
 /// What is noted of a request, for the log and the metrics.
 #[derive(Debug)]
@@ -27,12 +29,16 @@ pub(super) struct Notes {
     /// Requests ahead at arrival; 0 when nobody was.
     pub(super) position: usize,
     pub(super) waited: Option<Duration>,
+    /// When that began.
+    pub(super) joined: Option<Instant>,
     /// What held the lane when it had to wait.
     pub(super) behind: Option<Box<Note>>,
     /// When it was forwarded.
     pub(super) sent: Option<Instant>,
     /// When the headers of its response came.
     pub(super) answered: Option<Instant>,
+    /// For its trace; None when traces are off.
+    pub(super) traced: Option<Box<Traced>>,
     /// How its body came; None when it was refused before.
     pub(super) upload: Option<Rc<Progress>>,
     /// Bytes of the response body.
@@ -41,8 +47,8 @@ pub(super) struct Notes {
     pub(super) passed: Passed,
     /// Whether its client's leaving was counted.
     gone: Option<Gone>,
-    /// None when there is no log.
-    asked: Option<Asked>,
+    /// None when nobody asks for it: there is no log, and no trace of it.
+    pub(super) asked: Option<Asked>,
     /// For the evidence; None when it has no witness.
     pub(super) witnessed: Option<Witnessed>,
 }
@@ -57,29 +63,48 @@ pub(super) enum Passed {
 
 /// What the client asked for; the request itself goes to the application.
 #[derive(Debug)]
-struct Asked {
-    method: Method,
-    uri: Uri,
+pub(super) struct Asked {
+    pub(super) method: Method,
+    pub(super) uri: Uri,
     host: Option<HeaderValue>,
-    traceparent: Option<HeaderValue>,
+    trace: Option<TraceId>,
+}
+
+impl Asked {
+    /// The Host; empty when there was none, or one that is no text.
+    pub(super) fn host(&self) -> &str {
+        let host = self.host.as_ref().and_then(|host| host.to_str().ok());
+        host.unwrap_or_default()
+    }
 }
 
 impl Notes {
-    pub(super) fn new(started: Instant, head: &request::Parts, log: &AccessLog) -> Self {
-        let asked = log.is_on().then(|| Asked {
+    pub(super) fn new(
+        started: Instant,
+        head: &request::Parts,
+        log: &AccessLog,
+        traced: Option<Box<Traced>>,
+    ) -> Self {
+        let is_sampled = traced.as_ref().is_some_and(|traced| traced.is_sampled());
+        let asked = (log.is_on() || is_sampled).then(|| Asked {
             method: head.method.clone(),
             uri: head.uri.clone(),
             host: head.headers.get(HOST).cloned(),
-            traceparent: record::traceparent(&head.headers).cloned(),
+            trace: match &traced {
+                Some(traced) => Some(traced.trace()),
+                None => Parent::of(&head.headers).map(|parent| parent.trace),
+            },
         });
         Self {
             started,
             session: None,
             position: 0,
             waited: None,
+            joined: None,
             behind: None,
             sent: None,
             answered: None,
+            traced,
             upload: None,
             length: 0,
             passed: Passed::No,
@@ -123,11 +148,13 @@ impl Visit<'_> {
             metrics.nested(route);
         }
         self.testify();
-        if let Some(fault) = fault(outcome, label) {
+        let fault = fault(outcome, label);
+        if let Some(fault) = fault {
             metrics.upstream_error(fault as usize);
         }
         if let Some(asked) = &self.notes.asked {
             self.gateway.log.write(|| self.record(asked, label, ended));
+            self.trace(asked, label, fault, ended);
         }
     }
 
@@ -162,7 +189,7 @@ impl Visit<'_> {
     }
 
     /// What the client was answered; None without an answer.
-    fn status(&self) -> Option<StatusCode> {
+    pub(super) fn status(&self) -> Option<StatusCode> {
         self.reply.given().and_then(|given| given.status)
     }
 
@@ -172,11 +199,7 @@ impl Visit<'_> {
             request_id: self.request_id.to_str().unwrap_or_default(),
             client: self.ip,
             method: &asked.method,
-            host: asked
-                .host
-                .as_ref()
-                .and_then(|host| host.to_str().ok())
-                .unwrap_or_default(),
+            host: asked.host(),
             path: session::mask_path(asked.uri.path()),
             status: self.status(),
             outcome,
@@ -203,7 +226,7 @@ impl Visit<'_> {
                 .as_ref()
                 .map_or(0, |upload| upload.received()),
             bytes_out: self.notes.length,
-            trace_id: asked.traceparent.as_ref().and_then(record::trace_id),
+            trace: asked.trace,
         }
     }
 }
@@ -228,6 +251,12 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Its name.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        Self::LABELS[self as usize]
+    }
+
     /// The labels, in the order of declaration.
     pub const LABELS: [&'static str; 7] = [
         "broken_off",

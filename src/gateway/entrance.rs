@@ -114,6 +114,7 @@ impl Visit<'_> {
         self.notes.position = waiting.position();
         self.notes.behind = waiting.behind();
         let joined = now();
+        self.notes.joined = Some(joined);
         let turn = pin!(waiting.turn());
         let outcome = match self.terms.on_client_gone {
             OnClientGone::Stay => Some(turn.await),

@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::alarm::{Woke, earlier, now};
@@ -63,6 +63,7 @@ impl Visit<'_> {
         &mut self,
         mut request: Request<RequestBody>,
     ) -> Result<(Connection<RequestBody>, Response<Incoming>), Ended> {
+        self.trace_attempt();
         self.claim(request.headers()).await?;
         let (wish, crossing) = self.wish(request.headers());
         let progress = request.body().progress();
@@ -72,12 +73,13 @@ impl Visit<'_> {
         };
         loop {
             let mut connection = self.connection(reuse, &wish).await?;
+            self.trace_node(connection.node());
             let sent = *self.notes.sent.get_or_insert_with(now);
             progress.begin();
             let ended = match self.head(&mut connection, request, &progress).await {
                 Ok(Sent::Answered(mut response)) => match self.bind(&response) {
                     Ok(()) => {
-                        self.answered(sent);
+                        self.answered(sent, response.status());
                         self.stay(&connection, &wish, crossing, &mut response);
                         return Ok((connection, response));
                     }
@@ -100,9 +102,10 @@ impl Visit<'_> {
     }
 
     /// The headers of the response have come.
-    fn answered(&mut self, sent: Instant) {
+    fn answered(&mut self, sent: Instant, status: StatusCode) {
         let answered = now();
         self.notes.answered = Some(answered);
+        self.trace_answer(status);
         let took = answered.saturating_duration_since(sent);
         self.gateway.metrics.upstream_answered(took);
     }

@@ -31,6 +31,7 @@ mod rotation;
 mod spool;
 mod steps;
 mod throttle;
+mod traced;
 mod tunnel;
 mod upload;
 mod warnings;
@@ -85,6 +86,7 @@ use crate::session::SessionKey;
 use crate::shutdown::{Draining, InFlight};
 use crate::socket::Socket;
 use crate::throttle::{Stay, Waiters};
+use crate::traces::Tracer;
 use crate::upstream::{Farm, Nodes};
 
 /// One core's gateway; the parts that are shared between cores are behind `Arc`.
@@ -98,6 +100,7 @@ pub struct Gateway {
     metrics: Arc<metrics::Core>,
     upstream: Farm<RequestBody>,
     evidence: Arc<Recorder>,
+    tracer: Option<Arc<Tracer>>,
     log: AccessLog,
     warnings: Warnings,
 }
@@ -121,6 +124,8 @@ pub struct Shared {
     pub upstream: Arc<Nodes>,
     /// What requests do to their sessions.
     pub evidence: Arc<Evidence>,
+    /// Where traces go; None when they are off.
+    pub tracer: Option<Arc<Tracer>>,
 }
 
 /// A connection's other end, as long as one of its requests is under way.
@@ -216,6 +221,7 @@ impl Gateway {
             draining,
             upstream,
             evidence,
+            tracer,
         } = shared;
         let spooler = Spooler::new(disk, Arc::clone(&metrics));
         Self {
@@ -228,6 +234,7 @@ impl Gateway {
             metrics,
             upstream: Farm::new(upstream),
             evidence: evidence.recorder(),
+            tracer,
             log,
             warnings: Warnings::default(),
         }
@@ -308,7 +315,7 @@ impl Gateway {
             alarm: Alarm::new(client.presence.clone()),
             own: None,
             in_flight: Some(self.draining.enter()),
-            notes: Notes::new(started, head, &self.log),
+            notes: Notes::new(started, head, &self.log, self.context(policy, head)),
         }
     }
 }

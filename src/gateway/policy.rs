@@ -17,6 +17,7 @@ use crate::pace::Pace;
 use crate::route::RouteTable;
 use crate::session::{Rekeyed, Sessions};
 use crate::throttle::Rules;
+use crate::traces::Sampling;
 
 /// The decisions of the gateway; built completely by `config`, then swapped whole.
 #[derive(Debug)]
@@ -55,6 +56,8 @@ pub struct Policy {
     pub series: Series,
     /// Where balancers ask whether they may send clients here; None: nowhere.
     pub ready_path: Option<ReadyPath>,
+    /// Which requests have traces; means nothing without a tracer.
+    pub sampling: Sampling,
 }
 
 /// Which policy it is, for operators.

@@ -10,6 +10,7 @@ use super::headers::{self, Told};
 use super::pipe::ClientBody;
 use super::policy::{Policy, ServerTiming};
 use super::refusal::Refusal;
+use super::traced::Traced;
 use super::tunnel::Switch;
 use super::{Client, Gateway, Outcome, Visit};
 use crate::client::{Resolved, Via};
@@ -75,6 +76,7 @@ impl<'g> Visit<'g> {
             asked: self.asked(),
             ticket: self.ticket(),
             upgrade: switch.map(|switch| &switch.protocol),
+            trace: self.notes.traced.as_deref().map(Traced::context),
         };
         if !head.headers.contains_key(HOST) {
             head.headers.insert(HOST, self.gateway.upstream.host());

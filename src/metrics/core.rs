@@ -12,7 +12,7 @@ use super::families::{self, Family, Per};
 use super::shape::Shape;
 use super::{
     CODES, CertificateReload, ConfigReload, Ending, Exception, Gone, Handshake, Labels, ROUTES,
-    RULES, Reentrance, ThrottleDecision, TokenRefusal,
+    RULES, Reentrance, SpanResult, ThrottleDecision, TokenRefusal,
 };
 
 /// What one core counts. Any thread may record; it is cheap as long as one thread does.
@@ -218,6 +218,11 @@ impl Core {
     /// A token that was shown to the admin listener was refused.
     pub fn token_refused(&self, why: TokenRefusal) {
         self.add(Family::TokensRefused, why as usize, 1);
+    }
+
+    /// So many spans have been dropped, or sent.
+    pub fn spans(&self, result: SpanResult, count: usize) {
+        self.add(Family::TraceSpans, result as usize, count as u64);
     }
 
     fn observe(&self, block: usize, family: Family, bounds: &[f64], duration: Duration) {

@@ -4,6 +4,7 @@
 //! session, an address or a path.
 
 pub(super) use super::bounds::{CONNECT_BOUNDS, HOLD_BOUNDS, POSITION_BOUNDS, WAIT_BOUNDS};
+pub(super) use super::label::{Label, UPSTREAM};
 
 /// What is counted on the request path; `family as usize` is its place in [`FAMILIES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,7 @@ pub(super) enum Family {
     CertificateReloads,
     ConfigReloads,
     TokensRefused,
+    TraceSpans,
 }
 
 /// A counted family.
@@ -78,29 +80,6 @@ pub(super) enum Kind {
     Sizes(&'static [f64]),
 }
 
-/// A label, whose values are known at the start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Label {
-    Access,
-    CertificateReload,
-    ConfigReload,
-    Code,
-    Ending,
-    Exception,
-    Gone,
-    Handshake,
-    OddCookie,
-    Outcome,
-    ProxyFault,
-    Reentrance,
-    Refusal,
-    Report,
-    ThrottleDecision,
-    TokenRefusal,
-    Upstream,
-    UpstreamError,
-}
-
 impl Per {
     /// The name of its label.
     pub(super) fn label(self) -> Option<&'static str> {
@@ -108,32 +87,6 @@ impl Per {
             Self::Process => None,
             Self::Route => Some("route"),
             Self::Rule => Some("rule"),
-        }
-    }
-}
-
-impl Label {
-    /// Its name in the text.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Access => "access",
-            Self::CertificateReload
-            | Self::ConfigReload
-            | Self::Handshake
-            | Self::Reentrance
-            | Self::TokenRefusal => "result",
-            Self::Code => "code",
-            Self::Exception => "kind",
-            Self::Gone => "where",
-            Self::Ending
-            | Self::OddCookie
-            | Self::ProxyFault
-            | Self::Refusal
-            | Self::UpstreamError => "reason",
-            Self::Outcome => "outcome",
-            Self::Report => "report",
-            Self::ThrottleDecision => "decision",
-            Self::Upstream => UPSTREAM,
         }
     }
 }
@@ -163,10 +116,7 @@ const fn counter_per(
     }
 }
 
-/// The label of what is said of one node.
-pub(super) const UPSTREAM: &str = "upstream";
-
-pub(super) const FAMILIES: [Declared; 35] = [
+pub(super) const FAMILIES: [Declared; 36] = [
     Declared {
         family: Family::Requests,
         name: "requests",
@@ -390,5 +340,12 @@ pub(super) const FAMILIES: [Declared; 35] = [
         "admin_tokens_refused",
         "Tokens that were shown to the admin listener and were wrong, or not looked at after too many wrong ones.",
         &[Label::TokenRefusal],
+    ),
+    counter(
+        Family::TraceSpans,
+        "trace_spans",
+        "Spans of sampled requests, by what became of them: taken by the collector, dropped since too many waited, or \
+         failed to be sent.",
+        &[Label::SpanResult],
     ),
 ];

@@ -83,6 +83,17 @@ pub enum Reentrance {
     Stale,
 }
 
+/// What became of spans that were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SpanResult {
+    /// Too many waited to be sent.
+    Dropped,
+    /// The collector has them.
+    Exported,
+    /// They could not be sent, or the collector did not want them.
+    Failed,
+}
+
 /// What was decided of a request by one rule of the throttle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ThrottleDecision {
@@ -141,6 +152,10 @@ impl Reentrance {
 
 impl TokenRefusal {
     pub(super) const LABELS: &'static [&'static str] = &["limited", "wrong"];
+}
+
+impl SpanResult {
+    pub(super) const LABELS: &'static [&'static str] = &["dropped", "exported", "failed"];
 }
 
 impl ThrottleDecision {

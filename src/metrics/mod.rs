@@ -20,6 +20,7 @@ mod cells;
 mod core;
 mod families;
 mod kinds;
+mod label;
 mod process;
 mod readings;
 mod scrape;
@@ -29,7 +30,7 @@ mod totals;
 
 pub use self::core::Core;
 pub use kinds::{
-    CertificateReload, ConfigReload, Ending, Exception, Gone, Handshake, Reentrance,
+    CertificateReload, ConfigReload, Ending, Exception, Gone, Handshake, Reentrance, SpanResult,
     ThrottleDecision, TokenRefusal,
 };
 pub use series::Series;

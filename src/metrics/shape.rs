@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::families::{FAMILIES, Family, Kind, Label, Per};
 use super::{
     CODES, CertificateReload, ConfigReload, Ending, Exception, Gone, Handshake, Labels, Reentrance,
-    ThrottleDecision, TokenRefusal,
+    SpanResult, ThrottleDecision, TokenRefusal,
 };
 
 /// Where each family's cells are, the same for all cores.
@@ -69,6 +69,7 @@ impl Shape {
             Label::Reentrance => Reentrance::LABELS.to_vec(),
             Label::Refusal => self.labels.refusals.to_vec(),
             Label::Report => self.labels.reports.to_vec(),
+            Label::SpanResult => SpanResult::LABELS.to_vec(),
             Label::ThrottleDecision => ThrottleDecision::LABELS.to_vec(),
             Label::TokenRefusal => TokenRefusal::LABELS.to_vec(),
             Label::Upstream => {

@@ -112,6 +112,7 @@ fn parts(policy: &Policy) -> Vec<(&'static str, String)> {
         server_timing,
         refusals,
         ready_path,
+        sampling,
         series: _, // not the operator's
     } = policy;
     let order: Vec<_> = routes.routes().iter().map(|route| &route.label).collect();
@@ -134,6 +135,7 @@ fn parts(policy: &Policy) -> Vec<(&'static str, String)> {
         ("server_timing", format!("{server_timing:?}")),
         ("refusals", format!("{refusals:?}")),
         ("ready_path", format!("{ready_path:?}")),
+        ("tracing", format!("{sampling:?}")),
     ]
 }
 

@@ -63,6 +63,13 @@ where
         self.connections[connection.node()].settings()
     }
 
+    /// Where the node of this number is, as [`Connection::node`] gives it, and its name if it has one.
+    pub fn node(&self, number: usize) -> (&Target, Option<&str>) {
+        let node = self.nodes.iter().nth(number);
+        let name = node.and_then(|node| node.settings().name.as_deref());
+        (&self.connections[number].settings().target, name)
+    }
+
     /// The `Host` for a request that came without one, as HTTP/1.0 allows: the first node's.
     pub fn host(&self) -> HeaderValue {
         self.connections[0].settings().target.host()

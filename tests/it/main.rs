@@ -39,6 +39,7 @@ mod strict; // nothing doubtful is forwarded, and docs/malformed.md is true
 mod support;
 mod throttle; // one client gets what the rules say, and others do not notice
 mod tidy; // the house rules, checked
+mod traces; // what a collector is sent of requests, what the application is told, and what becomes of what is lost
 mod uploads; // a slow upload holds no lane, no byte of it is lost, and no file stays behind
 mod upstream_tls; // the application behind TLS: verified, kept, refused
 #[cfg(unix)] // the commands are for sh

@@ -21,17 +21,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("watch", &[]),
     ("tls", &["watch"]),
     ("upstream", &["socket", "tls"]),
+    ("traces", &["metrics", "tls"]),
     (
         "gateway",
         &[
             "client", "throttle", "session", "lane", "route", "upstream", "metrics", "memory",
-            "pace", "shutdown", "socket", "evidence",
+            "pace", "shutdown", "socket", "evidence", "traces",
         ],
     ),
     (
         "config",
         &[
             "gateway", "client", "throttle", "session", "lane", "route", "upstream", "tls", "pace",
+            "traces",
         ],
     ),
     (
@@ -53,7 +55,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "server", "admin", "config", "gateway", "client", "throttle", "session", "lane",
             "upstream", "tls", "metrics", "memory", "pace", "shutdown", "evidence", "reload",
-            "watch",
+            "watch", "traces",
         ],
     ),
     (

@@ -709,6 +709,7 @@ fn gateway_before(app: SocketAddr, metrics: &Metrics) -> Gateway {
         draining: Drain::new().listen(),
         upstream: upstream::Nodes::new(config.startup.upstream, Instant::now()),
         evidence: Arc::default(),
+        tracer: None,
     };
     Gateway::new(shared, metrics.core(0), AccessLog::off())
 }

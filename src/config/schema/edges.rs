@@ -5,12 +5,12 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::super::{
-    admin, application, certificates, client, defaults, limits, listen, log::LOG, refusals,
+    admin, application, certificates, client, defaults, limits, listen, log::LOG, refusals, traces,
     upstreams,
 };
 use super::shape::{
-    address, any_text, choice, either, list, named, none_or, off, one_or_more, size, text,
-    text_like, timeout, truth, whole, words,
+    address, any_text, by_name, choice, either, fraction, list, named, none_or, off, one_or_more,
+    size, text, text_like, timeout, truth, whole, words,
 };
 use super::{Properties, Sections, TOKEN, with};
 use crate::gateway::refusal::Reason;
@@ -144,6 +144,23 @@ impl Sections {
         let properties = vec![("listen", listen), ("token", token)];
         let section = self.section("admin", &admin::ADMIN, properties);
         either(&off(), &section)
+    }
+
+    pub(super) fn tracing(&self) -> Json {
+        let tls = vec![("ca", text()), ("server_name", text())];
+        let properties = vec![
+            ("endpoint", text_like("^https?://")),
+            ("tls", self.section("tracing.tls", &traces::TLS, tls)),
+            ("headers", by_name(&any_text())),
+            ("service_name", text()),
+            ("resource_attributes", by_name(&any_text())),
+            ("sample_rate", fraction()),
+            ("parent", choice(traces::PARENTS)),
+            ("interval", timeout()),
+            ("timeout", timeout()),
+        ];
+        let section = self.section("tracing", &traces::TRACING, properties);
+        either(&off(), &with(section, &["endpoint"]))
     }
 
     pub(super) fn log(&self) -> Json {

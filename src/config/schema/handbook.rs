@@ -360,6 +360,18 @@ const BESIDE: &[(&str, &str)] = &[
     ("refusals.status", "instead of the reason's own status"),
     ("refusals.page", "an HTML file beside this one"),
     ("admin", "the listener for operators; or off"),
+    (
+        "tracing",
+        "OpenTelemetry traces: where they go, and which requests have one; or off",
+    ),
+    (
+        "tracing.tls.ca",
+        "PEM file, beside this one, of the authorities that the collector's certificate is from, or of the certificate itself",
+    ),
+    (
+        "tracing.tls.server_name",
+        "the name in the collector's certificate, where it is not the URL's",
+    ),
     ("log", "what is written to standard output"),
     ("log.format", "text for people, json for machines"),
 ];

@@ -103,6 +103,7 @@ impl Sections {
             ("admin", self.admin()),
             ("store", words(["memory"])),
             ("log", self.log()),
+            ("tracing", self.tracing()),
             ("server_timing", truth()),
             ("ready_path", edges::ready_path()),
             ("drain_delay", duration()),

@@ -97,6 +97,15 @@ pub(super) fn whole(range: RangeInclusive<usize>) -> Json {
     ] })
 }
 
+/// A number from 0 to 1, in quotes or not.
+pub(super) fn fraction() -> Json {
+    json!({ "anyOf": [
+        { "type": "number", "minimum": 0, "maximum": 1 },
+        { "type": "string", "pattern": r"^\+?([0-9]+\.?[0-9]*|\.[0-9]+)$" },
+        named("variable"),
+    ] })
+}
+
 /// A number of bytes: bare, or with its unit.
 pub(super) fn size(range: RangeInclusive<usize>) -> Json {
     let mut bytes = json!({ "type": "integer", "minimum": range.start() });

@@ -23,6 +23,7 @@ mod newcomers;
 mod stacks;
 mod terms;
 mod throttle;
+mod tracing;
 mod upstreams;
 mod values;
 

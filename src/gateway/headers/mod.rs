@@ -18,6 +18,7 @@ use super::reentrance::X_ONELANE_TICKET;
 use super::report::Asked;
 use crate::client::{ClientIp, Scheme, Via};
 use crate::route::Access;
+use crate::traces::Context;
 
 /// What Onelane tells the application about a request.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(super) struct Told<'a> {
     pub(super) ticket: Option<HeaderValue>,
     /// The protocol to change to, when the client asked for one.
     pub(super) upgrade: Option<&'a HeaderValue>,
+    /// None when traces are off: what the client says of them goes on as it is.
+    pub(super) trace: Option<&'a Context>,
 }
 
 /// Makes a client's header the one that the application gets.
@@ -64,6 +67,9 @@ pub(super) fn to_application(headers: &mut HeaderMap, told: Told<'_>) {
         if told.asked == Asked::Wrote {
             headers.insert(X_ONELANE_REPORT, HeaderValue::from_static("wrote"));
         }
+    }
+    if let Some(trace) = told.trace {
+        trace.tell(headers);
     }
     if let Some(ticket) = told.ticket {
         headers.insert(X_ONELANE_TICKET, ticket);

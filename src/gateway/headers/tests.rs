@@ -23,6 +23,7 @@ fn forwarded_by(via: Via, fields: &[(&str, &str)]) -> HeaderMap {
         asked: Asked::Nothing,
         ticket: None,
         upgrade: None,
+        trace: None,
     };
     to_application(&mut headers, told);
     headers
@@ -162,6 +163,7 @@ fn the_client_behind_a_proxy_is_named_together_with_the_secret() {
             asked: Asked::Nothing,
             ticket: None,
             upgrade: None,
+            trace: None,
         };
         to_application(&mut headers, told);
         assert_eq!(headers["x-forwarded-for"], "192.0.2.9, 192.0.2.1");
@@ -235,6 +237,7 @@ fn a_ticket_goes_to_the_application_alone_and_only_ours() {
             asked: Asked::Nothing,
             ticket,
             upgrade: None,
+            trace: None,
         };
         to_application(&mut headers, told);
         let tickets: Vec<_> = headers

@@ -13,6 +13,7 @@ use super::{ACCESS_LABELS, Record};
 use crate::client::ClientIp;
 use crate::gateway::refusal::Reason;
 use crate::session::SessionKey;
+use crate::traces::TraceId;
 
 /// The fields of a JSON line, in its order.
 #[derive(Serialize)]
@@ -50,8 +51,11 @@ struct Line<'a> {
     total_ms: f64,
     bytes_in: u64,
     bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trace: Option<&'a str>,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "display_some"
+    )]
+    trace: Option<TraceId>,
 }
 
 /// JSON in ASCII: serde_json leaves DEL, C1 controls and U+2028 as they are, which some readers take for a line's end.
@@ -121,7 +125,7 @@ pub(super) fn json(line: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
         total_ms: milliseconds(record.total),
         bytes_in: record.bytes_in,
         bytes: record.bytes_out,
-        trace: record.trace_id,
+        trace: record.trace,
     };
     fields.serialize(&mut serde_json::Serializer::with_formatter(line, Ascii))?;
     Ok(())
@@ -174,8 +178,8 @@ pub(super) fn text(line: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
         record.bytes_out,
         Plain(record.request_id)
     )?;
-    if let Some(trace) = record.trace_id {
-        write!(line, " trace={}", Plain(trace))?;
+    if let Some(trace) = record.trace {
+        write!(line, " trace={trace}")?;
     }
     Ok(())
 }

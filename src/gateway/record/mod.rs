@@ -17,11 +17,9 @@ use crate::client::ClientIp;
 use crate::gateway::refusal::Reason;
 use crate::route::Access;
 use crate::session::SessionKey;
+use crate::traces::TraceId;
 
 mod line;
-mod trace;
-
-pub use trace::{trace_id, traceparent};
 
 /// What happened to one request. Durations are written as milliseconds with three decimals.
 #[derive(Clone, Debug)]
@@ -66,8 +64,9 @@ pub struct Record<'a> {
     pub bytes_in: u64,
     /// Bytes of the response body that went to the client (`bytes`).
     pub bytes_out: u64,
-    /// The trace that the client's `traceparent` names; None without a valid one (`trace`).
-    pub trace_id: Option<&'a str>,
+    /// Its trace: the one that the client's `traceparent` names or, with traces on, that begins here; None without
+    /// (`trace`).
+    pub trace: Option<TraceId>,
 }
 
 /// How a request ended; a label of metrics and logs.
@@ -152,7 +151,8 @@ impl Outcome {
         Self::LABELS[self.index()]
     }
 
-    fn reason(self) -> Option<Reason> {
+    /// Why it was refused.
+    pub fn reason(self) -> Option<Reason> {
         match self {
             Self::Refused(reason) => Some(reason),
             _ => None,

@@ -48,7 +48,7 @@ fn record() -> Record<'static> {
         total: Duration::from_millis(1013),
         bytes_in: 17,
         bytes_out: 4096,
-        trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
+        trace: TraceId::from_hex("4bf92f3577b34da6a3ce929d0e0e4736").ok(),
     }
 }
 
@@ -94,7 +94,7 @@ fn a_refused_request_has_its_reason_and_what_it_did_not_reach_is_left_out() {
         hold: None,
         upstream: None,
         headers: None,
-        trace_id: None,
+        trace: None,
         ..record()
     };
     let text = &lines(LineFormat::Text, vec![refused()])[0];
@@ -151,7 +151,6 @@ fn no_path_host_route_or_id_breaks_a_line_or_forges_a_field() {
             host: hostile,
             route: hostile,
             request_id: hostile,
-            trace_id: Some(hostile),
             behind: Some(hostile),
             method: &method,
             ..record()
@@ -167,7 +166,7 @@ fn no_path_host_route_or_id_breaks_a_line_or_forges_a_field() {
             );
         } else {
             let json: serde_json::Value = serde_json::from_str(line).unwrap();
-            for field in ["path", "host", "route", "id", "trace", "behind"] {
+            for field in ["path", "host", "route", "id", "behind"] {
                 assert_eq!(json[field], hostile, "{field}");
             }
         }

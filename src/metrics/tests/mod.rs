@@ -85,6 +85,7 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_certificate_reloads counter",
             "onelane_config_reloads counter",
             "onelane_admin_tokens_refused counter",
+            "onelane_trace_spans counter",
             "onelane_lanes gauge",
             "onelane_holders gauge",
             "onelane_waiters gauge",

@@ -207,6 +207,10 @@ pub(super) const GROUPS: [(&str, &[(&str, &str)]); 8] = [
                 "onelane_log_lines_dropped_total",
                 "At any: standard output is read too slowly, and the access log has gaps. No request waits for it.",
             ),
+            (
+                "onelane_trace_spans_total",
+                "At `dropped` or `failed`: the collector is slow, away or unwilling; the log says why. No request waits for it.",
+            ),
         ],
     ),
     (

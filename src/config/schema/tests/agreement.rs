@@ -124,6 +124,12 @@ const CONTEXTS: &[(&str, &str, &str)] = &[
     ),
     (".session.scope", "session: {preset: php, scope: {", "}}"),
     (".throttle", "throttle: {", "}"),
+    (".tracing", "tracing: {endpoint: 'http://a/b', ", "}"),
+    (
+        ".tracing.tls",
+        "tracing: {endpoint: 'https://a/b', tls: {",
+        "}}",
+    ),
     (".upstream", "upstream: {", "}"),
     (".upstream.tls", "upstream: {url: 'https://a', tls: {", "}}"),
     (".upstreams", "upstreams: [{fail_timeout: 1s, ", "}]"),
@@ -273,5 +279,8 @@ const MISTAKES: &[&str] = &[
     "admin: { token: abc }",
     "store: redis",
     "opentelemetry: {}",
+    "tracing: {}",
+    "tracing: { endpoint: collector }",
+    "tracing: { endpoint: 'http://a/b', sample_rate: 2 }",
     "drain_timeout: 30",
 ];
