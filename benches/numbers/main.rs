@@ -16,6 +16,8 @@ mod addresses;
 mod application;
 mod browsers;
 mod buffers;
+mod callgrind;
+mod dashboards;
 mod flood;
 mod handover;
 mod identity;
@@ -23,10 +25,12 @@ mod load;
 mod memory;
 mod neighbours;
 mod nginx;
+mod operator;
 mod proc;
 mod process;
 mod relay;
 mod report;
+mod sessions;
 mod slow;
 mod slowhttptest;
 mod steady;
@@ -160,7 +164,7 @@ fn again_with_more_files() -> io::Result<ExitCode> {
     })
 }
 
-const MEASUREMENTS: [Measurement; 13] = [
+const MEASUREMENTS: [Measurement; 16] = [
     Measurement {
         name: "handover",
         run: handover::run,
@@ -196,6 +200,18 @@ const MEASUREMENTS: [Measurement; 13] = [
     Measurement {
         name: "buffers",
         run: buffers::run,
+    },
+    Measurement {
+        name: "operator",
+        run: operator::run,
+    },
+    Measurement {
+        name: "dashboards",
+        run: dashboards::run,
+    },
+    Measurement {
+        name: "sessions",
+        run: sessions::run,
     },
     Measurement {
         name: "slow-headers",
