@@ -151,7 +151,8 @@ impl fmt::Debug for SessionKey {
 impl fmt::Display for SessionKey {
     /// Six hex digits: enough to tell sessions apart in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02x}{:02x}{:02x}", self.0[0], self.0[1], self.0[2])
+        let [a, b, c, ..] = self.0;
+        write!(f, "{:06x}", u32::from_be_bytes([0, a, b, c]))
     }
 }
 

@@ -4,8 +4,10 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::time::Duration;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use itoa::Integer;
 use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
 
@@ -17,8 +19,7 @@ use crate::session::SessionKey;
 /// The fields of a JSON line, in its order.
 #[derive(Serialize)]
 struct Line<'a> {
-    #[serde(serialize_with = "display")]
-    time: humantime::Rfc3339Timestamp,
+    time: &'a str,
     id: &'a str,
     #[serde(serialize_with = "display")]
     client: ClientIp,
@@ -57,8 +58,15 @@ struct Line<'a> {
 /// JSON in ASCII: serde_json leaves DEL, C1 controls and U+2028 as they are, which some readers take for a line's end.
 struct Ascii;
 
-/// A value of a text line: never empty, never with a space in it.
-struct Plain<'a>(&'a str);
+/// A text line under way.
+struct Text<'l>(&'l mut Vec<u8>);
+
+/// The time as lines have it. Of one second all but the milliseconds is kept: a calendar is long work.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    second: Option<u64>,
+    text: String,
+}
 
 impl Formatter for Ascii {
     fn write_string_fragment<W: Write + ?Sized>(
@@ -66,6 +74,9 @@ impl Formatter for Ascii {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        if all(fragment, |byte| matches!(byte, b' '..=b'~')) {
+            return writer.write_all(fragment.as_bytes());
+        }
         for piece in fragment.split_inclusive(|character| !is_plain(character)) {
             match piece.char_indices().next_back() {
                 Some((end, last)) if !is_plain(last) => {
@@ -81,26 +92,83 @@ impl Formatter for Ascii {
     }
 }
 
-impl fmt::Display for Plain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("-");
+impl Text<'_> {
+    /// Adds what needs no escape.
+    fn add(&mut self, text: &str) -> &mut Self {
+        self.0.extend_from_slice(text.as_bytes());
+        self
+    }
+
+    /// Adds a value: never empty, never with a space in it.
+    fn value(&mut self, value: &str) -> &mut Self {
+        if value.is_empty() {
+            return self.add("-");
         }
-        for piece in self.0.split_inclusive(is_unsafe_in_text) {
+        if all(value, is_safe_in_text) {
+            return self.add(value);
+        }
+        for piece in value.split_inclusive(is_unsafe_in_text) {
             match piece.char_indices().next_back() {
                 Some((end, last)) if is_unsafe_in_text(last) => {
-                    write!(f, "{}{}", &piece[..end], last.escape_unicode())?;
+                    self.add(&piece[..end]).show(last.escape_unicode());
                 }
-                _ => f.write_str(piece)?,
+                _ => drop(self.add(piece)),
             }
         }
-        Ok(())
+        self
+    }
+
+    fn number(&mut self, number: impl Integer) -> &mut Self {
+        self.add(itoa::Buffer::new().format(number))
+    }
+
+    /// Adds milliseconds with three decimals, cut to whole microseconds.
+    fn milliseconds(&mut self, duration: Duration) -> &mut Self {
+        let micros = microseconds(duration);
+        self.number(micros / 1000).add(".");
+        self.add(three_digits(&mut itoa::Buffer::new(), micros % 1000))
+            .add("ms")
+    }
+
+    fn client(&mut self, client: ClientIp) -> &mut Self {
+        match client.address() {
+            IpAddr::V4(address) => {
+                let [a, b, c, d] = address.octets();
+                self.number(a).add(".").number(b).add(".");
+                self.number(c).add(".").number(d)
+            }
+            IpAddr::V6(address) => self.show(address),
+        }
+    }
+
+    fn show(&mut self, value: impl fmt::Display) -> &mut Self {
+        // A Vec takes all that is written to it.
+        write!(self.0, "{value}").ok();
+        self
     }
 }
 
-pub(super) fn json(line: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
+impl Clock {
+    /// The time of day in UTC, as RFC 3339 has it, with milliseconds.
+    pub(super) fn at(&mut self, at: SystemTime) -> &str {
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        if self.second != Some(since.as_secs()) {
+            self.second = Some(since.as_secs());
+            self.text = humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string();
+        }
+        self.text.truncate(TO_SECONDS);
+        self.text.push('.');
+        let digits = &mut itoa::Buffer::new();
+        self.text
+            .push_str(three_digits(digits, u64::from(since.subsec_millis())));
+        self.text.push('Z');
+        &self.text
+    }
+}
+
+pub(super) fn json(line: &mut Vec<u8>, clock: &mut Clock, record: &Record<'_>) {
     let fields = Line {
-        time: humantime::format_rfc3339_millis(record.at),
+        time: clock.at(record.at),
         id: record.request_id,
         client: record.client,
         method: record.method.as_str(),
@@ -123,66 +191,72 @@ pub(super) fn json(line: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
         bytes: record.bytes_out,
         trace: record.trace_id,
     };
-    fields.serialize(&mut serde_json::Serializer::with_formatter(line, Ascii))?;
-    Ok(())
+    // A Vec takes all that is written to it, and nothing here has no JSON.
+    fields
+        .serialize(&mut serde_json::Serializer::with_formatter(line, Ascii))
+        .ok();
 }
 
-pub(super) fn text(line: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
-    let time = humantime::format_rfc3339_millis(record.at);
-    let (method, host, path) = (
-        Plain(record.method.as_str()),
-        Plain(record.host),
-        Plain(&record.path),
-    );
-    write!(line, "{time} {} {method} {host} {path} ", record.client)?;
+pub(super) fn text(line: &mut Vec<u8>, clock: &mut Clock, record: &Record<'_>) {
+    let mut text = Text(line);
+    text.add(clock.at(record.at)).add(" ").client(record.client);
+    text.add(" ").value(record.method.as_str());
+    text.add(" ").value(record.host);
+    text.add(" ").value(&record.path).add(" ");
     match record.status {
-        Some(status) => write!(line, "{}", status.as_u16())?,
-        None => write!(line, "-")?,
-    }
-    write!(line, " {}", record.outcome.label())?;
+        Some(status) => text.number(status.as_u16()),
+        None => text.add("-"),
+    };
+    text.add(" ").add(record.outcome.label());
     if let Some(reason) = record.outcome.reason() {
-        write!(line, " reason={}", reason.label())?;
+        text.add(" reason=").add(reason.label());
     }
-    write!(
-        line,
-        " route={} access={}",
-        Plain(record.route),
-        ACCESS_LABELS[record.access as usize]
-    )?;
+    text.add(" route=").value(record.route);
+    text.add(" access=")
+        .add(ACCESS_LABELS[record.access as usize]);
     if let Some(session) = record.session {
-        write!(line, " session={session}")?;
+        text.add(" session=").show(session);
     }
-    write!(line, " position={}", record.position)?;
+    text.add(" position=").number(record.position);
     if let Some(behind) = record.behind {
-        write!(line, " behind={}", Plain(behind))?;
+        text.add(" behind=").value(behind);
     }
-    write!(line, " wait={:.3}ms", milliseconds(record.wait))?;
+    text.add(" wait=").milliseconds(record.wait);
     if let Some(hold) = record.hold {
-        write!(line, " hold={:.3}ms", milliseconds(hold))?;
+        text.add(" hold=").milliseconds(hold);
     }
     if let Some(upstream) = record.upstream {
-        write!(line, " upstream={:.3}ms", milliseconds(upstream))?;
+        text.add(" upstream=").milliseconds(upstream);
     }
     if let Some(headers) = record.headers {
-        write!(line, " headers={:.3}ms", milliseconds(headers))?;
+        text.add(" headers=").milliseconds(headers);
     }
-    write!(
-        line,
-        " total={:.3}ms bytes_in={} bytes={} id={}",
-        milliseconds(record.total),
-        record.bytes_in,
-        record.bytes_out,
-        Plain(record.request_id)
-    )?;
+    text.add(" total=").milliseconds(record.total);
+    text.add(" bytes_in=").number(record.bytes_in);
+    text.add(" bytes=").number(record.bytes_out);
+    text.add(" id=").value(record.request_id);
     if let Some(trace) = record.trace_id {
-        write!(line, " trace={}", Plain(trace))?;
+        text.add(" trace=").value(trace);
     }
-    Ok(())
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Cut to whole microseconds, which are exact up to 285 years.
 fn milliseconds(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1000.0
+    microseconds(duration) as f64 / 1000.0
+}
+
+/// A number below 1,000 with its leading zeros.
+fn three_digits(buffer: &mut itoa::Buffer, number: u64) -> &str {
+    &buffer.format(1000 + number)[1..]
+}
+
+/// Whether all bytes are `such`. It looks at each, wherever the first is that is not: so the compiler takes many at once.
+fn all(text: &str, such: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(true, |all, byte| all & such(byte))
 }
 
 pub(super) fn is_plain(character: char) -> bool {
@@ -190,7 +264,11 @@ pub(super) fn is_plain(character: char) -> bool {
 }
 
 fn is_unsafe_in_text(character: char) -> bool {
-    !character.is_ascii_graphic() || matches!(character, '"' | '\\')
+    u8::try_from(character).map_or(true, |byte| !is_safe_in_text(byte))
+}
+
+fn is_safe_in_text(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')
 }
 
 fn display<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
@@ -206,3 +284,6 @@ fn display_some<S: Serializer>(
         None => serializer.serialize_none(),
     }
 }
+
+/// Length of `2026-11-21T10:00:00`.
+const TO_SECONDS: usize = 19;

@@ -21,6 +21,7 @@ use crate::session::SessionKey;
 mod line;
 mod trace;
 
+use line::Clock;
 pub use trace::{trace_id, traceparent};
 
 /// What happened to one request. Durations are written as milliseconds with three decimals.
@@ -115,6 +116,7 @@ struct Sink {
 struct Open {
     /// Reused, so that a line costs no allocation.
     line: Vec<u8>,
+    clock: Clock,
     writer: Box<dyn Write + Send>,
 }
 
@@ -171,6 +173,7 @@ impl AccessLog {
     pub fn new(format: LineFormat, writer: impl Write + Send + 'static) -> Self {
         let open = Open {
             line: Vec::with_capacity(512),
+            clock: Clock::default(),
             writer: Box::new(writer),
         };
         Self(Some(Sink {
@@ -188,15 +191,19 @@ impl AccessLog {
     pub fn write<'a>(&self, record: impl FnOnce() -> Record<'a>) {
         let Some(sink) = &self.0 else { return };
         let record = record();
-        let Open { line, writer } = &mut *sink.open.borrow_mut();
+        let Open {
+            line,
+            clock,
+            writer,
+        } = &mut *sink.open.borrow_mut();
         line.clear();
-        let built = match sink.format {
-            LineFormat::Json => line::json(line, &record),
-            LineFormat::Text => line::text(line, &record),
-        };
+        match sink.format {
+            LineFormat::Json => line::json(line, clock, &record),
+            LineFormat::Text => line::text(line, clock, &record),
+        }
         line.push(b'\n');
         // A log that cannot be written must not stop a request, and has nowhere to complain.
-        built.and_then(|()| writer.write_all(line)).ok();
+        writer.write_all(line).ok();
     }
 }
 
