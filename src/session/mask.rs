@@ -10,8 +10,8 @@ use std::borrow::Cow;
 #[must_use]
 pub fn mask_path(raw: &str) -> Cow<'_, str> {
     let bytes = raw.as_bytes();
-    if !may_hold_an_id(bytes) {
-        return Cow::Borrowed(raw);
+    if !bytes.iter().any(|byte| matches!(byte, b'%' | b'(' | b';')) {
+        return Cow::Borrowed(raw); // as most are
     }
     let mut masked = String::new();
     let mut copied = 0;
@@ -39,13 +39,6 @@ pub fn mask_path(raw: &str) -> Cow<'_, str> {
     }
     masked.push_str(&raw[copied..]);
     Cow::Owned(masked)
-}
-
-/// Whether there is anything to look for: most paths have none of these. It looks at every byte, wherever the first is that
-/// matters: so the compiler takes many at once.
-fn may_hold_an_id(bytes: &[u8]) -> bool {
-    let marks = |byte: u8| (byte == b'%') | (byte == b'(') | (byte == b';');
-    bytes.iter().fold(false, |any, byte| any | marks(*byte))
 }
 
 /// The byte that stands at a position, `%XX` decoded, and the position behind it.

@@ -126,6 +126,14 @@ impl SessionKey {
         &self.0
     }
 
+    /// What it is shown as: six hex digits, in ASCII.
+    #[must_use]
+    pub fn hex(&self) -> [u8; 6] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let [a, b, c, ..] = self.0;
+        [a >> 4, a & 15, b >> 4, b & 15, c >> 4, c & 15].map(|digit| DIGITS[usize::from(digit)])
+    }
+
     /// The key that has this digest.
     #[must_use]
     pub fn of_digest(digest: [u8; 16]) -> Self {
@@ -151,8 +159,7 @@ impl fmt::Debug for SessionKey {
 impl fmt::Display for SessionKey {
     /// Six hex digits: enough to tell sessions apart in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, ..] = self.0;
-        write!(f, "{:06x}", u32::from_be_bytes([0, a, b, c]))
+        f.write_str(str::from_utf8(&self.hex()).unwrap_or_default())
     }
 }
 

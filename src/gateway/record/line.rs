@@ -8,21 +8,19 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use itoa::Integer;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter};
 
 use super::{ACCESS_LABELS, Record};
 use crate::client::ClientIp;
 use crate::gateway::refusal::Reason;
-use crate::session::SessionKey;
 
 /// The fields of a JSON line, in its order.
 #[derive(Serialize)]
 struct Line<'a> {
     time: &'a str,
     id: &'a str,
-    #[serde(serialize_with = "display")]
-    client: ClientIp,
+    client: &'a str,
     method: &'a str,
     host: &'a str,
     path: &'a str,
@@ -33,11 +31,8 @@ struct Line<'a> {
     reason: Option<&'static str>,
     route: &'a str,
     access: &'static str,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "display_some"
-    )]
-    session: Option<SessionKey>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<&'a str>,
     position: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     behind: Option<&'a str>,
@@ -61,9 +56,16 @@ struct Ascii;
 /// A text line under way.
 struct Text<'l>(&'l mut Vec<u8>);
 
+/// What lines are made with, kept from one to the next.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    clock: Clock,
+    client: Vec<u8>,
+}
+
 /// The time as lines have it. Of one second all but the milliseconds is kept: a calendar is long work.
 #[derive(Debug, Default)]
-pub(super) struct Clock {
+struct Clock {
     second: Option<u64>,
     text: String,
 }
@@ -74,9 +76,6 @@ impl Formatter for Ascii {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        if all(fragment, |byte| matches!(byte, b' '..=b'~')) {
-            return writer.write_all(fragment.as_bytes());
-        }
         for piece in fragment.split_inclusive(|character| !is_plain(character)) {
             match piece.char_indices().next_back() {
                 Some((end, last)) if !is_plain(last) => {
@@ -94,8 +93,8 @@ impl Formatter for Ascii {
 
 impl Text<'_> {
     /// Adds what needs no escape.
-    fn add(&mut self, text: &str) -> &mut Self {
-        self.0.extend_from_slice(text.as_bytes());
+    fn add(&mut self, text: impl AsRef<[u8]>) -> &mut Self {
+        self.0.extend_from_slice(text.as_ref());
         self
     }
 
@@ -104,7 +103,7 @@ impl Text<'_> {
         if value.is_empty() {
             return self.add("-");
         }
-        if all(value, is_safe_in_text) {
+        if value.bytes().all(|byte| SAFE_IN_TEXT[usize::from(byte)]) {
             return self.add(value);
         }
         for piece in value.split_inclusive(is_unsafe_in_text) {
@@ -124,10 +123,16 @@ impl Text<'_> {
 
     /// Adds milliseconds with three decimals, cut to whole microseconds.
     fn milliseconds(&mut self, duration: Duration) -> &mut Self {
-        let micros = microseconds(duration);
-        self.number(micros / 1000).add(".");
-        self.add(three_digits(&mut itoa::Buffer::new(), micros % 1000))
-            .add("ms")
+        let (micros, mut digits) = (microseconds(duration), itoa::Buffer::new());
+        if micros < 1000 {
+            return self
+                .add("0.")
+                .add(three_digits(&mut digits, micros))
+                .add("ms");
+        }
+        let digits = digits.format(micros);
+        let (whole, part) = digits.split_at(digits.len() - 3);
+        self.add(whole).add(".").add(part).add("ms")
     }
 
     fn client(&mut self, client: ClientIp) -> &mut Self {
@@ -150,7 +155,7 @@ impl Text<'_> {
 
 impl Clock {
     /// The time of day in UTC, as RFC 3339 has it, with milliseconds.
-    pub(super) fn at(&mut self, at: SystemTime) -> &str {
+    fn at(&mut self, at: SystemTime) -> &str {
         let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
         if self.second != Some(since.as_secs()) {
             self.second = Some(since.as_secs());
@@ -166,11 +171,15 @@ impl Clock {
     }
 }
 
-pub(super) fn json(line: &mut Vec<u8>, clock: &mut Clock, record: &Record<'_>) {
+pub(super) fn json(line: &mut Vec<u8>, scratch: &mut Scratch, record: &Record<'_>) {
+    let Scratch { clock, client } = scratch;
+    let session = record.session.map(|session| session.hex());
+    client.clear();
+    Text(client).client(record.client);
     let fields = Line {
         time: clock.at(record.at),
         id: record.request_id,
-        client: record.client,
+        client: ascii(client),
         method: record.method.as_str(),
         host: record.host,
         path: &record.path,
@@ -179,7 +188,7 @@ pub(super) fn json(line: &mut Vec<u8>, clock: &mut Clock, record: &Record<'_>) {
         reason: record.outcome.reason().map(Reason::label),
         route: record.route,
         access: ACCESS_LABELS[record.access as usize],
-        session: record.session,
+        session: session.as_ref().map(|digits| ascii(digits)),
         position: record.position,
         behind: record.behind,
         wait_ms: milliseconds(record.wait),
@@ -193,13 +202,25 @@ pub(super) fn json(line: &mut Vec<u8>, clock: &mut Clock, record: &Record<'_>) {
     };
     // A Vec takes all that is written to it, and nothing here has no JSON.
     fields
-        .serialize(&mut serde_json::Serializer::with_formatter(line, Ascii))
+        .serialize(&mut serde_json::Serializer::new(&mut *line))
         .ok();
+    // One look at the whole line is cheaper than one at each value, and it is seldom needed again.
+    if !line
+        .iter()
+        .fold(true, |all, byte| all & is_plain(char::from(*byte)))
+    {
+        line.clear();
+        fields
+            .serialize(&mut serde_json::Serializer::with_formatter(line, Ascii))
+            .ok();
+    }
 }
 
-pub(super) fn text(line: &mut Vec<u8>, clock: &mut Clock, record: &Record<'_>) {
+pub(super) fn text(line: &mut Vec<u8>, scratch: &mut Scratch, record: &Record<'_>) {
     let mut text = Text(line);
-    text.add(clock.at(record.at)).add(" ").client(record.client);
+    text.add(scratch.clock.at(record.at))
+        .add(" ")
+        .client(record.client);
     text.add(" ").value(record.method.as_str());
     text.add(" ").value(record.host);
     text.add(" ").value(&record.path).add(" ");
@@ -215,7 +236,7 @@ pub(super) fn text(line: &mut Vec<u8>, clock: &mut Clock, record: &Record<'_>) {
     text.add(" access=")
         .add(ACCESS_LABELS[record.access as usize]);
     if let Some(session) = record.session {
-        text.add(" session=").show(session);
+        text.add(" session=").add(session.hex());
     }
     text.add(" position=").number(record.position);
     if let Some(behind) = record.behind {
@@ -249,14 +270,13 @@ fn milliseconds(duration: Duration) -> f64 {
     microseconds(duration) as f64 / 1000.0
 }
 
+fn ascii(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).unwrap_or_default()
+}
+
 /// A number below 1,000 with its leading zeros.
 fn three_digits(buffer: &mut itoa::Buffer, number: u64) -> &str {
     &buffer.format(1000 + number)[1..]
-}
-
-/// Whether all bytes are `such`. It looks at each, wherever the first is that is not: so the compiler takes many at once.
-fn all(text: &str, such: impl Fn(u8) -> bool) -> bool {
-    text.bytes().fold(true, |all, byte| all & such(byte))
 }
 
 pub(super) fn is_plain(character: char) -> bool {
@@ -264,26 +284,18 @@ pub(super) fn is_plain(character: char) -> bool {
 }
 
 fn is_unsafe_in_text(character: char) -> bool {
-    u8::try_from(character).map_or(true, |byte| !is_safe_in_text(byte))
+    u8::try_from(character).map_or(true, |byte| !SAFE_IN_TEXT[usize::from(byte)])
 }
 
-fn is_safe_in_text(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')
-}
-
-fn display<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
-
-fn display_some<S: Serializer>(
-    value: &Option<impl fmt::Display>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(value) => serializer.collect_str(value),
-        None => serializer.serialize_none(),
+/// By byte: what is visible in ASCII, but for `"` and `\`.
+const SAFE_IN_TEXT: [bool; 256] = {
+    let (mut safe, mut byte) = ([false; 256], b'!');
+    while byte <= b'~' {
+        safe[byte as usize] = !matches!(byte, b'"' | b'\\');
+        byte += 1;
     }
-}
+    safe
+};
 
 /// Length of `2026-11-21T10:00:00`.
 const TO_SECONDS: usize = 19;

@@ -21,7 +21,7 @@ use crate::session::SessionKey;
 mod line;
 mod trace;
 
-use line::Clock;
+use line::Scratch;
 pub use trace::{trace_id, traceparent};
 
 /// What happened to one request. Durations are written as milliseconds with three decimals.
@@ -116,7 +116,7 @@ struct Sink {
 struct Open {
     /// Reused, so that a line costs no allocation.
     line: Vec<u8>,
-    clock: Clock,
+    scratch: Scratch,
     writer: Box<dyn Write + Send>,
 }
 
@@ -173,7 +173,7 @@ impl AccessLog {
     pub fn new(format: LineFormat, writer: impl Write + Send + 'static) -> Self {
         let open = Open {
             line: Vec::with_capacity(512),
-            clock: Clock::default(),
+            scratch: Scratch::default(),
             writer: Box::new(writer),
         };
         Self(Some(Sink {
@@ -193,13 +193,13 @@ impl AccessLog {
         let record = record();
         let Open {
             line,
-            clock,
+            scratch,
             writer,
         } = &mut *sink.open.borrow_mut();
         line.clear();
         match sink.format {
-            LineFormat::Json => line::json(line, clock, &record),
-            LineFormat::Text => line::text(line, clock, &record),
+            LineFormat::Json => line::json(line, scratch, &record),
+            LineFormat::Text => line::text(line, scratch, &record),
         }
         line.push(b'\n');
         // A log that cannot be written must not stop a request, and has nowhere to complain.

@@ -4,11 +4,11 @@
 //! Context 3.2.2, 3.3). Does not do: start a trace; change the header, which the application gets as it is.
 
 use http::HeaderMap;
-use http::header::HeaderValue;
+use http::header::{HeaderName, HeaderValue};
 
 /// The one `traceparent` of a request.
 pub fn traceparent(headers: &HeaderMap) -> Option<&HeaderValue> {
-    let mut all = headers.get_all("traceparent").iter();
+    let mut all = headers.get_all(&TRACEPARENT).iter();
     let first = all.next();
     first.filter(|_| all.next().is_none())
 }
@@ -32,6 +32,8 @@ fn is_hex(text: &str, length: usize) -> bool {
 fn is_zero(text: &str) -> bool {
     text.bytes().all(|byte| byte == b'0')
 }
+
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 #[cfg(test)]
 mod tests {
