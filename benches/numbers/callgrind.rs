@@ -192,7 +192,10 @@ fn files(addresses: &[u64]) -> io::Result<Vec<String>> {
     let mut files: Vec<String> = Vec::with_capacity(addresses.len());
     for line in fs::read_to_string(&said)?.lines() {
         match (line.strip_prefix(SOURCES), files.last_mut()) {
-            (Some(file), Some(last)) if last.is_empty() => file.clone_into(last),
+            (Some(place), Some(last)) if last.is_empty() => {
+                let (file, _) = place.split_once(':').unwrap_or((place, "")); // its line
+                file.clone_into(last);
+            }
             _ if line.starts_with("0x") => files.push(String::new()),
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! The figures Onelane promises, measured on real sockets with the release binary in a process of its own.
 //!
-//! `cargo bench --bench numbers` measures everything in about fifteen minutes; names of sections after `--` choose among
+//! `cargo bench --bench numbers` measures everything in about twenty minutes; names of sections after `--` choose among
 //! them, `--strict` makes a missed target the exit code 1. The application and the load are threads of this process,
 //! much cheaper than a proxy, and share the machine with it. Guarantees: what is compared is measured in one run, in
 //! turns; a request that fails is an error of its section, never a fast answer. Does not do: statistics over several

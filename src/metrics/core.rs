@@ -2,7 +2,6 @@
 //!
 //! Guarantees: as the module says; each recording changes its own family alone. Does not do: read.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -220,10 +219,8 @@ impl Core {
         let seconds = duration.as_secs_f64();
         let bucket = bounds.partition_point(|bound| *bound < seconds);
         let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        let (cells, place) = self.cells(block, family);
-        debug_assert_eq!(place.len(), bounds.len() + 2, "{family:?}");
-        cells.add(place.start + bucket, 1);
-        cells.add(place.start + bounds.len() + 1, nanoseconds);
+        self.add_to(block, family, bucket, 1);
+        self.add_to(block, family, bounds.len() + 1, nanoseconds);
     }
 
     fn add(&self, family: Family, index: usize, amount: u64) {
@@ -234,21 +231,15 @@ impl Core {
     /// does not have fails a test (a debug build); elsewhere it is passed over, since a wrong number is better than a
     /// request that ends.
     fn add_to(&self, block: usize, family: Family, index: usize, amount: u64) {
-        let (cells, place) = self.cells(block, family);
+        let (per, place) = self.shape.place(family);
         debug_assert!(index < place.len(), "{family:?} has no index {index}");
         if index < place.len() {
+            let cells = match per {
+                Per::Process => &self.process,
+                Per::Route => self.routes.at(block),
+                Per::Rule => self.rules.at(block),
+            };
             cells.add(place.start + index, amount);
         }
-    }
-
-    /// The cells that a family is among, and which of them are its own.
-    fn cells(&self, block: usize, family: Family) -> (&Cells, Range<usize>) {
-        let (per, place) = self.shape.place(family);
-        let cells = match per {
-            Per::Process => &self.process,
-            Per::Route => self.routes.at(block),
-            Per::Rule => self.rules.at(block),
-        };
-        (cells, place)
     }
 }
