@@ -1,10 +1,10 @@
 //! Operator: what metrics, access log and dashboards cost, in instructions of a request.
 //!
-//! What the kernel does for it is not counted. A request is a write of a session to a page of 1 KiB, on keep-alive connections, after a warm-up. The log is what a
-//! Onelane with it executes more than one without. Metrics, and what a lane keeps for whoever looks at it, cannot be turned
-//! off: they are the instructions that belong to [`recording`], with what these call of other crates. A dashboard costs
-//! by the second, not by the request: that is what a Onelane with waiting lanes, and no traffic, executes more while it
-//! is open, and is set against [`RATE`] requests a second.
+//! What the kernel does for it is not counted. A request is a write of a session to a page of 1 KiB, on keep-alive
+//! connections, after a warm-up. The log is what a Onelane with it executes more than one without. Metrics, and what a
+//! lane keeps for whoever looks at it, cannot be turned off: they are the instructions that belong to [`recording`], with
+//! what these call of other crates. A dashboard costs by the second, not by the request: that is what a Onelane with
+//! waiting lanes, and no traffic, executes more while it is open, and is set against [`RATE`] requests a second.
 
 use std::io;
 use std::time::Duration;

@@ -169,7 +169,7 @@ impl Visit<'_> {
     fn record<'r>(&'r self, asked: &'r Asked, outcome: Label, ended: Instant) -> Record<'r> {
         Record {
             at: SystemTime::now(),
-            request_id: str::from_utf8(self.request_id.as_bytes()).unwrap_or_default(),
+            request_id: self.request_id.to_str().unwrap_or_default(),
             client: self.ip,
             method: &asked.method,
             host: asked

@@ -103,7 +103,7 @@ impl Text<'_> {
         if value.is_empty() {
             return self.add("-");
         }
-        if is_safe_in_text(value.as_bytes()) {
+        if value.bytes().all(|byte| SAFE_IN_TEXT[usize::from(byte)]) {
             return self.add(value);
         }
         for piece in value.split_inclusive(is_unsafe_in_text) {
@@ -284,16 +284,18 @@ pub(super) fn is_plain(character: char) -> bool {
 }
 
 fn is_unsafe_in_text(character: char) -> bool {
-    u8::try_from(character).map_or(true, |byte| !is_safe_in_text(&[byte]))
+    u8::try_from(character).map_or(true, |byte| !SAFE_IN_TEXT[usize::from(byte)])
 }
 
-/// Whether all are visible in ASCII, and neither `"` nor `\`. It looks at all of a chunk: that takes no branch.
-fn is_safe_in_text(bytes: &[u8]) -> bool {
-    let safe = |byte: &u8| byte.is_ascii_graphic() & (*byte != b'"') & (*byte != b'\\');
-    let (chunks, rest) = bytes.as_chunks::<16>();
-    let whole = |chunk: &[u8; 16]| chunk.iter().fold(true, |all, byte| all & safe(byte));
-    chunks.iter().all(whole) && rest.iter().all(safe)
-}
+/// By byte: what is visible in ASCII, but for `"` and `\`.
+const SAFE_IN_TEXT: [bool; 256] = {
+    let (mut safe, mut byte) = ([false; 256], b'!');
+    while byte <= b'~' {
+        safe[byte as usize] = !matches!(byte, b'"' | b'\\');
+        byte += 1;
+    }
+    safe
+};
 
 /// Length of `2026-11-21T10:00:00`.
 const TO_SECONDS: usize = 19;
