@@ -1,6 +1,6 @@
 //! The figures Onelane promises, measured on real sockets with the release binary in a process of its own.
 //!
-//! `cargo bench --bench numbers` measures everything in about fifteen minutes; names of sections after `--` choose among
+//! `cargo bench --bench numbers` measures everything in about twenty minutes; names of sections after `--` choose among
 //! them, `--strict` makes a missed target the exit code 1. The application and the load are threads of this process,
 //! much cheaper than a proxy, and share the machine with it. Guarantees: what is compared is measured in one run, in
 //! turns; a request that fails is an error of its section, never a fast answer. Does not do: statistics over several
@@ -16,6 +16,8 @@ mod addresses;
 mod application;
 mod browsers;
 mod buffers;
+mod callgrind;
+mod dashboards;
 mod flood;
 mod handover;
 mod identity;
@@ -23,10 +25,12 @@ mod load;
 mod memory;
 mod neighbours;
 mod nginx;
+mod operator;
 mod proc;
 mod process;
 mod relay;
 mod report;
+mod sessions;
 mod slow;
 mod slowhttptest;
 mod steady;
@@ -160,7 +164,7 @@ fn again_with_more_files() -> io::Result<ExitCode> {
     })
 }
 
-const MEASUREMENTS: [Measurement; 13] = [
+const MEASUREMENTS: [Measurement; 16] = [
     Measurement {
         name: "handover",
         run: handover::run,
@@ -196,6 +200,18 @@ const MEASUREMENTS: [Measurement; 13] = [
     Measurement {
         name: "buffers",
         run: buffers::run,
+    },
+    Measurement {
+        name: "operator",
+        run: operator::run,
+    },
+    Measurement {
+        name: "dashboards",
+        run: dashboards::run,
+    },
+    Measurement {
+        name: "sessions",
+        run: sessions::run,
     },
     Measurement {
         name: "slow-headers",

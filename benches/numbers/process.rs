@@ -32,9 +32,19 @@ pub(crate) struct Process {
 }
 
 impl Onelane {
-    /// Starts it in front of `application`; `more` is YAML after listeners, upstream and log.
+    /// Starts it in front of `application`; `more` is YAML after listeners and upstream. Without `log` in it there is none.
     pub(crate) fn start(application: SocketAddr, more: &str) -> io::Result<Self> {
-        Self::start_program(this_build(), application, None, more)
+        Self::start_program(&[this_build()], application, None, more)
+    }
+
+    /// The same, executed by `tool`: a program and its arguments, before those of Onelane.
+    pub(crate) fn start_under(
+        tool: &[OsString],
+        application: SocketAddr,
+        more: &str,
+    ) -> io::Result<Self> {
+        let program = [tool, &[this_build()]].concat();
+        Self::start_program(&program, application, None, more)
     }
 
     /// The same, with TLS.
@@ -43,18 +53,18 @@ impl Onelane {
         identity: &Identity,
         more: &str,
     ) -> io::Result<Self> {
-        Self::start_program(this_build(), application, Some(identity), more)
+        Self::start_program(&[this_build()], application, Some(identity), more)
     }
 
     /// The same with another build, as it was before a change: `ONELANE_BENCH_BASE` is its program. None without it.
     pub(crate) fn start_base(application: SocketAddr, more: &str) -> io::Result<Option<Self>> {
         env::var_os(BASE)
-            .map(|program| Self::start_program(program, application, None, more))
+            .map(|program| Self::start_program(&[program], application, None, more))
             .transpose()
     }
 
     fn start_program(
-        program: OsString,
+        program: &[OsString],
         application: SocketAddr,
         identity: Option<&Identity>,
         more: &str,
@@ -69,16 +79,20 @@ impl Onelane {
                 format!("[{{ address: {address}, tls: {{ cert: {cert}, key: {key} }} }}]")
             }
         };
+        let log = if more.contains("log:") {
+            ""
+        } else {
+            "log: { access: false }\n"
+        };
         let yaml = format!(
-            "listen: {listen}\nupstream: http://{application}\nadmin: {{ listen: {admin} }}\n\
-             log: {{ access: false }}\n{more}"
+            "listen: {listen}\nupstream: http://{application}\nadmin: {{ listen: {admin} }}\n{log}{more}"
         );
         let config = files.join("onelane.yaml");
         fs::write(&config, yaml)?;
         let mut command = Command::new("sh");
         command
             .args(["-c", WITH_FEW_FILES])
-            .arg(program)
+            .args(program)
             .args(["run", "-c"])
             .arg(&config)
             .env("TMPDIR", &files)
@@ -99,9 +113,24 @@ impl Onelane {
         self.metric_where(name, "")
     }
 
+    /// Where operators connect.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Its id; that of the tool that executes it, if there is one.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What an operator gets: head and body.
+    pub(crate) fn get(&self, path: &str) -> io::Result<String> {
+        get(self.admin, path)
+    }
+
     /// The sum of a metric over its labels, of those whose text contains `label`.
     pub(crate) fn metric_where(&self, name: &str, label: &str) -> io::Result<usize> {
-        let text = get(self.admin, "/metrics")?;
+        let text = self.get("/metrics")?;
         let values: Vec<&str> = text
             .lines()
             .filter(|line| {
@@ -208,7 +237,8 @@ pub(crate) fn until(what: &str, mut so: impl FnMut() -> io::Result<bool>) -> io:
     Ok(())
 }
 
-fn get(from: SocketAddr, path: &str) -> io::Result<String> {
+/// What is at `path`: head and body.
+pub(crate) fn get(from: SocketAddr, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(from)?;
     write!(
         stream,

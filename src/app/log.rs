@@ -3,11 +3,12 @@
 //! Guarantees: nobody who logs waits for whoever reads; what is held for a slow reader is bounded, and what does not fit
 //! is lost and counted. Does not do: make lines; `gateway::record` does.
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 
-/// A queue of lines to `reader`, written by a thread of its own. Dropping the guard writes what is left.
+/// A queue of lines to `reader`, written by a thread of its own: each when it comes, and together those that came
+/// meanwhile. Dropping the guard writes what is left.
 pub(super) fn queue(
     reader: impl Write + Send + 'static,
     lines: usize,
@@ -16,7 +17,7 @@ pub(super) fn queue(
         .lossy(true)
         .buffered_lines_limit(lines)
         .thread_name("log")
-        .finish(reader)
+        .finish(BufWriter::new(reader)) // flushed whenever the queue is empty
 }
 
 /// Lines that wait for their reader: a pause of several seconds at 10,000 requests a second, and some 20 MB at most.
@@ -49,8 +50,9 @@ mod tests {
         let (go_on, stuck) = channel();
         let (mut writer, guard) = queue(Stuck(stuck), 4);
         let began = Instant::now();
+        let line = [b'x'; 64 * 1024]; // more than is written together
         for _ in 0..100 {
-            writer.write_all(b"line\n").unwrap();
+            writer.write_all(&line).unwrap();
         }
         assert!(began.elapsed() < Duration::from_secs(5), "nobody waited");
         let lost = writer.error_counter().dropped_lines();

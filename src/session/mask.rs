@@ -10,6 +10,9 @@ use std::borrow::Cow;
 #[must_use]
 pub fn mask_path(raw: &str) -> Cow<'_, str> {
     let bytes = raw.as_bytes();
+    if !bytes.iter().any(|byte| matches!(byte, b'%' | b'(' | b';')) {
+        return Cow::Borrowed(raw); // as most are
+    }
     let mut masked = String::new();
     let mut copied = 0;
     let mut in_parameter = false;

@@ -127,6 +127,14 @@ impl SessionKey {
         &self.0
     }
 
+    /// What it is shown as: six hex digits, in ASCII.
+    #[must_use]
+    pub fn hex(&self) -> [u8; 6] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let [a, b, c, ..] = self.0;
+        [a >> 4, a & 15, b >> 4, b & 15, c >> 4, c & 15].map(|digit| DIGITS[usize::from(digit)])
+    }
+
     /// The key that has this digest.
     #[must_use]
     pub fn of_digest(digest: [u8; 16]) -> Self {
@@ -152,7 +160,7 @@ impl fmt::Debug for SessionKey {
 impl fmt::Display for SessionKey {
     /// Six hex digits: enough to tell sessions apart in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02x}{:02x}{:02x}", self.0[0], self.0[1], self.0[2])
+        f.write_str(str::from_utf8(&self.hex()).unwrap_or_default())
     }
 }
 

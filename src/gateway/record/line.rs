@@ -4,25 +4,24 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::time::Duration;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use itoa::Integer;
 use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
 
 use super::{ACCESS_LABELS, Record};
 use crate::client::ClientIp;
 use crate::gateway::refusal::Reason;
-use crate::session::SessionKey;
 use crate::traces::TraceId;
 
 /// The fields of a JSON line, in its order.
 #[derive(Serialize)]
 struct Line<'a> {
-    #[serde(serialize_with = "display")]
-    time: humantime::Rfc3339Timestamp,
+    time: &'a str,
     id: &'a str,
-    #[serde(serialize_with = "display")]
-    client: ClientIp,
+    client: &'a str,
     method: &'a str,
     host: &'a str,
     path: &'a str,
@@ -33,11 +32,8 @@ struct Line<'a> {
     reason: Option<&'static str>,
     route: &'a str,
     access: &'static str,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "display_some"
-    )]
-    session: Option<SessionKey>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<&'a str>,
     position: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     behind: Option<&'a str>,
@@ -61,8 +57,22 @@ struct Line<'a> {
 /// JSON in ASCII: serde_json leaves DEL, C1 controls and U+2028 as they are, which some readers take for a line's end.
 struct Ascii;
 
-/// A value of a text line: never empty, never with a space in it.
-struct Plain<'a>(&'a str);
+/// A text line under way.
+struct Text<'l>(&'l mut Vec<u8>);
+
+/// What lines are made with, kept from one to the next.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    clock: Clock,
+    client: Vec<u8>,
+}
+
+/// The time as lines have it. Of one second all but the milliseconds is kept: a calendar is long work.
+#[derive(Debug, Default)]
+struct Clock {
+    second: Option<u64>,
+    text: String,
+}
 
 impl Formatter for Ascii {
     fn write_string_fragment<W: Write + ?Sized>(
@@ -85,28 +95,95 @@ impl Formatter for Ascii {
     }
 }
 
-impl fmt::Display for Plain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("-");
+impl Text<'_> {
+    /// Adds what needs no escape.
+    fn add(&mut self, text: impl AsRef<[u8]>) -> &mut Self {
+        self.0.extend_from_slice(text.as_ref());
+        self
+    }
+
+    /// Adds a value: never empty, never with a space in it.
+    fn value(&mut self, value: &str) -> &mut Self {
+        if value.is_empty() {
+            return self.add("-");
         }
-        for piece in self.0.split_inclusive(is_unsafe_in_text) {
+        if value.bytes().all(|byte| SAFE_IN_TEXT[usize::from(byte)]) {
+            return self.add(value);
+        }
+        for piece in value.split_inclusive(is_unsafe_in_text) {
             match piece.char_indices().next_back() {
                 Some((end, last)) if is_unsafe_in_text(last) => {
-                    write!(f, "{}{}", &piece[..end], last.escape_unicode())?;
+                    self.add(&piece[..end]).show(last.escape_unicode());
                 }
-                _ => f.write_str(piece)?,
+                _ => drop(self.add(piece)),
             }
         }
-        Ok(())
+        self
+    }
+
+    fn number(&mut self, number: impl Integer) -> &mut Self {
+        self.add(itoa::Buffer::new().format(number))
+    }
+
+    /// Adds milliseconds with three decimals, cut to whole microseconds.
+    fn milliseconds(&mut self, duration: Duration) -> &mut Self {
+        let (micros, mut digits) = (microseconds(duration), itoa::Buffer::new());
+        if micros < 1000 {
+            return self
+                .add("0.")
+                .add(three_digits(&mut digits, micros))
+                .add("ms");
+        }
+        let digits = digits.format(micros);
+        let (whole, part) = digits.split_at(digits.len() - 3);
+        self.add(whole).add(".").add(part).add("ms")
+    }
+
+    fn client(&mut self, client: ClientIp) -> &mut Self {
+        match client.address() {
+            IpAddr::V4(address) => {
+                let [a, b, c, d] = address.octets();
+                self.number(a).add(".").number(b).add(".");
+                self.number(c).add(".").number(d)
+            }
+            IpAddr::V6(address) => self.show(address),
+        }
+    }
+
+    fn show(&mut self, value: impl fmt::Display) -> &mut Self {
+        // A Vec takes all that is written to it.
+        write!(self.0, "{value}").ok();
+        self
     }
 }
 
-pub(super) fn json(line: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
+impl Clock {
+    /// The time of day in UTC, as RFC 3339 has it, with milliseconds.
+    fn at(&mut self, at: SystemTime) -> &str {
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        if self.second != Some(since.as_secs()) {
+            self.second = Some(since.as_secs());
+            self.text = humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string();
+        }
+        self.text.truncate(TO_SECONDS);
+        self.text.push('.');
+        let digits = &mut itoa::Buffer::new();
+        self.text
+            .push_str(three_digits(digits, u64::from(since.subsec_millis())));
+        self.text.push('Z');
+        &self.text
+    }
+}
+
+pub(super) fn json(line: &mut Vec<u8>, scratch: &mut Scratch, record: &Record<'_>) {
+    let Scratch { clock, client } = scratch;
+    let session = record.session.map(|session| session.hex());
+    client.clear();
+    Text(client).client(record.client);
     let fields = Line {
-        time: humantime::format_rfc3339_millis(record.at),
+        time: clock.at(record.at),
         id: record.request_id,
-        client: record.client,
+        client: ascii(client),
         method: record.method.as_str(),
         host: record.host,
         path: &record.path,
@@ -115,7 +192,7 @@ pub(super) fn json(line: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
         reason: record.outcome.reason().map(Reason::label),
         route: record.route,
         access: ACCESS_LABELS[record.access as usize],
-        session: record.session,
+        session: session.as_ref().map(|digits| ascii(digits)),
         position: record.position,
         behind: record.behind,
         wait_ms: milliseconds(record.wait),
@@ -127,78 +204,65 @@ pub(super) fn json(line: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
         bytes: record.bytes_out,
         trace: record.trace,
     };
-    fields.serialize(&mut serde_json::Serializer::with_formatter(line, Ascii))?;
-    Ok(())
+    // A Vec takes all that is written to it, and nothing here has no JSON.
+    fields
+        .serialize(&mut serde_json::Serializer::new(&mut *line))
+        .ok();
+    // One look at the whole line is cheaper than one at each value, and it is seldom needed again.
+    if !line
+        .iter()
+        .fold(true, |all, byte| all & is_plain(char::from(*byte)))
+    {
+        line.clear();
+        fields
+            .serialize(&mut serde_json::Serializer::with_formatter(line, Ascii))
+            .ok();
+    }
 }
 
-pub(super) fn text(line: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
-    let time = humantime::format_rfc3339_millis(record.at);
-    let (method, host, path) = (
-        Plain(record.method.as_str()),
-        Plain(record.host),
-        Plain(&record.path),
-    );
-    write!(line, "{time} {} {method} {host} {path} ", record.client)?;
+pub(super) fn text(line: &mut Vec<u8>, scratch: &mut Scratch, record: &Record<'_>) {
+    let mut text = Text(line);
+    text.add(scratch.clock.at(record.at))
+        .add(" ")
+        .client(record.client);
+    text.add(" ").value(record.method.as_str());
+    text.add(" ").value(record.host);
+    text.add(" ").value(&record.path).add(" ");
     match record.status {
-        Some(status) => write!(line, "{}", status.as_u16())?,
-        None => write!(line, "-")?,
-    }
-    write!(line, " {}", record.outcome.label())?;
+        Some(status) => text.number(status.as_u16()),
+        None => text.add("-"),
+    };
+    text.add(" ").add(record.outcome.label());
     if let Some(reason) = record.outcome.reason() {
-        write!(line, " reason={}", reason.label())?;
+        text.add(" reason=").add(reason.label());
     }
-    write!(
-        line,
-        " route={} access={}",
-        Plain(record.route),
-        ACCESS_LABELS[record.access as usize]
-    )?;
+    text.add(" route=").value(record.route);
+    text.add(" access=")
+        .add(ACCESS_LABELS[record.access as usize]);
     if let Some(session) = record.session {
-        write!(line, " session={session}")?;
+        text.add(" session=").add(session.hex());
     }
-    write!(line, " position={}", record.position)?;
+    text.add(" position=").number(record.position);
     if let Some(behind) = record.behind {
-        write!(line, " behind={}", Plain(behind))?;
+        text.add(" behind=").value(behind);
     }
-    write!(line, " wait={:.3}ms", milliseconds(record.wait))?;
+    text.add(" wait=").milliseconds(record.wait);
     if let Some(hold) = record.hold {
-        write!(line, " hold={:.3}ms", milliseconds(hold))?;
+        text.add(" hold=").milliseconds(hold);
     }
     if let Some(upstream) = record.upstream {
-        write!(line, " upstream={:.3}ms", milliseconds(upstream))?;
+        text.add(" upstream=").milliseconds(upstream);
     }
     if let Some(headers) = record.headers {
-        write!(line, " headers={:.3}ms", milliseconds(headers))?;
+        text.add(" headers=").milliseconds(headers);
     }
-    write!(
-        line,
-        " total={:.3}ms bytes_in={} bytes={} id={}",
-        milliseconds(record.total),
-        record.bytes_in,
-        record.bytes_out,
-        Plain(record.request_id)
-    )?;
+    text.add(" total=").milliseconds(record.total);
+    text.add(" bytes_in=").number(record.bytes_in);
+    text.add(" bytes=").number(record.bytes_out);
+    text.add(" id=").value(record.request_id);
     if let Some(trace) = record.trace {
-        write!(line, " trace={trace}")?;
+        text.add(" trace=").show(trace);
     }
-    Ok(())
-}
-
-/// Cut to whole microseconds, which are exact up to 285 years.
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1000.0
-}
-
-pub(super) fn is_plain(character: char) -> bool {
-    matches!(character, ' '..='~')
-}
-
-fn is_unsafe_in_text(character: char) -> bool {
-    !character.is_ascii_graphic() || matches!(character, '"' | '\\')
-}
-
-fn display<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
 }
 
 fn display_some<S: Serializer>(
@@ -210,3 +274,42 @@ fn display_some<S: Serializer>(
         None => serializer.serialize_none(),
     }
 }
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Cut to whole microseconds, which are exact up to 285 years.
+fn milliseconds(duration: Duration) -> f64 {
+    microseconds(duration) as f64 / 1000.0
+}
+
+fn ascii(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).unwrap_or_default()
+}
+
+/// A number below 1,000 with its leading zeros.
+fn three_digits(buffer: &mut itoa::Buffer, number: u64) -> &str {
+    &buffer.format(1000 + number)[1..]
+}
+
+pub(super) fn is_plain(character: char) -> bool {
+    matches!(character, ' '..='~')
+}
+
+fn is_unsafe_in_text(character: char) -> bool {
+    u8::try_from(character).map_or(true, |byte| !SAFE_IN_TEXT[usize::from(byte)])
+}
+
+/// By byte: what is visible in ASCII, but for `"` and `\`.
+const SAFE_IN_TEXT: [bool; 256] = {
+    let (mut safe, mut byte) = ([false; 256], b'!');
+    while byte <= b'~' {
+        safe[byte as usize] = !matches!(byte, b'"' | b'\\');
+        byte += 1;
+    }
+    safe
+};
+
+/// Length of `2026-11-21T10:00:00`.
+const TO_SECONDS: usize = 19;

@@ -21,6 +21,8 @@ use crate::traces::TraceId;
 
 mod line;
 
+use line::Scratch;
+
 /// What happened to one request. Durations are written as milliseconds with three decimals.
 #[derive(Clone, Debug)]
 pub struct Record<'a> {
@@ -114,6 +116,7 @@ struct Sink {
 struct Open {
     /// Reused, so that a line costs no allocation.
     line: Vec<u8>,
+    scratch: Scratch,
     writer: Box<dyn Write + Send>,
 }
 
@@ -171,6 +174,7 @@ impl AccessLog {
     pub fn new(format: LineFormat, writer: impl Write + Send + 'static) -> Self {
         let open = Open {
             line: Vec::with_capacity(512),
+            scratch: Scratch::default(),
             writer: Box::new(writer),
         };
         Self(Some(Sink {
@@ -188,15 +192,19 @@ impl AccessLog {
     pub fn write<'a>(&self, record: impl FnOnce() -> Record<'a>) {
         let Some(sink) = &self.0 else { return };
         let record = record();
-        let Open { line, writer } = &mut *sink.open.borrow_mut();
+        let Open {
+            line,
+            scratch,
+            writer,
+        } = &mut *sink.open.borrow_mut();
         line.clear();
-        let built = match sink.format {
-            LineFormat::Json => line::json(line, &record),
-            LineFormat::Text => line::text(line, &record),
-        };
+        match sink.format {
+            LineFormat::Json => line::json(line, scratch, &record),
+            LineFormat::Text => line::text(line, scratch, &record),
+        }
         line.push(b'\n');
         // A log that cannot be written must not stop a request, and has nowhere to complain.
-        built.and_then(|()| writer.write_all(line)).ok();
+        writer.write_all(line).ok();
     }
 }
 
