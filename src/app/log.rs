@@ -132,6 +132,10 @@ impl Write for Lines {
         Ok(line.len())
     }
 
+    fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
+        self.write(line).map(drop)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

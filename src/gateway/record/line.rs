@@ -131,9 +131,10 @@ impl Text<'_> {
 
     /// Adds milliseconds with three decimals, cut to whole microseconds.
     fn milliseconds(&mut self, duration: Duration) -> &mut Self {
-        let micros = microseconds(duration);
-        let [a, b, c] = last_digits(micros);
-        self.number(micros / 1000).add([b'.', a, b, c, b'm', b's'])
+        let whole = duration.as_secs().saturating_mul(1000);
+        let [a, b, c] = last_digits(duration.subsec_micros());
+        self.number(whole.saturating_add(u64::from(duration.subsec_millis())))
+            .add([b'.', a, b, c, b'm', b's'])
     }
 
     fn client(&mut self, client: ClientIp) -> &mut Self {
@@ -163,8 +164,8 @@ impl Clock {
             self.text = humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string();
         }
         self.text.truncate(TO_SECONDS);
-        let [a, b, c] = last_digits(u64::from(since.subsec_millis()));
-        self.text.push_str(ascii(&[b'.', a, b, c, b'Z']));
+        let [a, b, c] = last_digits(since.subsec_millis());
+        self.text.extend([b'.', a, b, c, b'Z'].map(char::from));
         &self.text
     }
 }
@@ -219,7 +220,7 @@ pub(super) fn text(line: &mut Vec<u8>, scratch: &mut Scratch, record: &Record<'_
     text.add(scratch.clock.at(record.at))
         .add(" ")
         .client(record.client);
-    text.add(" ").value(record.method.as_str());
+    text.add(" ").add(record.method.as_str()); // a token (RFC 9110 5.6.2) needs no escape
     text.add(" ").value(record.host);
     text.add(" ").value(&record.path).add(" ");
     match record.status {
@@ -284,7 +285,7 @@ fn ascii(bytes: &[u8]) -> &str {
 }
 
 /// The last three digits of a number.
-fn last_digits(number: u64) -> [u8; 3] {
+fn last_digits(number: u32) -> [u8; 3] {
     [100, 10, 1].map(|place| b'0' + (number / place % 10).to_le_bytes()[0])
 }
 
@@ -297,7 +298,7 @@ fn is_unsafe_in_text(character: char) -> bool {
 }
 
 /// What is visible in ASCII, but for `"` and `\`; without a branch, for loops.
-fn is_safe_in_text(byte: u8) -> bool {
+pub(super) fn is_safe_in_text(byte: u8) -> bool {
     byte.is_ascii_graphic() & (byte != b'"') & (byte != b'\\')
 }
 
