@@ -71,7 +71,7 @@ pub(super) struct Scratch {
 #[derive(Debug, Default)]
 struct Clock {
     second: Option<u64>,
-    text: String,
+    text: Vec<u8>,
 }
 
 impl Formatter for Ascii {
@@ -157,15 +157,16 @@ impl Text<'_> {
 
 impl Clock {
     /// The time of day in UTC, as RFC 3339 has it, with milliseconds.
-    fn at(&mut self, at: SystemTime) -> &str {
+    fn at(&mut self, at: SystemTime) -> &[u8] {
         let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
         if self.second != Some(since.as_secs()) {
             self.second = Some(since.as_secs());
-            self.text = humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string();
+            let text = humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string();
+            self.text = text.into_bytes();
         }
         self.text.truncate(TO_SECONDS);
         let [a, b, c] = last_digits(since.subsec_millis());
-        self.text.extend([b'.', a, b, c, b'Z'].map(char::from));
+        self.text.extend_from_slice(&[b'.', a, b, c, b'Z']);
         &self.text
     }
 }
@@ -176,7 +177,7 @@ pub(super) fn json(line: &mut Vec<u8>, scratch: &mut Scratch, record: &Record<'_
     client.clear();
     Text(client).client(record.client);
     let fields = Line {
-        time: clock.at(record.at),
+        time: ascii(clock.at(record.at)),
         id: record.request_id,
         client: ascii(client),
         method: record.method.as_str(),
