@@ -28,6 +28,7 @@ struct Shared {
     held: AtomicUsize,
     connections: AtomicUsize,
     response: Vec<u8>,
+    form_response: Vec<u8>,
 }
 
 /// Whether requests for [`HOLD`] are answered.
@@ -42,6 +43,8 @@ enum Gate {
 enum Errand {
     AtOnce,
     AtTheGate,
+    /// As IIS answers a form.
+    Form,
     /// A page of so many bytes.
     Page(usize),
     /// No body.
@@ -101,6 +104,7 @@ impl Shared {
             held: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             response: response(),
+            form_response: form_response(),
         }
     }
 
@@ -118,6 +122,7 @@ impl Errand {
         let Some(path) = head.strip_prefix("GET ") else {
             return match head.starts_with("HEAD ") {
                 true => Self::Head,
+                false if head.starts_with("POST ") && head[5..].starts_with(FORM) => Self::Form,
                 false => Self::AtOnce,
             };
         };
@@ -145,6 +150,14 @@ fn length(head: &str) -> usize {
 pub(crate) fn response() -> Vec<u8> {
     let mut response = response_head(BODY);
     response.resize(response.len() + BODY, b'x');
+    response
+}
+
+/// A page as IIS sends it, with ASP.NET behind it.
+fn form_response() -> Vec<u8> {
+    let mut response =
+        format!("HTTP/1.1 200 OK\r\n{IIS}Content-Length: {FORM_BODY}\r\n\r\n").into_bytes();
+    response.resize(response.len() + FORM_BODY, b'x');
     response
 }
 
@@ -204,6 +217,7 @@ fn end_of_head(bytes: &[u8]) -> Option<usize> {
 async fn answer(stream: &mut TcpStream, shared: &Shared, errand: Errand) -> io::Result<()> {
     match errand {
         Errand::AtOnce => stream.write_all(&shared.response).await,
+        Errand::Form => stream.write_all(&shared.form_response).await,
         Errand::AtTheGate => {
             shared.wait_at_the_gate().await;
             stream.write_all(&shared.response).await
@@ -224,10 +238,23 @@ async fn answer(stream: &mut TcpStream, shared: &Shared, errand: Errand) -> io::
 
 /// The path that is answered at once.
 pub(crate) const AT_ONCE: &str = "/catalogue/item";
+/// The path of forms, which are answered at once, as IIS does.
+pub(crate) const FORM: &str = "/orders/edit.aspx?id=4711";
 /// The path that is held until [`Application::release`].
 pub(crate) const HOLD: &str = "/hold";
 /// Bytes of a response body.
 const BODY: usize = 1024;
+/// Bytes of the page after a form.
+const FORM_BODY: usize = 20 * 1024;
+/// What IIS says of such a page, in its order.
+const IIS: &str = "\
+    Cache-Control: private\r\n\
+    Content-Type: text/html; charset=utf-8\r\n\
+    Vary: Accept-Encoding\r\n\
+    Server: Microsoft-IIS/10.0\r\n\
+    X-AspNet-Version: 4.0.30319\r\n\
+    X-Powered-By: ASP.NET\r\n\
+    Date: Sat, 21 Nov 2026 10:00:00 GMT\r\n";
 /// With a number behind: the path of a page of so many bytes.
 pub(crate) const PAGE: &str = "/page/";
 /// What the kernel keeps of a page, bytes.

@@ -186,12 +186,13 @@ impl Client {
             let read = self.stream.read(&mut self.buffer[filled..]).await?;
             if read == 0 {
                 return Err(io::Error::other(
-                    "a connection was closed, or a response is too long",
+                    "a connection was closed, or the head of a response is too long",
                 ));
             }
             filled += read;
             match Head::parse(&self.buffer[..filled])? {
                 Some(head) if filled >= head.length => return self.answered(head),
+                Some(head) if head.length > self.buffer.len() => self.buffer.resize(head.length, 0),
                 _ => {}
             }
         }

@@ -66,6 +66,22 @@ impl Request {
         )
     }
 
+    /// A form of a new session, as Chromium posts it to a site of its own origin.
+    pub(crate) fn form_of_new_session(path: &str) -> Self {
+        let form = format!(
+            "__VIEWSTATE={}&customer=Mary+Smith&save=Save",
+            "dDwtMTA4".repeat(44)
+        );
+        let before = format!(
+            "POST {path} HTTP/1.1\r\n{CHROMIUM}Content-Length: {}\r\nCookie: {COOKIES}ASP.NET_SessionId=",
+            form.len()
+        );
+        let id = "a".repeat(SESSION_ID_LENGTH);
+        let mut request = Self::varied(before, &id, "", SESSION_ID_ALPHABET);
+        request.bytes.extend_from_slice(form.as_bytes());
+        request
+    }
+
     fn varied(before: String, varies: &str, after: &str, alphabet: &'static [u8]) -> Self {
         let place = before.len()..before.len() + varies.len();
         let text = before + varies + after + "\r\n\r\n";
@@ -139,6 +155,31 @@ fn number(digits: &[u8]) -> Option<usize> {
 const SESSION_ID_ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz012345";
 const SESSION_ID_LENGTH: usize = 24;
 const CONTENT_LENGTH: &[u8] = b"Content-Length:";
+/// What Chromium sends with a form.
+const CHROMIUM: &str = "\
+    Host: shop.example\r\n\
+    Connection: keep-alive\r\n\
+    Cache-Control: max-age=0\r\n\
+    sec-ch-ua: \"Chromium\";v=\"142\", \"Not_A Brand\";v=\"99\"\r\n\
+    sec-ch-ua-mobile: ?0\r\n\
+    sec-ch-ua-platform: \"Windows\"\r\n\
+    Origin: http://shop.example\r\n\
+    Content-Type: application/x-www-form-urlencoded\r\n\
+    Upgrade-Insecure-Requests: 1\r\n\
+    User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
+    Chrome/142.0.0.0 Safari/537.36\r\n\
+    Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,\
+    application/signed-exchange;v=b3;q=0.7\r\n\
+    Sec-Fetch-Site: same-origin\r\n\
+    Sec-Fetch-Mode: navigate\r\n\
+    Sec-Fetch-User: ?1\r\n\
+    Sec-Fetch-Dest: document\r\n\
+    Referer: http://shop.example/orders/edit.aspx?id=4711\r\n\
+    Accept-Encoding: gzip, deflate\r\n\
+    Accept-Language: en-GB,en;q=0.9,de;q=0.8\r\n";
+/// What a site like it, and what measures it, have set before its session.
+const COOKIES: &str = "_ga=GA1.1.1386402475.1795255200; _ga_5XZ2N0QK7B=GS2.1.s1795255200$o3$g1$t1795255260$j60$l0$h0; \
+    consent=necessary%2Cstatistics; theme=dark; ";
 /// What a browser sends with each request, in its usual length.
 const HEADERS: &str = "\
     Host: shop.example\r\n\

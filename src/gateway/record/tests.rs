@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::UNIX_EPOCH;
 
-use super::line::is_plain;
+use super::line::{is_plain, is_safe_in_text};
 use super::*;
 use crate::client::PeerAddr;
 
@@ -170,6 +170,14 @@ fn no_path_host_route_or_id_breaks_a_line_or_forges_a_field() {
                 assert_eq!(json[field], hostile, "{field}");
             }
         }
+    }
+}
+
+#[test]
+fn a_method_never_needs_an_escape() {
+    for byte in 0..=u8::MAX {
+        let method = Method::from_bytes(&[byte]);
+        assert!(method.is_err() || is_safe_in_text(byte), "{byte}");
     }
 }
 
