@@ -1,5 +1,6 @@
 //! What is noted of a request on its way, and what becomes of it in the metrics and the log.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -188,6 +189,14 @@ impl Visit<'_> {
         }
     }
 
+    /// Who asks, as the log has it.
+    pub(super) fn client_text(&self) -> Cow<'_, str> {
+        match self.client.address.to_str() {
+            Ok(peer) if self.ip == self.client.peer.client() => Cow::Borrowed(peer),
+            _ => Cow::Owned(self.ip.to_string()),
+        }
+    }
+
     /// What the client was answered; None without an answer.
     pub(super) fn status(&self) -> Option<StatusCode> {
         self.reply.given().and_then(|given| given.status)
@@ -197,7 +206,7 @@ impl Visit<'_> {
         Record {
             at: SystemTime::now(),
             request_id: self.request_id.to_str().unwrap_or_default(),
-            client: self.ip,
+            client: self.client_text(),
             method: &asked.method,
             host: asked.host(),
             path: session::mask_path(asked.uri.path()),

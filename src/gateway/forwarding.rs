@@ -9,7 +9,7 @@ use super::protocol::is_authority;
 use crate::client::{ClientIp, Scheme, Via};
 
 /// Says for whom the request is forwarded: on top of what a trusted proxy says, in place of what anybody else does.
-pub(super) fn append(headers: &mut HeaderMap, peer: ClientIp, via: Via, scheme: Scheme) {
+pub(super) fn append(headers: &mut HeaderMap, peer: &HeaderValue, via: Via, scheme: Scheme) {
     if via != Via::Proxied {
         for name in &FORWARDING {
             headers.remove(name);
@@ -32,16 +32,20 @@ pub(super) fn append(headers: &mut HeaderMap, peer: ClientIp, via: Via, scheme: 
     }
 }
 
+/// An address as fields have it.
+pub(super) fn address(client: ClientIp) -> HeaderValue {
+    HeaderValue::try_from(client.to_string()).expect("an address is visible ASCII")
+}
+
 /// The lines of `X-Forwarded-For` as one, and the peer behind them.
-fn with_hop(headers: &HeaderMap, peer: ClientIp) -> HeaderValue {
-    let peer = HeaderValue::try_from(peer.to_string()).expect("an address is visible ASCII");
+fn with_hop(headers: &HeaderMap, peer: &HeaderValue) -> HeaderValue {
     let lines = headers.get_all(X_FORWARDED_FOR).iter();
     let mut hops: Vec<&[u8]> = lines
         .map(HeaderValue::as_bytes)
         .filter(|line| !line.is_empty())
         .collect();
     if hops.is_empty() {
-        return peer;
+        return peer.clone();
     }
     hops.push(peer.as_bytes());
     HeaderValue::from_bytes(&hops.join(&b", "[..])).expect("values joined by commas are a value")
@@ -93,7 +97,7 @@ mod tests {
         };
         let mut headers: HeaderMap = fields.iter().map(field).collect();
         let peer = PeerAddr::new(SocketAddr::from(([192, 0, 2, 1], 5))).client();
-        append(&mut headers, peer, via, scheme);
+        append(&mut headers, &address(peer), via, scheme);
         headers
     }
 

@@ -133,6 +133,8 @@ pub struct Shared {
 pub struct Client {
     /// The socket's other end, or whom a PROXY header named.
     pub peer: PeerAddr,
+    /// The peer's address as fields and the log have it; written once, since each request names it.
+    pub address: HeaderValue,
     /// How it reached us.
     pub scheme: Scheme,
     /// The socket, to be watched while nobody reads it. Not held: an exchange that outlives its client must not keep
@@ -184,6 +186,7 @@ impl Client {
     pub fn new(peer: PeerAddr, scheme: Scheme, socket: Weak<Socket>) -> Self {
         Self {
             peer,
+            address: forwarding::address(peer.client()),
             scheme,
             socket: Some(socket),
             presence: Presence::default(),

@@ -66,7 +66,7 @@ impl<'g> Visit<'g> {
     /// Brings the header into the form that the application gets.
     pub(super) fn tell(&self, head: &mut request::Parts, switch: Option<&Switch>) {
         let told = Told {
-            peer: self.client.peer.client(),
+            peer: &self.client.address,
             client: self.ip,
             via: self.via,
             scheme: self.client.scheme,

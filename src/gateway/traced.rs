@@ -97,7 +97,7 @@ impl Visit<'_> {
             started: self.notes.started,
             ended,
             at: SystemTime::now(),
-            client: self.ip.to_string(),
+            client: self.client_text().into_owned(),
             method: &asked.method,
             version: self.version,
             scheme: match self.client.scheme {

@@ -24,7 +24,7 @@ use crate::traces::Context;
 #[derive(Debug)]
 pub(super) struct Told<'a> {
     /// The other end of the connection.
-    pub(super) peer: ClientIp,
+    pub(super) peer: &'a HeaderValue,
     /// Who asks, through whatever proxies.
     pub(super) client: ClientIp,
     /// Whether what it says of others is believed.
@@ -59,11 +59,7 @@ pub(super) fn to_application(headers: &mut HeaderMap, told: Told<'_>) {
     if let Some(secret) = told.secret {
         headers.insert(X_ONELANE_SECRET, secret.clone());
         // In observe mode too: whoever stands behind a proxy has lost the client's address, whatever becomes of lanes.
-        let client = HeaderValue::try_from(told.client.to_string());
-        headers.insert(
-            X_ONELANE_CLIENT,
-            client.expect("an address is visible ASCII"),
-        );
+        headers.insert(X_ONELANE_CLIENT, forwarding::address(told.client));
         if told.asked == Asked::Wrote {
             headers.insert(X_ONELANE_REPORT, HeaderValue::from_static("wrote"));
         }

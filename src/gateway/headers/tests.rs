@@ -13,7 +13,7 @@ fn forwarded_by(via: Via, fields: &[(&str, &str)]) -> HeaderMap {
     let mut headers = map(fields);
     let id = HeaderValue::from_static("id-1");
     let told = Told {
-        peer: PeerAddr::new(SocketAddr::from(([192, 0, 2, 1], 5))).client(),
+        peer: &HeaderValue::from_static("192.0.2.1"),
         client: PeerAddr::new(SocketAddr::from(([192, 0, 2, 1], 5))).client(),
         via,
         scheme: Scheme::Http,
@@ -153,7 +153,7 @@ fn the_client_behind_a_proxy_is_named_together_with_the_secret() {
             ("x-onelane-client", "::1"),
         ]);
         let told = Told {
-            peer: address(1),
+            peer: &HeaderValue::from_static("192.0.2.1"),
             client: address(9),
             via: Via::Proxied,
             scheme: Scheme::Http,
@@ -227,7 +227,7 @@ fn a_ticket_goes_to_the_application_alone_and_only_ours() {
             ("connection", "x-onelane-ticket"),
         ]);
         let told = Told {
-            peer: PeerAddr::new(SocketAddr::from(([192, 0, 2, 1], 5))).client(),
+            peer: &HeaderValue::from_static("192.0.2.1"),
             client: PeerAddr::new(SocketAddr::from(([192, 0, 2, 1], 5))).client(),
             via: Via::Direct,
             scheme: Scheme::Http,

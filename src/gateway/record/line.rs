@@ -4,7 +4,6 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use itoa::Integer;
@@ -12,7 +11,6 @@ use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
 
 use super::{ACCESS_LABELS, Record};
-use crate::client::ClientIp;
 use crate::gateway::refusal::Reason;
 use crate::traces::TraceId;
 
@@ -60,16 +58,9 @@ struct Ascii;
 /// A text line under way.
 struct Text<'l>(&'l mut Vec<u8>);
 
-/// What lines are made with, kept from one to the next.
-#[derive(Debug, Default)]
-pub(super) struct Scratch {
-    clock: Clock,
-    client: Vec<u8>,
-}
-
 /// The time as lines have it. Of one second all but the milliseconds is kept: a calendar is long work.
 #[derive(Debug, Default)]
-struct Clock {
+pub(super) struct Clock {
     second: Option<u64>,
     text: Vec<u8>,
 }
@@ -137,17 +128,6 @@ impl Text<'_> {
             .add([b'.', a, b, c, b'm', b's'])
     }
 
-    fn client(&mut self, client: ClientIp) -> &mut Self {
-        match client.address() {
-            IpAddr::V4(address) => {
-                let [a, b, c, d] = address.octets();
-                self.number(a).add(".").number(b).add(".");
-                self.number(c).add(".").number(d)
-            }
-            IpAddr::V6(address) => self.show(address),
-        }
-    }
-
     fn show(&mut self, value: impl fmt::Display) -> &mut Self {
         // A Vec takes all that is written to it.
         write!(self.0, "{value}").ok();
@@ -171,15 +151,12 @@ impl Clock {
     }
 }
 
-pub(super) fn json(line: &mut Vec<u8>, scratch: &mut Scratch, record: &Record<'_>) {
-    let Scratch { clock, client } = scratch;
+pub(super) fn json(line: &mut Vec<u8>, clock: &mut Clock, record: &Record<'_>) {
     let session = record.session.map(|session| session.hex());
-    client.clear();
-    Text(client).client(record.client);
     let fields = Line {
         time: ascii(clock.at(record.at)),
         id: record.request_id,
-        client: ascii(client),
+        client: &record.client,
         method: record.method.as_str(),
         host: record.host,
         path: &record.path,
@@ -216,11 +193,9 @@ pub(super) fn json(line: &mut Vec<u8>, scratch: &mut Scratch, record: &Record<'_
     }
 }
 
-pub(super) fn text(line: &mut Vec<u8>, scratch: &mut Scratch, record: &Record<'_>) {
+pub(super) fn text(line: &mut Vec<u8>, clock: &mut Clock, record: &Record<'_>) {
     let mut text = Text(line);
-    text.add(scratch.clock.at(record.at))
-        .add(" ")
-        .client(record.client);
+    text.add(clock.at(record.at)).add(" ").add(&*record.client);
     text.add(" ").add(record.method.as_str()); // a token (RFC 9110 5.6.2) needs no escape
     text.add(" ").value(record.host);
     text.add(" ").value(&record.path).add(" ");

@@ -13,7 +13,6 @@ use std::time::{Duration, SystemTime};
 
 use http::{Method, StatusCode};
 
-use crate::client::ClientIp;
 use crate::gateway::refusal::Reason;
 use crate::route::Access;
 use crate::session::SessionKey;
@@ -21,7 +20,7 @@ use crate::traces::TraceId;
 
 mod line;
 
-use line::Scratch;
+use line::Clock;
 
 /// What happened to one request. Durations are written as milliseconds with three decimals.
 #[derive(Clone, Debug)]
@@ -31,7 +30,7 @@ pub struct Record<'a> {
     /// `X-Request-Id`, ours or the client's (`id`).
     pub request_id: &'a str,
     /// Who called (`client`).
-    pub client: ClientIp,
+    pub client: Cow<'a, str>,
     /// `method`.
     pub method: &'a Method,
     /// The Host, empty when there was none (`host`).
@@ -116,7 +115,7 @@ struct Sink {
 struct Open {
     /// Reused, so that a line costs no allocation.
     line: Vec<u8>,
-    scratch: Scratch,
+    clock: Clock,
     writer: Box<dyn Write + Send>,
 }
 
@@ -173,7 +172,7 @@ impl AccessLog {
     pub fn new(format: LineFormat, writer: impl Write + Send + 'static) -> Self {
         let open = Open {
             line: Vec::with_capacity(512),
-            scratch: Scratch::default(),
+            clock: Clock::default(),
             writer: Box::new(writer),
         };
         Self(Some(Sink {
@@ -193,13 +192,13 @@ impl AccessLog {
         let record = record();
         let Open {
             line,
-            scratch,
+            clock,
             writer,
         } = &mut *sink.open.borrow_mut();
         line.clear();
         match sink.format {
-            LineFormat::Json => line::json(line, scratch, &record),
-            LineFormat::Text => line::text(line, scratch, &record),
+            LineFormat::Json => line::json(line, clock, &record),
+            LineFormat::Text => line::text(line, clock, &record),
         }
         line.push(b'\n');
         // A log that cannot be written must not stop a request, and has nowhere to complain.
