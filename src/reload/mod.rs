@@ -124,7 +124,8 @@ impl Reload {
     /// [`NotReloaded`]: nothing has changed.
     pub fn reload(&self, cause: Cause) -> Result<Reloaded, NotReloaded> {
         let mut state = self.state();
-        let outcome = self.attempt(&mut state);
+        let read = state.read();
+        let outcome = read.and_then(|config| self.replace(&mut state, config));
         self.tell(cause, &mut state, &outcome);
         outcome
     }
@@ -134,17 +135,33 @@ impl Reload {
     pub fn look(&self) -> Vec<PathBuf> {
         let mut state = self.state();
         if state.origin.digest_now() == Some(state.origin.digest()) {
-            if state.failed.take().is_some() {
-                self.last.store(Arc::new(Attempt::Ok));
-                tracing::info!("the configuration file is again the one that is in force");
-            }
+            self.unchanged(&mut state);
         } else {
-            let outcome = self.attempt(&mut state);
-            if outcome.is_ok() || outcome.as_ref().err() != state.failed.as_ref() {
-                self.tell(Cause::File, &mut state, &outcome);
-            }
+            self.changed(&mut state);
         }
         state.origin.files()
+    }
+
+    /// The files are those that are in force.
+    fn unchanged(&self, state: &mut State) {
+        if state.failed.take().is_some() {
+            self.last.store(Arc::new(Attempt::Ok));
+            tracing::info!("the configuration file is again the one that is in force");
+        }
+    }
+
+    /// The files are others than those that are in force, or were a moment ago: who writes a file empties it first.
+    fn changed(&self, state: &mut State) {
+        let read = state.read();
+        if let Ok(config) = &read
+            && config.origin.digest() == state.origin.digest()
+        {
+            return self.unchanged(state);
+        }
+        let outcome = read.and_then(|config| self.replace(state, config));
+        if outcome.is_ok() || outcome.as_ref().err() != state.failed.as_ref() {
+            self.tell(Cause::File, state, &outcome);
+        }
     }
 
     /// The files, to be watched; none when there is no file.
@@ -162,14 +179,13 @@ impl Reload {
         Version::of(self.policy.load().edition, **self.last.load())
     }
 
-    fn attempt(&self, state: &mut State) -> Result<Reloaded, NotReloaded> {
-        let file = state.origin.file.as_deref().ok_or(NotReloaded::NoFile)?;
+    fn replace(&self, state: &mut State, config: Config) -> Result<Reloaded, NotReloaded> {
         let Config {
             startup: _, // as it was written: origin.startup
             mut policy,
             warnings,
             mut origin,
-        } = Config::load(file, &|name| std::env::var(name).ok())?;
+        } = config;
         let old = self.policy.load_full();
         let mut keys = state.origin.startup.differs_from(&origin.startup);
         if let Err(rekeyed) = policy.succeed(&old) {
@@ -228,6 +244,14 @@ impl Reload {
     /// A panic of an earlier attempt left what is in force.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The configuration, as its files are now.
+    fn read(&self) -> Result<Config, NotReloaded> {
+        let file = self.origin.file.as_deref().ok_or(NotReloaded::NoFile)?;
+        Ok(Config::load(file, &|name| std::env::var(name).ok())?)
     }
 }
 

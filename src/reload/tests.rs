@@ -378,6 +378,17 @@ fn a_look_reloads_what_has_changed_and_says_what_is_wrong_once() {
     assert!(site.counted("ok"), "that was no reload");
 }
 
+/// A look may meet a file that is just being written, empty still, and read it when it is whole again.
+#[test]
+fn what_seemed_changed_and_says_the_same_when_it_is_read_is_no_reload() {
+    let site = Site::new(BASE);
+    site.reload.changed(&mut site.reload.state());
+    assert_eq!(site.reload.version().number, 1);
+    site.write(&with("mode: observe"));
+    site.reload.changed(&mut site.reload.state());
+    assert_eq!(site.reload.version().number, 2);
+}
+
 #[test]
 fn a_look_finds_the_page_that_was_missing() {
     let site = Site::new(BASE);
