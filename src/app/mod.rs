@@ -161,7 +161,7 @@ impl Running {
         &self.reload
     }
 
-    /// Has `tell` called when an operator asks for a drain by the admin API. Readiness fails and  the caller is to call [`Running::drain`].
+    /// Has `tell` called when an operator asks for a drain by the admin API. Readiness fails, and the caller is to call [`Running::drain`].
     pub fn on_drain_asked(&self, tell: impl Fn() + Send + Sync + 'static) {
         drop(self.asked.tell.set(Box::new(tell)));
     }

@@ -3,8 +3,6 @@
 //! Guarantees: a secret can be sent; what needs one and has none is warned of.
 //! Does not do: know how it is said; `gateway` does.
 
-use http::HeaderValue;
-
 use super::defaults;
 use super::reader::{Keys, Section, Value};
 use crate::gateway::{Application, OnReadWrote, Reports};
@@ -19,7 +17,7 @@ pub(super) fn read(top: &Section<'_>) -> Application {
     let Some(section) = top.read("application", |value| value.section(&APPLICATION)) else {
         return application;
     };
-    application.secret = section.read("secret", secret);
+    application.secret = section.read("secret", Value::secret_header);
     application.reports = match section.read("report", Value::truth) {
         Some(true) => Reports::On,
         Some(false) => Reports::Off,
@@ -36,21 +34,6 @@ pub(super) fn read(top: &Section<'_>) -> Application {
         );
     }
     application
-}
-
-fn secret(value: &Value<'_>) -> Option<HeaderValue> {
-    let text = value.text()?;
-    if text.is_empty() {
-        return None;
-    }
-    let Ok(mut header) = HeaderValue::from_str(text) else {
-        return value.refuse(
-            "this cannot be sent in a header",
-            "use letters, digits and punctuation of ASCII only",
-        );
-    };
-    header.set_sensitive(true);
-    Some(header)
 }
 
 pub(super) const ON_READ_WROTE: &[(&str, OnReadWrote)] =

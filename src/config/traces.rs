@@ -183,18 +183,7 @@ fn header(name: &str, value: &Value<'_>) -> Option<(HeaderName, HeaderValue)> {
             "remove it",
         );
     }
-    let text = value.text()?;
-    if text.is_empty() {
-        return None;
-    }
-    let Ok(mut header) = HeaderValue::from_str(text) else {
-        return value.refuse(
-            "this cannot be sent in a header",
-            "use letters, digits and punctuation of ASCII only",
-        );
-    };
-    header.set_sensitive(true);
-    Some((name, header))
+    Some((name, value.secret_header()?))
 }
 
 fn attributes(section: &Value<'_>) -> Vec<(String, String)> {

@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use http::HeaderValue;
 
 use super::defaults::LONGEST_DURATION;
 use super::problem::nearest;
@@ -37,6 +38,22 @@ impl Value<'_> {
             "" => self.refuse("this value is empty", "write one, or remove the key"),
             text => Some(text),
         }
+    }
+
+    /// A secret that is sent in a header; None when it is empty. It is marked as sensitive.
+    pub(super) fn secret_header(&self) -> Option<HeaderValue> {
+        let text = self.text()?;
+        if text.is_empty() {
+            return None;
+        }
+        let Ok(mut header) = HeaderValue::from_str(text) else {
+            return self.refuse(
+                "this cannot be sent in a header",
+                "use letters, digits and punctuation of ASCII only",
+            );
+        };
+        header.set_sensitive(true);
+        Some(header)
     }
 
     /// A whole number within `range`.

@@ -148,8 +148,7 @@ pub const SERVICE_NAME: &str = "onelane";
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Spans that wait to be sent, those on their way included: some 8 MB, and 4 s of 700 sampled requests a second, three
-/// spans each. OpenTelemetry's default is 2,048.
+/// Spans that wait to be sent, those on their way included: 4 s of 700 sampled requests a second, three spans each. OpenTelemetry's default is 2,048.
 pub const QUEUE: usize = 8192;
 
 /// Spans in one request to the collector; OpenTelemetry's default.
