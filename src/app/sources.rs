@@ -5,7 +5,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::log::Lost;
+use tracing_appender::non_blocking::ErrorCounter;
+
 use crate::admin;
 use crate::config::Startup;
 use crate::gateway::record::{ACCESS_LABELS, Outcome};
@@ -36,7 +37,7 @@ pub(super) struct Operated {
     /// Reads the configuration again.
     pub(super) reload: Arc<Reload>,
     /// Counts the lines of the access log that were lost.
-    pub(super) lost: Lost,
+    pub(super) lost: ErrorCounter,
     /// Begins the drain.
     pub(super) drain: Box<dyn Fn() + Send + Sync>,
 }
@@ -71,7 +72,7 @@ pub(super) fn sources(
             throttle_clients: shared.policy.load().throttle.clients(),
             upstreams_healthy: shared.upstream.healthy(Instant::now()),
             certificate_expiry: tls::earliest_end(&certificates),
-            log_lines_dropped: lost.lines(),
+            log_lines_dropped: lost.dropped_lines(),
             config_is_current: version.last == Attempt::Ok,
             config_since: version.since,
         }

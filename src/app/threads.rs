@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use tokio::runtime::Builder;
+use tracing_appender::non_blocking::NonBlocking;
 
 use super::Listeners;
-use super::log::Lines;
 use crate::config::{self, Http2, Startup};
 use crate::gateway::Shared;
 use crate::gateway::record::{AccessLog, LineFormat};
@@ -28,7 +28,7 @@ pub(super) fn start_cores(
     shared: &Shared,
     metrics: &Metrics,
     count: usize,
-    lines: &Lines,
+    writer: &NonBlocking,
 ) -> io::Result<(Vec<Handle>, Vec<JoinHandle<()>>)> {
     let (limits, clients) = (limits(startup), Arc::<Waiters>::default());
     (0..count)
@@ -36,7 +36,7 @@ pub(super) fn start_cores(
             let core = Core {
                 shared: shared.clone(),
                 metrics: metrics.core(number),
-                log: access_log(startup.log, lines),
+                log: access_log(startup.log, writer),
                 limits,
                 clients: Arc::clone(&clients),
             };
@@ -73,14 +73,14 @@ fn limits(startup: &Startup) -> server::Limits {
     }
 }
 
-fn access_log(log: config::Log, lines: &Lines) -> AccessLog {
+fn access_log(log: config::Log, writer: &NonBlocking) -> AccessLog {
     match (log.access, log.format) {
         (config::AccessLog::Off, _) => AccessLog::off(),
         (config::AccessLog::On, config::LogFormat::Json) => {
-            AccessLog::new(LineFormat::Json, lines.clone())
+            AccessLog::new(LineFormat::Json, writer.clone())
         }
         (config::AccessLog::On, config::LogFormat::Text) => {
-            AccessLog::new(LineFormat::Text, lines.clone())
+            AccessLog::new(LineFormat::Text, writer.clone())
         }
     }
 }

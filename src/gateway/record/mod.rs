@@ -168,7 +168,8 @@ impl AccessLog {
         Self(None)
     }
 
-    /// A log to `writer`, which gets each line, its newline included, in one call. It is to be one that does not block.
+    /// A log to `writer`, which gets each line, its newline included, in one call. It is to be one that does not block,
+    /// such as `tracing_appender::non_blocking::NonBlocking`.
     pub fn new(format: LineFormat, writer: impl Write + Send + 'static) -> Self {
         let open = Open {
             line: Vec::with_capacity(512),
