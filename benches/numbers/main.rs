@@ -17,6 +17,7 @@ mod application;
 mod browsers;
 mod buffers;
 mod callgrind;
+mod cores;
 mod dashboards;
 mod flood;
 mod handover;

@@ -1,7 +1,6 @@
 //! slowhttptest as a process: the attacks that it knows, and what it says of them.
 //!
-//! It runs at idle priority: attackers have machines of their own, and this one's processors are what the proxy and its
-//! other clients are measured on. Guarantees: it is ended when its value is dropped.
+//! Guarantees: it runs on the attackers' core, and is ended when its value is dropped.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::application::PAGE;
 use crate::buffers::PER_DOWNLOAD;
+use crate::cores::Site;
 
 /// One of its modes, and what ends it.
 #[derive(Clone, Copy, Debug)]
@@ -34,15 +34,15 @@ pub(crate) struct Running {
 }
 
 impl Attack {
-    /// Starts it with [`CONNECTIONS`] connections; None when slowhttptest is not installed.
-    pub(crate) fn start(&self, on: SocketAddr) -> io::Result<Option<Running>> {
+    /// Starts it with [`CONNECTIONS`] connections, beside the site; None when slowhttptest is not installed.
+    pub(crate) fn start(&self, on: SocketAddr, site: &Site) -> io::Result<Option<Running>> {
         let said = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("attack-{}", on.port()));
         let url = match self.path {
             "" => format!("http://{on}{PAGE}{PAGE_LENGTH}"),
             path => format!("http://{on}{path}"),
         };
-        let started = Command::new("chrt")
-            .args(["--idle", "0", "slowhttptest"])
+        let started = site
+            .attacker("slowhttptest")
             .args(["-c", &CONNECTIONS.to_string(), "-r", "1000", "-l", "240"])
             .args(["-p", "10", "-u", &url])
             .args(self.arguments)
