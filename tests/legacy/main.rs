@@ -9,6 +9,7 @@
 mod applications;
 mod aspnet;
 mod aspnet_companion;
+mod aspnetcore;
 mod django;
 mod evidence;
 #[allow(dead_code, reason = "the comparison uses the rest")]
