@@ -15,6 +15,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Session;
 using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.DependencyInjection;
@@ -73,10 +74,15 @@ namespace Pages
     /// What the application has seen since it was last reset.
     public static class Seen
     {
-        static long overlaps, readers;
+        static long overlaps, readers, writers;
         static readonly ConcurrentDictionary<string, int> inside = new ConcurrentDictionary<string, int>();
 
-        public static object Stats => new { overlaps = Interlocked.Read(ref overlaps), readers = Interlocked.Read(ref readers) };
+        public static object Stats => new
+        {
+            overlaps = Interlocked.Read(ref overlaps),
+            readers = Interlocked.Read(ref readers),
+            writers = Interlocked.Read(ref writers),
+        };
 
         public static void Reset() => Interlocked.Exchange(ref overlaps, 0);
 
@@ -90,14 +96,19 @@ namespace Pages
             finally
             {
                 if (context.Items["writer"] is string writer)
+                {
                     inside.AddOrUpdate(writer, 0, (_, count) => count - 1);
+                    Interlocked.Decrement(ref writers);
+                }
             }
         }
 
         public static void Writer(HttpContext context)
         {
-            var session = context.Session.Id;
+            // The cookie: a session that is not stored yet has another Session.Id for each who asks.
+            var session = context.Request.Cookies[SessionDefaults.CookieName] ?? "new " + context.TraceIdentifier;
             context.Items["writer"] = session;
+            Interlocked.Increment(ref writers);
             if (inside.AddOrUpdate(session, 1, (_, count) => count + 1) > 1)
                 Interlocked.Increment(ref overlaps);
         }
@@ -118,10 +129,13 @@ namespace Pages
 
         int Counter => HttpContext.Session.GetInt32("counter") ?? 0;
 
-        /// `answer`: a text has a length; JSON is sent in chunks, as views are; a redirect has no body.
+        /// `answer`: a text has a length; JSON is sent in chunks, as views are; a redirect has no body. `close` is the
+        /// last request of its connection.
         [Route("/write")]
-        public async Task<IActionResult> Write(int ms, string answer)
+        public async Task<IActionResult> Write(int ms, string answer, bool close)
         {
+            if (close)
+                Response.Headers["Connection"] = "close";
             await HttpContext.Session.LoadAsync();
             Seen.Writer(HttpContext);
             var next = Counter + 1;
