@@ -18,14 +18,15 @@ fn aspnetcore_loses_updates_and_behind_onelane_none() {
 /// Onelane takes the end of a body for the end of the request. A body with a length ends before the session is stored; the
 /// end of one in chunks, and the head of a redirect, are sent after that.
 #[test]
-fn a_store_that_takes_its_time_needs_the_grace_of_the_preset_behind_a_body_with_a_length() {
-    let application = slow_store(5);
+fn a_store_that_takes_its_time_needs_a_grace_as_long_behind_a_body_with_a_length() {
+    let application = slow_store(150);
     for (release, answer, all_kept) in [
-        (PRESET, "text", true),
         ("release: body\n", "text", false),
+        (PRESET, "text", false),
+        ("release: { after: body, grace: 450ms }\n", "text", true),
         ("release: body\n", "json", true),
-        ("release: body\n", "redirect", true),
         ("release: headers\n", "json", false),
+        ("release: body\n", "redirect", true),
     ] {
         let (lost, overlaps) = lost(&application, release, answer);
         let kept = (lost, overlaps) == (0, 0);
@@ -34,11 +35,8 @@ fn a_store_that_takes_its_time_needs_the_grace_of_the_preset_behind_a_body_with_
 }
 
 #[test]
-fn a_store_that_takes_longer_than_the_grace_loses_updates_until_the_grace_is_longer() {
-    let application = slow_store(150);
-    assert_ne!(lost(&application, PRESET, "text"), (0, 0));
-    let longer = "release: { after: body, grace: 450ms }\n";
-    assert_eq!(lost(&application, longer, "text"), (0, 0));
+fn the_grace_of_the_preset_is_enough_for_a_store_of_a_few_milliseconds() {
+    assert_eq!(lost(&slow_store(5), PRESET, "text"), (0, 0));
 }
 
 /// The request that makes a session has no lane, and its answer brings the cookie before the session is stored: who is
@@ -141,7 +139,8 @@ fn a_note_in_the_session_is_taken_once_and_one_in_a_cookie_by_all() {
         };
         let application = start(options).unwrap();
         let onelane = onelane(&application).unwrap();
-        assert_eq!(takers(&application, application.address), 10, "{notes:?}");
+        let bare = takers(&application, application.address);
+        assert!(bare > 1, "{notes:?}: {bare}");
         assert_eq!(
             takers(&application, onelane.address()),
             behind_onelane,
@@ -165,7 +164,7 @@ fn a_page_that_calls_its_own_site_with_the_ticket_does_not_wait_for_itself() {
 fn takers(application: &Application, address: SocketAddr) -> usize {
     let mut user = application.user(address).unwrap();
     user.get("/leave").unwrap();
-    let answers = at_once(&user, address, "/take?ms=200", 10).unwrap();
+    let answers = at_once(&user, address, "/take?ms=500", 10).unwrap();
     answers
         .iter()
         .filter(|answer| answer.body == "saved")

@@ -116,13 +116,12 @@ fn references(sdk: &Path) -> io::Result<Vec<String>> {
     Ok(references)
 }
 
-/// What .NET is told: where it may write, that ICU is not needed, and not to use inotify, of which Linux has few instances.
-fn environment(home: &Path, compiled: &Path) -> [(&'static str, OsString); 5] {
+/// What .NET is told: where it may write, and that ICU is not needed.
+fn environment(home: &Path, compiled: &Path) -> [(&'static str, OsString); 4] {
     [
         ("HOME", home.into()),
         ("LD_LIBRARY_PATH", compiled.into()),
         ("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1".into()),
-        ("DOTNET_USE_POLLING_FILE_WATCHER", "1".into()),
         ("DOTNET_CLI_TELEMETRY_OPTOUT", "1".into()),
     ]
 }

@@ -5,10 +5,11 @@
 
 using System;
 using System.Collections.Concurrent;
+using System.Linq;
 using System.Net.Http;
+using System.Security.Claims;
 using System.Threading;
 using System.Threading.Tasks;
-using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.Builder;
@@ -18,6 +19,7 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Session;
 using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.Caching.Memory;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
@@ -27,7 +29,18 @@ namespace Pages
     public static class Program
     {
         public static void Main() =>
-            Host.CreateDefaultBuilder().ConfigureWebHostDefaults(web => web.UseStartup<Startup>()).Build().Run();
+            Host.CreateDefaultBuilder()
+                .ConfigureAppConfiguration(Settle)
+                .ConfigureWebHostDefaults(web => web.UseStartup<Startup>())
+                .Build()
+                .Run();
+
+        /// Settings do not change; watching them takes inotify instances, of which Linux has few.
+        static void Settle(IConfigurationBuilder configuration)
+        {
+            foreach (var file in configuration.Sources.OfType<FileConfigurationSource>())
+                file.ReloadOnChange = false;
+        }
     }
 
     public class Startup
