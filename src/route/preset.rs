@@ -66,7 +66,8 @@ pub fn on_hold_limit(preset: Preset) -> OnHoldLimit {
 #[must_use]
 pub fn release(preset: Preset) -> Release {
     let grace = match preset {
-        // SessionMiddleware commits after the pipeline has run: a response with a length is complete before that.
+        // SessionMiddleware commits after the pipeline has run: a response with a length is complete before that (tried;
+        // one in chunks, or without a body, is not).
         Preset::AspNetCore => Duration::from_millis(50),
         _ => Duration::ZERO,
     };

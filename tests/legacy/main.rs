@@ -1,7 +1,7 @@
 //! Real applications of the kinds that Onelane is for, behind it: what its claims are worth.
 //!
-//! Each application is installed from Debian's packages and not changed for Onelane's sake. Guarantees: a missing part
-//! fails the tests and names the command that installs it.
+//! Each application is installed from Debian's packages, or with npm by a lock file, and not changed for Onelane's sake.
+//! Guarantees: a missing part fails the tests and names the command that installs it.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
@@ -9,6 +9,7 @@
 mod applications;
 mod aspnet;
 mod aspnet_companion;
+mod aspnetcore;
 mod django;
 mod evidence;
 #[allow(dead_code, reason = "the comparison uses the rest")]

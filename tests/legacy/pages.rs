@@ -1,6 +1,6 @@
 //! The applications' pages do what the table in `applications` says, without a proxy.
 
-use crate::applications::{Application, Page, django, laravel, node, php, rails};
+use crate::applications::{Application, Page, aspnetcore, django, laravel, node, php, rails};
 use crate::http::Client;
 
 #[track_caller]
@@ -36,6 +36,12 @@ fn php_serves_its_pages() {
     ] {
         serves_its_pages(&php::start(sessions, php::Options::default()).unwrap());
     }
+}
+
+/// Its sign-in is a cookie of its own, and the session keeps its id.
+#[test]
+fn aspnetcore_serves_its_pages() {
+    serves_its_pages(&aspnetcore::start(aspnetcore::Options::default()).unwrap());
 }
 
 #[test]

@@ -15,9 +15,11 @@
 //! Guarantees: an application serves when its value is given out, and ends when that is dropped.
 
 pub(crate) mod aspnet;
+pub(crate) mod aspnetcore;
 pub(crate) mod django;
 pub(crate) mod laravel;
 pub(crate) mod node;
+mod npm;
 pub(crate) mod php;
 pub(crate) mod rails;
 
