@@ -51,7 +51,8 @@ pub use bound::Bound;
 pub use newcomer::WithoutSession;
 pub use pipe::{ClientBody, Cut};
 pub use policy::{
-    Application, Buffers, Edition, HeadBounds, OnReadWrote, Policy, Reports, ServerTiming,
+    Application, Buffers, Edition, HeadBounds, OnReadWrote, Policy, ReadAhead, Reports,
+    ServerTiming,
 };
 pub use readiness::{NoReadyPath, ReadyPath};
 pub use reply::{Answers, NoAnswer};
