@@ -212,7 +212,10 @@ fn a_stay_whose_body_has_come_enters_as_far_as_the_limits_allow() {
     assert_eq!(stay.arrive(now).as_slice(), [4]);
     drop(others);
     assert!(admits(&full, client(1), now), "it counts there no more");
-    assert_eq!(admitted(&free, client(1), 2, now), 1, "and is inside here");
+    let beside = free.arrive(client(1), now).outcome.unwrap();
+    assert!(!admits(&free, client(1), now), "and is inside here");
+    drop((beside, stay));
+    assert_eq!((full.table.len(), free.table.len()), (0, 0));
 }
 
 #[test]
