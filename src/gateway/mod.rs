@@ -351,8 +351,8 @@ impl Visit<'_> {
         let switch = Switch::asked(&mut head);
         self.witness(&head);
         self.tell(&mut head, switch.as_ref());
-        headers::frame(&mut head.headers, &body);
         let upload = body.progress();
+        headers::frame(&mut head.headers, &body, upload.length());
         let request = Request::from_parts(head, body);
         let (mut connection, response) = self.forward(request).await?;
         self.hear(response.headers());
