@@ -59,6 +59,7 @@ const HOMES: &[(&str, &str)] = &[
     ("send_timeout", "limits"),
     ("min_rate", "limits"),
     ("slow_client", "limits"),
+    ("read_ahead", "limits"),
     ("request_buffer", "limits"),
     ("request_spool", "limits"),
     ("response_buffer", "limits"),

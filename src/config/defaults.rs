@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::client::{ForwardingHeader, ProxyProtocol};
-use crate::gateway::{OnReadWrote, Reports, ServerTiming, WithoutSession};
+use crate::gateway::{OnReadWrote, ReadAhead, Reports, ServerTiming, WithoutSession};
 use crate::lane::{Admission, OnFull, OnHoldLimit};
 use crate::route::{Access, Mode, OnClientGone, Reads, Release};
 use crate::traces::OnParent;
@@ -119,6 +119,9 @@ pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) const MIN_RATE: u32 = 240;
 /// A pause on a good connection is shorter; longer than that, the client sets the pace.
 pub(super) const SLOW_CLIENT: Duration = Duration::from_secs(1);
+/// An application with a thread or a process for each request has none left for its users when slow clients reach it;
+/// nginx reads bodies first too (`proxy_request_buffering`).
+pub(super) const READ_AHEAD: ReadAhead = ReadAhead::Always;
 /// A form with its view state.
 pub(super) const REQUEST_BUFFER: usize = 64 << 10;
 /// Photographs and office documents; what is longer streams at the client's pace.

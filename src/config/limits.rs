@@ -5,7 +5,7 @@
 
 use super::reader::{Keys, Section, Value};
 use super::{Edge, defaults};
-use crate::gateway::Buffers;
+use crate::gateway::{Buffers, ReadAhead};
 use crate::pace::Pace;
 
 /// The section, for the several that need it.
@@ -42,6 +42,7 @@ impl Default for Limits {
                 http2_streams: defaults::HTTP2_STREAMS,
             },
             buffers: Buffers {
+                read_ahead: defaults::READ_AHEAD,
                 request: defaults::REQUEST_BUFFER,
                 spool: defaults::REQUEST_SPOOL,
                 response: defaults::RESPONSE_BUFFER,
@@ -77,6 +78,9 @@ pub(super) fn read(top: &Section<'_>) -> Limits {
     let limits = Limits {
         edge,
         buffers: Buffers {
+            read_ahead: section
+                .read("read_ahead", |value| value.choice(READ_AHEAD))
+                .unwrap_or(default.buffers.read_ahead),
             request: section
                 .read("request_buffer", buffer)
                 .unwrap_or(default.buffers.request),
@@ -191,6 +195,9 @@ fn body_size(value: &Value<'_>) -> Option<Option<u64>> {
     value.size(0..=usize::MAX).map(|size| Some(size as u64))
 }
 
+pub(super) const READ_AHEAD: &[(&str, ReadAhead)] =
+    &[("always", ReadAhead::Always), ("lane", ReadAhead::Lane)];
+
 pub(super) const LIMITS: Keys = Keys {
     known: &[
         "connections",
@@ -206,6 +213,7 @@ pub(super) const LIMITS: Keys = Keys {
         "send_timeout",
         "min_rate",
         "slow_client",
+        "read_ahead",
         "request_buffer",
         "request_spool",
         "response_buffer",

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use http::{Method, request};
+use http_body::Body;
 
 use super::Visit;
 use super::account::Passed;
@@ -16,6 +17,7 @@ use super::ahead::Bounds;
 use super::alarm::{Woke, now};
 use super::entry::{Entry, Place};
 use super::exchange::Ended;
+use super::policy::ReadAhead;
 use super::refusal::{Reason, Refusal};
 use super::upload::{Patience, RequestBody};
 use crate::lane::{Arrival, Full, Hold, Joined, Note, OnFull, Permit, WaitEnded, Waiting};
@@ -48,7 +50,7 @@ impl Visit<'_> {
             self.entry = Entry::beside(Place::Shadow(shadow), now());
             return Ok(());
         }
-        body.read_ahead(&self.bounds(), Patience::Pace).await?;
+        self.read_ahead(body).await?;
         if let Some(permit) = self.reenter(session, hold, head)? {
             self.entry = self.held(permit);
             return Ok(());
@@ -80,14 +82,31 @@ impl Visit<'_> {
         Ok(())
     }
 
-    /// Goes on outside of any lane. What is wrong with the beginning of a body is answered before the application sees
-    /// any of it.
-    pub(super) async fn enter_without_lane(&self, body: &mut RequestBody) -> Result<(), Ended> {
+    /// Goes on outside of any lane, after its body. Where that is not waited for, what is wrong with its beginning is
+    /// still answered before the application sees any of it.
+    pub(super) async fn enter_without_lane(&mut self, body: &mut RequestBody) -> Result<(), Ended> {
+        let ahead = self.policy.buffers.read_ahead;
+        if ahead == ReadAhead::Always && self.terms.mode == Mode::Enforce {
+            return self.read_ahead(body).await;
+        }
         let bounds = Bounds {
             spool: 0,
             ..self.bounds()
         };
         Ok(body.read_ahead(&bounds, Patience::None).await?)
+    }
+
+    /// Reads the body, as far as there is room for it. Meanwhile the request is not in the application: it has not arrived.
+    ///
+    /// # Errors
+    /// [`Ended`]: the body is broken or too slow, its client left, or has meanwhile too many requests in the application.
+    pub(super) async fn read_ahead(&mut self, body: &mut RequestBody) -> Result<(), Ended> {
+        if body.is_end_stream() {
+            return Ok(());
+        }
+        self.stay.pause();
+        body.read_ahead(&self.bounds(), Patience::Pace).await?;
+        self.throttle_again()
     }
 
     /// Counts what an enforced lane would have done with an observed request.

@@ -51,7 +51,8 @@ pub use bound::Bound;
 pub use newcomer::WithoutSession;
 pub use pipe::{ClientBody, Cut};
 pub use policy::{
-    Application, Buffers, Edition, HeadBounds, OnReadWrote, Policy, Reports, ServerTiming,
+    Application, Buffers, Edition, HeadBounds, OnReadWrote, Policy, ReadAhead, Reports,
+    ServerTiming,
 };
 pub use readiness::{NoReadyPath, ReadyPath};
 pub use reply::{Answers, NoAnswer};
@@ -350,8 +351,8 @@ impl Visit<'_> {
         let switch = Switch::asked(&mut head);
         self.witness(&head);
         self.tell(&mut head, switch.as_ref());
-        headers::frame(&mut head.headers, &body);
         let upload = body.progress();
+        headers::frame(&mut head.headers, &body, upload.length());
         let request = Request::from_parts(head, body);
         let (mut connection, response) = self.forward(request).await?;
         self.hear(response.headers());

@@ -18,7 +18,7 @@ use super::alarm::now;
 use super::entry::{Entry, Place};
 use super::exchange::Ended;
 use super::refusal::Reason;
-use super::upload::{Patience, RequestBody};
+use super::upload::RequestBody;
 use crate::client::Via;
 use crate::lane::{Admission, Hold, Joined, Limits, WaitEnded};
 use crate::route::Mode;
@@ -68,7 +68,7 @@ impl Visit<'_> {
             self.entry = Entry::beside(Place::Together(shadow), now());
             return Ok(());
         }
-        body.read_ahead(&self.bounds(), Patience::Pace).await?;
+        self.read_ahead(body).await?;
         let left = window.saturating_sub(lanes.age(key));
         if left.is_zero() {
             return Ok(());

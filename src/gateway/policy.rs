@@ -165,7 +165,9 @@ pub struct HeadBounds {
 /// Bounds of what is held for one request (`limits:` in the configuration), bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Buffers {
-    /// Request body read ahead in memory before the lane is taken.
+    /// Which request bodies are read ahead.
+    pub read_ahead: ReadAhead,
+    /// Request body read ahead in memory before the application sees its request.
     pub request: usize,
     /// What of it is read ahead into a temporary file behind that.
     pub spool: usize,
@@ -173,6 +175,15 @@ pub struct Buffers {
     pub response: usize,
     /// How long the response buffer may stay full before the client sets the pace and the permit ends.
     pub slow_client: Duration,
+}
+
+/// Which request bodies are read before the application sees their request (`limits.read_ahead`). In observe mode none are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadAhead {
+    /// All, so that no slow client reaches the application.
+    Always,
+    /// Those of requests that take a lane; the others stream at once, for applications that answer while they read.
+    Lane,
 }
 
 /// Whether the application is asked, by `X-Onelane-Report`, what each request with a session did to it.

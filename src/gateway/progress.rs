@@ -67,6 +67,11 @@ impl Progress {
         self.credit.get().left()
     }
 
+    /// Whether there is a body, an empty one too.
+    pub(super) fn length(&self) -> Length {
+        self.length
+    }
+
     /// Whether there is no body at all.
     pub(super) fn is_empty(&self) -> bool {
         self.length == Length::Empty

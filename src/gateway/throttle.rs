@@ -1,7 +1,7 @@
-//! The throttle on a request's way: at the door, and before it waits.
+//! The throttle on a request's way: at the door, behind its body, and before it waits.
 //!
 //! Guarantees: a request is in the application, as the rules count it, from its admission until the application has
-//! finished with it, though its client has left, and not while it waits; in observe mode nobody is refused.
+//! finished with it, though its client has left, and not while it or its body is waited for; in observe mode nobody is refused.
 //! Does not do: measure; `throttle` does.
 
 use http::StatusCode;
@@ -51,7 +51,21 @@ impl Visit<'_> {
         for (index, rule) in policy.throttle.iter().enumerate() {
             if rule.limits_arrivals() && rule.is_for(self.route) {
                 let place = self.heed(index, rule, rule.arrive(client, now))?;
-                self.stay.add(place.flatten());
+                self.stay.add(index, place.flatten());
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks those rules again that count what is in the application, when the body has come: who began a hundred uploads
+    /// may not end them all at once.
+    ///
+    /// # Errors
+    /// [`Ended::Refused`].
+    pub(super) fn throttle_again(&mut self) -> Result<(), Ended> {
+        for index in self.stay.arrive(now()) {
+            if let Some(rule) = self.policy.throttle.iter().nth(index) {
+                self.exceeds(index, rule, Exceeded::Concurrent)?;
             }
         }
         Ok(())
@@ -90,20 +104,23 @@ impl Visit<'_> {
         if verdict.measured == Measured::Together {
             self.gateway.metrics.throttled_together();
         }
-        let enforced = rule.mode == RuleMode::Enforce && self.terms.mode == Mode::Enforce;
         match verdict.outcome {
             Ok(place) => {
                 self.decided(Some(index), Decided::Admitted);
                 Ok(Some(place))
             }
-            Err(_) if !enforced => {
-                self.decided(Some(index), Decided::WouldThrottle);
-                Ok(None)
-            }
-            Err(exceeded) => {
-                self.decided(Some(index), Decided::Refused);
-                Err(self.throttled(rule.action, exceeded).into())
-            }
+            Err(exceeded) => self.exceeds(index, rule, exceeded).map(|()| None),
+        }
+    }
+
+    /// What follows from a request that exceeds a limit of a rule, counted: nothing when that only observes.
+    fn exceeds(&self, index: usize, rule: &Rule, exceeded: Exceeded) -> Result<(), Ended> {
+        if rule.mode == RuleMode::Enforce && self.terms.mode == Mode::Enforce {
+            self.decided(Some(index), Decided::Refused);
+            Err(self.throttled(rule.action, exceeded).into())
+        } else {
+            self.decided(Some(index), Decided::WouldThrottle);
+            Ok(())
         }
     }
 

@@ -1,7 +1,7 @@
-//! The request body: read ahead before its request takes a lane, then streamed.
+//! The request body: read ahead before its request takes a lane or goes on without one, then streamed.
 //!
-//! A slow upload must not hold a lane, so the body is read first, into memory and a file, up to a bound; the rest follows
-//! at the client's pace, which has a lower bound.
+//! A slow upload must hold neither a lane nor a thread of the application, so the body is read first, into memory and a
+//! file, up to a bound; the rest follows at the client's pace, which has a lower bound.
 //! Guarantees: the application gets the bytes the client's framing says, or a broken connection, never a shorter body
 //! that looks whole. Trailers are dropped (RFC 9110 6.5.1 permits it; IIS and CGI have no place for them).
 

@@ -55,9 +55,7 @@ pub(super) struct Meter {
 impl Meter {
     /// A request arrives; it is inside from now on, if that is counted.
     pub(super) fn arrive(&mut self, limits: &Limits, now: u64) -> Result<(), Exceeded> {
-        if limits.concurrent.is_some_and(|limit| self.inside >= limit) {
-            return Err(Exceeded::Concurrent);
-        }
+        self.has_room(limits)?;
         if let Some(rate) = limits.rate {
             self.full_at = rate
                 .admit(self.full_at, now)
@@ -65,6 +63,20 @@ impl Meter {
         }
         if limits.concurrent.is_some() {
             self.enter(Whereabouts::Inside);
+        }
+        Ok(())
+    }
+
+    /// A request that was inside before is to be there again; the rate has been asked.
+    pub(super) fn come_inside(&mut self, limits: &Limits) -> Result<(), Exceeded> {
+        self.has_room(limits)?;
+        self.enter(Whereabouts::Inside);
+        Ok(())
+    }
+
+    fn has_room(&self, limits: &Limits) -> Result<(), Exceeded> {
+        if limits.concurrent.is_some_and(|limit| self.inside >= limit) {
+            return Err(Exceeded::Concurrent);
         }
         Ok(())
     }

@@ -111,7 +111,8 @@ pub enum Measured {
 /// Where one request is counted as being in the application.
 #[derive(Debug, Default)]
 pub struct Stay {
-    places: SmallVec<[Place; 2]>,
+    /// Each with the number of its rule.
+    places: SmallVec<[(usize, Place); 2]>,
 }
 
 impl Rules {
@@ -251,19 +252,35 @@ impl From<Seat> for Measured {
 }
 
 impl Stay {
-    /// Adds the count of one rule.
-    pub fn add(&mut self, place: Option<Place>) {
-        self.places.extend(place);
+    /// Adds the count of the rule `number`.
+    pub fn add(&mut self, number: usize, place: Option<Place>) {
+        self.places.extend(place.map(|place| (number, place)));
     }
 
-    /// The request waits: it is not in the application.
+    /// The request waits, or its body is waited for: it is not in the application.
     pub fn pause(&mut self) {
-        self.places.iter_mut().for_each(Place::leave);
+        self.places.iter_mut().for_each(|(_, place)| place.leave());
     }
 
     /// The request has waited and enters, whatever the limits.
     pub fn resume(&mut self, now: Instant) {
-        self.places.iter_mut().for_each(|place| place.enter(now));
+        let places = self.places.iter_mut();
+        places.for_each(|(_, place)| place.enter(now));
+    }
+
+    /// The body of the request has come, and it enters as far as the limits allow. Gives the numbers of the rules whose
+    /// limit it would exceed; they count it no more.
+    #[must_use = "a rule that is exceeded may refuse the request"]
+    pub fn arrive(&mut self, now: Instant) -> SmallVec<[usize; 2]> {
+        let mut exceeded = SmallVec::new();
+        self.places.retain(|(number, place)| {
+            let entered = place.try_enter(now);
+            if entered.is_err() {
+                exceeded.push(*number);
+            }
+            entered.is_ok()
+        });
+        exceeded
     }
 
     /// The request has left the application. Does nothing the second time.

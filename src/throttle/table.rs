@@ -189,6 +189,12 @@ impl Table {
         self.decide(client, now, enter).1
     }
 
+    /// As [`Table::enter`], for a request that is to be inside and may exceed no limit.
+    fn try_enter(&self, client: ClientNetwork, now: u64) -> Result<Seat, Exceeded> {
+        let (outcome, seat) = self.decide(client, now, |meter| meter.come_inside(&self.limits));
+        outcome.map(|()| seat)
+    }
+
     fn leave(&self, client: ClientNetwork, whereabouts: Whereabouts, seat: Seat) {
         match seat {
             Seat::Shared(index) => lock(&self.shared)[index].leave(whereabouts),
@@ -257,6 +263,18 @@ impl Place {
             let now = self.table.at(now);
             self.seat = Some(self.table.enter(self.client, self.whereabouts, now));
         }
+    }
+
+    /// Counts a request inside again after [`Place::leave`], unless that would exceed the limit.
+    ///
+    /// # Errors
+    /// [`Exceeded`]; it is not counted then.
+    pub(super) fn try_enter(&mut self, now: Instant) -> Result<(), Exceeded> {
+        if self.seat.is_none() {
+            let now = self.table.at(now);
+            self.seat = Some(self.table.try_enter(self.client, now)?);
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod admin; // who may see and change what
+mod ahead; // no slow client reaches the application, with a lane or without
 mod certificates; // those of listeners are watched, and counted
 mod cli; // what an operator types, sees and gets as exit code
 mod commands; // what the program says of itself: help, version, completions, manual pages, schema

@@ -107,6 +107,7 @@ impl Sections {
             ("send_timeout", timeout()),
             ("min_rate", size(0..=defaults::FASTEST_MIN_RATE)),
             ("slow_client", timeout()),
+            ("read_ahead", choice(limits::READ_AHEAD)),
             ("request_buffer", buffer()),
             ("request_spool", any()),
             ("response_buffer", buffer()),

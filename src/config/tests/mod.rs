@@ -7,8 +7,8 @@ use std::sync::Arc;
 use http::{Method, Request, StatusCode};
 
 use super::*;
-use crate::gateway::OnReadWrote;
 use crate::gateway::refusal::Reason;
+use crate::gateway::{OnReadWrote, ReadAhead};
 use crate::lane::{OnFull, OnHoldLimit};
 use crate::route::{Access, Mode, OnClientGone, Reads, Release, Terms};
 use crate::session::Found;

@@ -140,6 +140,18 @@ fn a_spool_of_0_is_none() {
 }
 
 #[test]
+fn bodies_are_read_ahead_always_unless_it_is_said_for_which() {
+    let read = |yaml: &str| config(yaml).policy.buffers.read_ahead;
+    assert_eq!(read("limits: { headers: 50 }"), ReadAhead::Always);
+    assert_eq!(read("limits: { read_ahead: always }"), ReadAhead::Always);
+    assert_eq!(read("limits: { read_ahead: lane }"), ReadAhead::Lane);
+    assert_eq!(
+        error("limits: { read_ahead: never }").problem,
+        "not one of the choices"
+    );
+}
+
+#[test]
 fn addresses_have_hosts_and_ports() {
     let several = config("listen: [127.0.0.1:1, { address: '[::1]:2' }]");
     let expected: Vec<SocketAddr> =

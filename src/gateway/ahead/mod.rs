@@ -1,4 +1,4 @@
-//! What was read of a request body before its request took a lane: first in memory, then in a temporary file.
+//! What was read of a request body before the application sees its request: first in memory, then in a temporary file.
 //!
 //! Guarantees: bytes come out in the order in which they went in, each once; what is held in memory is reserved, except
 //! for the frame in hand and the small chunks of a file when the budget is used up. Frames are copied, since a slice of

@@ -14,6 +14,7 @@ use http::header::{
 use smallvec::SmallVec;
 
 use super::forwarding::{self, FORWARDING};
+use super::progress::Length;
 use super::reentrance::X_ONELANE_TICKET;
 use super::report::Asked;
 use crate::client::{ClientIp, Scheme, Via};
@@ -76,10 +77,17 @@ pub(super) fn to_application(headers: &mut HeaderMap, told: Told<'_>) {
     }
 }
 
-/// Names the framing of a body whose length is not known: hyper would leave that of a GET or HEAD out, without a word.
-pub(super) fn frame(headers: &mut HeaderMap, body: &impl http_body::Body) {
-    if body.size_hint().exact().is_none() {
-        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+/// Names the framing of a body whose length is not known: hyper would leave that of a GET or HEAD out, without a word. So
+/// it does with a body that the client framed and that turned out to be empty: IIS answers 411 to a POST without a length.
+pub(super) fn frame(headers: &mut HeaderMap, body: &impl http_body::Body, came: Length) {
+    match (body.size_hint().exact(), came) {
+        (None, _) => {
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        (Some(0), Length::Some) => {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        (Some(_), _) => {}
     }
 }
 

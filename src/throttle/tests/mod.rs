@@ -184,7 +184,7 @@ fn a_stay_is_not_counted_while_it_waits_and_enters_whatever_the_limit() {
     let rule = rule(concurrent(1));
     let now = Instant::now();
     let mut stay = Stay::default();
-    stay.add(rule.arrive(client(1), now).outcome.unwrap());
+    stay.add(0, rule.arrive(client(1), now).outcome.unwrap());
     stay.pause();
     stay.pause();
     let other = rule.arrive(client(1), now).outcome.unwrap();
@@ -196,6 +196,26 @@ fn a_stay_is_not_counted_while_it_waits_and_enters_whatever_the_limit() {
     stay.end();
     assert!(admits(&rule, client(1), now));
     assert_eq!(rule.table.len(), 0);
+}
+
+#[test]
+fn a_stay_whose_body_has_come_enters_as_far_as_the_limits_allow() {
+    let (full, free) = (rule(concurrent(1)), rule(concurrent(2)));
+    let now = Instant::now();
+    let mut stay = Stay::default();
+    for (number, rule) in [(4, &full), (7, &free)] {
+        stay.add(number, rule.arrive(client(1), now).outcome.unwrap());
+    }
+    assert!(stay.arrive(now).is_empty(), "it is inside already");
+    stay.pause();
+    let others = [&full, &free].map(|rule| rule.arrive(client(1), now).outcome.unwrap());
+    assert_eq!(stay.arrive(now).as_slice(), [4]);
+    drop(others);
+    assert!(admits(&full, client(1), now), "it counts there no more");
+    let beside = free.arrive(client(1), now).outcome.unwrap();
+    assert!(!admits(&free, client(1), now), "and is inside here");
+    drop((beside, stay));
+    assert_eq!((full.table.len(), free.table.len()), (0, 0));
 }
 
 #[test]

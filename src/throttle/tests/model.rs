@@ -89,7 +89,7 @@ proptest! {
                     prop_assert_eq!(outcome.is_ok(), naive.arrive(number));
                     if let Ok(place) = outcome {
                         let mut stay = Stay::default();
-                        stay.add(place);
+                        stay.add(0, place);
                         inside.push((number, true, stay));
                     }
                 }

@@ -185,7 +185,7 @@ pub(super) const GROUPS: [(&str, &[(&str, &str)]); 8] = [
         &[
             (
                 "onelane_buffer_memory_bytes",
-                "When it stays at `limits.buffer_memory`: requests go on without read-ahead, so slow uploads hold their lanes.",
+                "When it stays at `limits.buffer_memory`: requests go on without read-ahead, so slow uploads hold their lanes, and reach the application.",
             ),
             (
                 "onelane_spool_bytes",

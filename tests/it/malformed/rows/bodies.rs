@@ -254,19 +254,19 @@ pub(super) fn chunks() -> Vec<Row> {
         row(
             "nonsense, without a session",
             chunked("zz\r\nabc\r\n0\r\n\r\n"),
-            "Without a session nothing is read before it is forwarded.",
+            "It is read before it is forwarded, as with a session.",
         )
         .watching(FRAMING),
         row(
             "longer than its size, without a session",
             chunked("3\r\nabcd\r\n0\r\n\r\n"),
-            "It waits for nothing; what has come of it is looked at all the same.",
+            "The same: the application is not asked.",
         )
         .watching(FRAMING),
         row(
             "no end behind the last chunk, without a session",
             chunked("3\r\nabc\r\n0\r\n"),
-            "The application sees that the body was broken off.",
+            "It never ends, and the application need not wait for that.",
         )
         .watching(FRAMING),
         row(
