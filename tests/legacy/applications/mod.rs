@@ -16,6 +16,7 @@
 
 pub(crate) mod aspnet;
 pub(crate) mod django;
+pub(crate) mod java;
 pub(crate) mod laravel;
 pub(crate) mod node;
 pub(crate) mod php;
