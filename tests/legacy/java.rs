@@ -163,12 +163,17 @@ fn a_login_during_a_slow_page_leaves_the_session_to_one_writer_at_a_time() {
     assert_eq!(application.stats().unwrap().overlaps, 0);
 }
 
-/// Who waited behind the login has the old id, of which Tomcat knows nothing more.
+/// Who waited behind the login has the old id, of which the container knows nothing more.
 #[test]
 fn a_new_id_joins_the_lane_and_what_waited_with_the_old_one_begins_an_empty_session() {
-    let application = start(Container::Tomcat).unwrap();
-    let onelane = onelane(&application).unwrap();
-    let site = Site::new(&application, "");
+    for container in [Container::Tomcat, Container::Jetty] {
+        a_new_id_joins_the_lane(&start(container).unwrap());
+    }
+}
+
+fn a_new_id_joins_the_lane(application: &Application) {
+    let onelane = onelane(application).unwrap();
+    let site = Site::new(application, "");
     // The control: Onelane learns nothing of a login that does not come through it.
     for (through, joins) in [(onelane.address(), true), (application.address, false)] {
         let gates = if joins { ["1", "2"] } else { ["3", "4"] };
@@ -269,7 +274,7 @@ fn applications_that_share_an_id_share_a_lane_unless_the_scope_is_the_first_segm
 
 #[test]
 fn pages_that_read_are_inside_together_beside_a_writer_and_as_writes_one_by_one() {
-    let application = start(Container::Tomcat).unwrap();
+    let application = start(Container::Jetty).unwrap();
     let site = Site::new(&application, "");
     for (gate, yaml, inside) in [
         ("1", application.yaml, 10),
@@ -298,7 +303,7 @@ fn pages_that_read_are_inside_together_beside_a_writer_and_as_writes_one_by_one(
 /// Without it, it does.
 #[test]
 fn a_jsp_that_calls_its_own_site_does_not_wait_for_itself_if_it_passes_the_ticket_on() {
-    let application = start(Container::Tomcat).unwrap();
+    let application = start(Container::Jetty).unwrap();
     let yaml = format!("{}queue: {{ wait_timeout: 2s }}\n", application.yaml);
     let onelane = Onelane::start(application.address, &yaml).unwrap();
     let mut user = application.user(onelane.address()).unwrap();
