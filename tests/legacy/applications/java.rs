@@ -38,7 +38,10 @@ pub(crate) fn start(container: Container) -> io::Result<Application> {
         fs::create_dir(files.path().join(directory))?;
     }
     let ours = ours();
-    fs::copy(ours.join("server.xml"), files.path().join("conf/server.xml"))?;
+    fs::copy(
+        ours.join("server.xml"),
+        files.path().join("conf/server.xml"),
+    )?;
     let property = |name: &str, value: &Path| format!("-D{name}={}", value.display());
     let mut java = Process::start(JAVA, "default-jre-headless", |command| {
         command
