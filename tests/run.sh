@@ -17,6 +17,8 @@ package+=([haproxy]=haproxy [nginx]=nginx-light [python3]=python3 [node]=nodejs 
 package+=([fastcgi-mono-server4]=mono-fastcgi-server4 [mcs]="mono-mcs libmono-system-web-mvc3.0-cil" [asp-state4]=mono-xsp4)
 # Rails:
 package+=([puma]=puma)
+# JSPs; what serves them is below, and none of it is a service:
+package+=([java]=default-jre-headless)
 # A browser:
 package+=([chromium]=chromium [chromedriver]=chromium-driver)
 # What checks the systemd units, and passes sockets:
@@ -25,8 +27,9 @@ package+=([systemd-analyze]=systemd)
 package+=([groff]=groff-base)
 # What judges the compose file:
 package+=([docker-compose]=docker-compose)
-# What is no program, or one with a version in its name: PHP and Laravel, Python's environments, Django, Rails, and what
-# ASP.NET Core encrypts with; its SDK (113 MB) is fetched by the tests with npm, as Express is.
+# What is no program, or one with a version in its name: PHP and Laravel, Python's environments, Django, Rails, what
+# ASP.NET Core encrypts with (its SDK, 113 MB, is fetched by the tests with npm, as Express is), Tomcat, Jetty and what
+# compiles its pages.
 declare -A package_of_file=(
   [/usr/sbin/php-fpm*]=php-fpm [/usr/lib/php/*/redis.so]=php-redis [/usr/lib/php/*/apcu.so]=php-apcu
   [/usr/share/php/Illuminate/Foundation/Application.php]=php-laravel-framework
@@ -34,6 +37,8 @@ declare -A package_of_file=(
   [/usr/lib/python3/dist-packages/django]=python3-django [/usr/lib/python3/dist-packages/gunicorn]=python3-gunicorn
   [/usr/share/rubygems-integration/all/gems/railties-*]=ruby-railties
   [/usr/lib/*/libssl.so.3]=libssl3
+  [/usr/share/tomcat10/bin/bootstrap.jar]=tomcat10-common
+  [/usr/share/java/jetty9-server.jar]=libjetty9-java [/usr/share/java/tomcat9-jasper.jar]=libtomcat9-java
 )
 
 install_missing() {

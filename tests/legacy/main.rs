@@ -14,6 +14,7 @@ mod django;
 mod evidence;
 #[allow(dead_code, reason = "the comparison uses the rest")]
 mod http; // a small client with a cookie
+mod java;
 mod laravel;
 mod load; // many requests of one session at once
 mod node;

@@ -1,6 +1,6 @@
 //! The applications' pages do what the table in `applications` says, without a proxy.
 
-use crate::applications::{Application, Page, aspnetcore, django, laravel, node, php, rails};
+use crate::applications::{Application, Page, aspnetcore, django, java, laravel, node, php, rails};
 use crate::http::Client;
 
 #[track_caller]
@@ -64,4 +64,11 @@ fn laravel_serves_its_pages() {
 #[test]
 fn rails_serves_its_pages() {
     serves_its_pages(&rails::start(rails::Sessions::Cache).unwrap());
+}
+
+#[test]
+fn tomcat_and_jetty_serve_their_pages() {
+    for container in [java::Container::Tomcat, java::Container::Jetty] {
+        serves_its_pages(&java::start(container).unwrap());
+    }
 }

@@ -17,6 +17,7 @@
 pub(crate) mod aspnet;
 pub(crate) mod aspnetcore;
 pub(crate) mod django;
+pub(crate) mod java;
 pub(crate) mod laravel;
 pub(crate) mod node;
 mod npm;

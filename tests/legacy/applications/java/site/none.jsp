@@ -1,0 +1,6 @@
+<%@ page session="false" %>
+<%@ include file="WEB-INF/pages.jspf" %>
+<%
+    work(request);
+    out.print("none");
+%>
