@@ -139,4 +139,4 @@ pub(crate) fn missing(program: &str, package: &str) -> io::Error {
 }
 
 /// How long a program may take to start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
