@@ -135,7 +135,7 @@ fn a_fin_behind_a_long_unread_body_cannot_be_seen_and_ends_with_the_wait_timeout
     app.on("/hold", held());
     let proxy = Proxy::in_front_of(
         &app,
-        "limits: { request_buffer: 1KiB, request_spool: 0 }\nqueue: { wait_timeout: 400ms }",
+        "limits: { request_buffer: 1KiB, request_spool: 0 }\nqueue: { wait_timeout: 5s }",
     );
     let mut first = proxy.session("a").post("/hold");
     let inside = app.arrival();

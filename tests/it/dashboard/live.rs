@@ -243,9 +243,9 @@ fn where_reading_takes_the_token_the_page_asks_for_it() {
     app.on_each("*", |_| held());
     let admin = format!("admin: {{ listen: '0.0.0.0:0', token: {TOKEN} }}");
     let proxy = Proxy::in_front_of(&app, &admin);
+    let browser = Browser::start(); // at first: it may have to wait for other tests' browsers, longer than a hold may last
     let _inside = proxy.session("a").post("/secret.aspx");
     let inside = app.arrival();
-    let browser = Browser::start();
     browser.open(([127, 0, 0, 1], proxy.admin_address().port()).into());
     browser.until("document.querySelector('#token').open");
     assert_eq!(browser.text("#link"), "needs the token");

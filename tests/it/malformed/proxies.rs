@@ -50,8 +50,8 @@ pub(crate) fn haproxy(application: SocketAddr) -> (Application, String) {
     let config = format!(
         "defaults
            mode http
-           timeout connect 5s
-           timeout server 2s
+           timeout connect 20s
+           timeout server 20s
            timeout client {PATIENCE}
            timeout http-request {PATIENCE}
          listen site
@@ -91,4 +91,4 @@ fn version(command: &mut Command, package: &str, before: &str) -> String {
 }
 
 /// How long a client may take, in both.
-const PATIENCE: &str = "1s";
+const PATIENCE: &str = "4s";

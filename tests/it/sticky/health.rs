@@ -82,7 +82,7 @@ fn a_node_that_flaps_is_not_left_before_it_has_failed_so_often_in_a_row() {
 
 #[test]
 fn a_node_that_does_not_answer_a_check_is_left() {
-    let health = "health: { path: /health, interval: 20ms, timeout: 30ms }";
+    let health = "health: { path: /health, interval: 20ms, timeout: 1s }";
     let farm = Farm::start(2, health, "");
     farm.nodes[0].on(HEALTH, crate::support::held());
     farm.until_healthy(0, false);

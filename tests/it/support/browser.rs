@@ -208,8 +208,8 @@ static ALONE: Mutex<()> = Mutex::new(());
 const INSTALL: &str = "Chromium starts; install it: apt-get install -y --no-install-recommends chromium chromium-driver";
 
 /// For what a page has to come to; a script may take longer.
-const UNTIL_MS: u64 = 30_000;
+const UNTIL_MS: u64 = 90_000;
 const PATIENCE: Patience = Patience {
-    script: Duration::from_secs(40),
-    command: Duration::from_secs(60),
+    script: Duration::from_secs(100),
+    command: Duration::from_secs(150),
 };
