@@ -205,8 +205,8 @@ fn a_connection_that_the_application_closed_is_not_used_again() {
         assert_eq!(client.call(&Request::post("/x", "a=b")).status, 200);
         assert_eq!(site.relay.accepted(), number);
         site.app.close_connections();
-        eventually("the application has closed", || {
-            site.app.open_connections() == 0
+        eventually("the application has closed, and Onelane is told", || {
+            site.app.open_connections() + site.relay.open() == 0
         });
         proxy.until_every_core_has_looked();
     }
@@ -340,7 +340,9 @@ fn a_reload_believes_whom_the_file_of_authorities_names_now() {
     let status = || {
         // One that is kept has been believed already.
         site.app.close_connections();
-        eventually("none is kept", || site.app.open_connections() == 0);
+        eventually("none is kept", || {
+            site.app.open_connections() + site.relay.open() == 0
+        });
         proxy.until_every_core_has_looked();
         proxy.session("a").post("/x").status()
     };
