@@ -81,7 +81,7 @@ fn nginx() -> Application {
          events {{ worker_connections 1024; }}
          http {{
            access_log off; client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/fastcgi;
-           uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi; client_max_body_size 8m; keepalive_timeout 2s;
+           uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi; client_max_body_size 8m; keepalive_timeout 75s;
            types {{ text/html html; image/png png; }}
            server {{
              listen 127.0.0.1:{port}; port_in_redirect off;

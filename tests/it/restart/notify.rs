@@ -1,6 +1,7 @@
 //! What systemd is told, and when.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};
 
@@ -44,7 +45,12 @@ impl Service {
     #[track_caller]
     fn hears(&self) -> String {
         let mut message = [0; 1024];
-        let length = self.manager.recv(&mut message).expect("it is told");
+        let length = loop {
+            match self.manager.recv(&mut message) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                received => break received.expect("it is told"),
+            }
+        };
         String::from_utf8(message[..length].to_vec()).unwrap()
     }
 
