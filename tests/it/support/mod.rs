@@ -21,7 +21,7 @@ use std::time::Duration;
 pub(crate) use browser::{Browser, Key, Screen};
 pub(crate) use certificates::{Authority, Pair};
 pub(crate) use client::{Client, Closed, Exchange, Heard, Request, Response, Session};
-pub(crate) use eventually::{eventually, median};
+pub(crate) use eventually::{eventually, undisturbed};
 pub(crate) use http2::Http2;
 pub(crate) use process::{Log, Process};
 pub(crate) use proxy::Proxy;
