@@ -1,7 +1,7 @@
 //! Nodes that are gone: who moves, who does not, and who comes back.
 
 use super::*;
-use crate::support::{OnAccept, Reserved};
+use crate::support::OnAccept;
 use std::time::Duration;
 
 /// Two nodes, of which the first refuses connections until it is started.
@@ -24,13 +24,13 @@ fn session_at(farm: &Farm, number: usize) -> String {
 fn when_its_node_is_gone_a_session_moves_and_stays_where_it_came() {
     let mut farm = Farm::start(2, "fail_timeout: 100ms", "");
     let old = farm.cookie_of(0);
-    let address = farm.end(0);
+    let place = farm.end(0);
     let moved = farm.call(&of_session("a", Some(&old)));
     assert_eq!((moved.status, moved.text()), (200, "n1".to_owned()));
     let new = given(&moved).expect("the client is told");
     assert_eq!(new, farm.cookie_of(1));
     assert_eq!(farm.lost(), 1);
-    farm.start_again(0, address);
+    farm.start_again(0, place);
     farm.until_healthy(0, true);
     assert_eq!(
         farm.call(&of_session("a", Some(&new))).text(),
