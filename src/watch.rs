@@ -206,7 +206,7 @@ mod tests {
     };
 
     /// Only a failed test waits for so long.
-    const DEADLINE: Duration = Duration::from_secs(10);
+    const DEADLINE: Duration = Duration::from_secs(60);
 
     #[test]
     fn a_folder_that_a_look_names_is_watched_from_then_on() {

@@ -5,8 +5,8 @@ use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use crate::support::{
-    Exchange, OnAccept, Proxy, Request, Response, Step, Upstream, Wire, answer, eventually, held,
-    in_halves,
+    DEADLINE, Exchange, OnAccept, Proxy, Request, Response, Step, Upstream, Wire, answer,
+    eventually, held, in_halves,
 };
 
 /// The response to a first request for `/first`, with a second one of its session behind it, which must be served.
@@ -155,7 +155,7 @@ fn a_reset_by_the_application_ends_the_permit_at_once() {
     assert_eq!(refused(&response, &proxy, "upstream_reset"), 502);
 }
 
-const HASTY: &str = "upstream: { url: 'http://APP', response_timeout: 200ms }";
+const HASTY: &str = "upstream: { url: 'http://APP', response_timeout: 2s }";
 
 #[test]
 fn a_write_that_is_not_answered_in_time_is_504_and_keeps_its_lane_until_the_application_answers() {
@@ -196,7 +196,8 @@ fn a_write_that_is_never_answered_keeps_its_lane_until_the_application_closes() 
 fn a_write_that_is_never_answered_keeps_its_lane_until_the_hold_limit_at_the_latest() {
     let app = Upstream::start();
     app.on("/first", held());
-    let proxy = Proxy::in_front_of(&app, &format!("{HASTY}\nqueue: {{ hold_limit: 500ms }}"));
+    let routes = "routes: [{ path: /first, access: write, queue: { hold_limit: 4s } }]";
+    let proxy = Proxy::in_front_of(&app, &format!("{HASTY}\n{routes}"));
     let mut first = proxy.session("a").post("/first");
     let inside = app.arrival();
     assert_eq!(first.status(), 504);
@@ -228,7 +229,7 @@ fn a_read_that_is_not_answered_in_time_is_504_and_cancelled() {
 fn an_application_that_never_reads_is_504() {
     let app = Upstream::start();
     app.on_accept(OnAccept::Ignore);
-    let proxy = Proxy::in_front_of(&app, &format!("{HASTY}\nqueue: {{ hold_limit: 300ms }}"));
+    let proxy = Proxy::in_front_of(&app, &format!("{HASTY}\nqueue: {{ hold_limit: 3s }}"));
     assert_eq!(proxy.session("a").post("/x").status(), 504);
     proxy.until_nothing_is_left();
 }
@@ -237,7 +238,7 @@ fn an_application_that_never_reads_is_504() {
 fn a_body_that_stalls_is_cut_after_body_timeout() {
     let app = Upstream::start();
     app.on("/read", in_halves(""));
-    let yaml = "upstream: { url: 'http://APP', body_timeout: 200ms }\nroutes: [{ path: /read, access: read, reads: share }]";
+    let yaml = "upstream: { url: 'http://APP', body_timeout: 2s }\nroutes: [{ path: /read, access: read, reads: share }]";
     let proxy = Proxy::in_front_of(&app, yaml);
     let response = proxy.session("a").get("/read").response();
     assert_eq!(response.text(), "half");
@@ -371,7 +372,7 @@ fn an_application_that_answers_and_closes_without_reading_is_heard() {
 fn above_max_connections_a_request_waits_and_is_then_refused() {
     let app = Upstream::start();
     app.on("/hold", held());
-    let yaml = "upstream: { url: 'http://APP', connect_timeout: 300ms, max_connections: 1 }";
+    let yaml = "upstream: { url: 'http://APP', connect_timeout: 2s, max_connections: 1 }";
     let proxy = Proxy::in_front_of(&app, yaml);
     let mut first = proxy.session("a").post("/hold");
     let inside = app.arrival();
@@ -395,9 +396,7 @@ fn a_unix_socket_is_as_good_as_a_port() {
     );
     let mut exchange: Exchange = proxy.session("a").post("/x");
     let (stream, _) = listener.accept().unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut wire = Wire::new(stream);
     let head = wire.head().unwrap().unwrap();
     assert_eq!(head.start, "POST /x HTTP/1.1");
@@ -411,7 +410,7 @@ fn a_unix_socket_is_as_good_as_a_port() {
 fn an_idle_connection_gives_its_place_to_a_request_of_another_core() {
     let app = Upstream::start();
     let yaml =
-        "upstream: { url: 'http://APP', connect_timeout: 8s, max_connections: 1, keep_alive: 1h }";
+        "upstream: { url: 'http://APP', connect_timeout: 20s, max_connections: 1, keep_alive: 1h }";
     let proxy = Proxy::in_front_of(&app, yaml);
     // The acceptor gives each new connection to the core with the fewest, so these are on different ones.
     let mut clients = [proxy.connect(), proxy.connect(), proxy.connect()];
@@ -457,11 +456,11 @@ fn a_long_upload_that_was_taken_has_the_response_timeout_and_not_the_body_timeou
     let app = Upstream::start();
     let slow = [
         Step::ReadBody,
-        Step::Work(Duration::from_millis(900)),
+        Step::Work(Duration::from_secs(4)),
         Step::Send(answer(200, "")),
     ];
     app.on("/save", slow);
-    let yaml = "upstream: { url: 'http://APP', body_timeout: 300ms, response_timeout: 20s }";
+    let yaml = "upstream: { url: 'http://APP', body_timeout: 2s, response_timeout: 20s }";
     let proxy = Proxy::in_front_of(&app, yaml);
     for session in ["a", ""] {
         let mut upload = Request::post("/save", "x".repeat(300_000));

@@ -449,7 +449,7 @@ fn floods_of_header_and_url_are_refused() {
 #[test]
 fn a_header_that_never_ends_is_ended() {
     let app = Upstream::start();
-    let proxy = Proxy::in_front_of(&app, "limits: { header_timeout: 300ms }");
+    let proxy = Proxy::in_front_of(&app, "limits: { header_timeout: 2s }");
     proxy.connect().closed();
     let mut slow = proxy.connect();
     slow.send("GET / HTTP/1.1\r\nHost: a.te");
@@ -464,7 +464,7 @@ fn a_header_that_never_ends_is_ended() {
 #[test]
 fn an_idle_connection_outlives_the_header_timeout_and_a_second_head_does_not() {
     let app = Upstream::start();
-    let proxy = Proxy::in_front_of(&app, "limits: { header_timeout: 200ms }");
+    let proxy = Proxy::in_front_of(&app, "limits: { header_timeout: 2s }");
     let mut client = proxy.connect();
     assert_eq!(client.call(&Request::get("/")).status, 200);
     proxy.connect().closed(); // by which time the header timeout has passed
@@ -490,10 +490,7 @@ fn an_idle_connection_ends_with_the_idle_timeout() {
 #[test]
 fn a_body_that_stops_coming_is_408_and_a_body_too_long_is_413() {
     let app = Upstream::start();
-    let proxy = Proxy::in_front_of(
-        &app,
-        "limits: { body_idle_timeout: 300ms, body_size: 1KiB }",
-    );
+    let proxy = Proxy::in_front_of(&app, "limits: { body_idle_timeout: 2s, body_size: 1KiB }");
     let mut slow = proxy.connect();
     slow.send(
         Request::new("POST", "/x")

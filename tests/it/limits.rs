@@ -165,7 +165,7 @@ fn one_client_may_hold_a_quarter_of_all_waiting_places_and_all_together_the_whol
 
 #[test]
 fn a_wait_ends_at_its_timeout_and_changes_nobody_elses_order() {
-    let yaml = "routes: [{ path: /hasty, access: write, queue: { wait_timeout: 200ms } }]";
+    let yaml = "routes: [{ path: /hasty, access: write, queue: { wait_timeout: 5s } }]";
     let (app, proxy) = proxied(yaml);
     let session = proxy.session("a");
     let (inside, mut first) = enter(&app, &session);
@@ -225,7 +225,7 @@ fn the_hold_limit_aborts() {
 
 #[test]
 fn the_hold_limit_aborts_a_response_that_is_under_way_so_that_it_does_not_look_whole() {
-    let yaml = "routes: [{ path: /halves, access: write, queue: { hold_limit: 200ms, on_hold_limit: abort } }]";
+    let yaml = "routes: [{ path: /halves, access: write, queue: { hold_limit: 3s, on_hold_limit: abort } }]";
     let (app, proxy) = proxied(yaml);
     app.on("/halves", crate::support::in_halves(""));
     let session = proxy.session("a");
@@ -248,7 +248,7 @@ fn the_hold_limit_only_warns_when_told_to_wait() {
     let (inside, mut first) = enter(&app, &session);
     let mut second = session.post("/next");
     proxy.until_waiting(1);
-    let_pass(&app, &proxy, Duration::from_millis(600));
+    let_pass(&app, &proxy, Duration::from_secs(3));
     assert_eq!(
         proxy.metrics().count("onelane_waiters"),
         1,
@@ -284,11 +284,7 @@ fn the_hold_limit_ends_a_grace_as_well() {
             proxy.metrics().count(limits) >= 1
         });
         if counted == 0 {
-            assert_eq!(
-                proxy.metrics().count("onelane_waiters"),
-                1,
-                "the control: it is kept"
-            );
+            proxy.until_waiting(1); // the control: it is kept
             assert_eq!(proxy.metrics().count(exceptions), 0);
         } else {
             eventually("the next one goes", || {

@@ -155,7 +155,7 @@ fn a_read_that_follows_holds_no_longer_than_follow_hold() {
     let reader = app.arrival();
     assert_eq!(session.post("/write").status(), 200);
     let waited = app.arrival().seen.arrived - reader.seen.arrived;
-    assert!(waited < Duration::from_secs(5), "{waited:?}");
+    assert!(waited < Duration::from_secs(20), "{waited:?}");
     finish(&reader, read);
 }
 

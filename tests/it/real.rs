@@ -6,6 +6,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::support::{Client, Proxy, Request, eventually};
 
@@ -29,14 +30,21 @@ fn picture() -> Vec<u8> {
     (0..=255).cycle().take(700_001).collect()
 }
 
-/// A port that was free just now.
+/// A port that was free just now, and is not given out again: neither here, nor by the system to those who take any port
+/// (32768 and above), however long a program takes to start.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id(); // tests of another process begin somewhere else
+    let port = || {
+        let next = first.wrapping_mul(97) % PORTS + NEXT.fetch_add(1, Ordering::Relaxed);
+        u16::try_from(FIRST_PORT + next % PORTS).unwrap()
+    };
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (0..PORTS).map(|_| port()).find(free).expect("one is free")
 }
+
+const FIRST_PORT: u32 = 20_000;
+const PORTS: u32 = 12_000;
 
 fn folder(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("onelane-{name}-{}", std::process::id()));
@@ -81,7 +89,7 @@ fn nginx() -> Application {
          events {{ worker_connections 1024; }}
          http {{
            access_log off; client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/fastcgi;
-           uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi; client_max_body_size 8m; keepalive_timeout 2s;
+           uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi; client_max_body_size 8m; keepalive_timeout 75s;
            types {{ text/html html; image/png png; }}
            server {{
              listen 127.0.0.1:{port}; port_in_redirect off;

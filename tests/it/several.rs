@@ -88,7 +88,8 @@ fn a_request_in_two_lanes_is_counted_once_and_named_once() {
 fn a_hold_limit_lets_the_next_go_in_both_lanes() {
     let app = Upstream::start();
     app.on_each("*", |_| held());
-    let yaml = format!("{KEYS}\nqueue: {{ hold_limit: 100ms, on_hold_limit: release }}");
+    let limit = "queue: { hold_limit: 100ms, on_hold_limit: release }";
+    let yaml = format!("{KEYS}\nroutes: [{{ path: /1, access: write, {limit} }}]");
     let proxy = Proxy::in_front_of(&app, &yaml);
     let mut first = proxy.connect();
     first.send(post("/1", "sid=a; contact=one").bytes());

@@ -250,4 +250,4 @@ const UNCHECKED: [(&str, &str); 5] = [
 ];
 
 /// As little as it runs with, and short times for what never ends.
-const ONELANE: &str = "limits: { header_timeout: 1s, body_idle_timeout: 1s }";
+const ONELANE: &str = "limits: { header_timeout: 2s, body_idle_timeout: 2s }";

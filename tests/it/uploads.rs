@@ -259,7 +259,7 @@ fn drip(app: &Upstream, proxy: &Proxy) -> [Client; 2] {
         for client in &mut clients {
             client.send_if_taken("x");
         }
-        let_pass(app, proxy, Duration::from_millis(250));
+        let_pass(app, proxy, Duration::from_millis(750));
     }
     clients
 }
@@ -267,7 +267,7 @@ fn drip(app: &Upstream, proxy: &Proxy) -> [Client; 2] {
 #[test]
 fn who_drips_is_too_slow() {
     let app = Upstream::start();
-    let proxy = Proxy::in_front_of(&app, "limits: { body_idle_timeout: 1500ms }");
+    let proxy = Proxy::in_front_of(&app, "limits: { body_idle_timeout: 4500ms }");
     for mut client in drip(&app, &proxy) {
         assert_eq!(client.response().status, 408);
         client.closed();
@@ -279,7 +279,7 @@ fn who_drips_is_too_slow() {
 #[test]
 fn who_drips_may_do_so_without_a_lowest_rate() {
     let app = Upstream::start();
-    let proxy = Proxy::in_front_of(&app, "limits: { body_idle_timeout: 1500ms, min_rate: 0 }");
+    let proxy = Proxy::in_front_of(&app, "limits: { body_idle_timeout: 4500ms, min_rate: 0 }");
     for mut client in drip(&app, &proxy) {
         client.send("x");
         assert_eq!(client.response().status, 200);
@@ -289,12 +289,12 @@ fn who_drips_may_do_so_without_a_lowest_rate() {
 #[test]
 fn an_application_that_takes_its_time_does_not_cost_the_client_its_credit() {
     let app = Upstream::start();
-    let work = Step::Work(Duration::from_millis(1500));
+    let work = Step::Work(Duration::from_millis(6000));
     app.on(
         "/upload",
         [work, Step::ReadBody, Step::Send(answer(200, ""))],
     );
-    let yaml = "limits: { body_idle_timeout: 1s, request_spool: 0, request_buffer: 0 }";
+    let yaml = "limits: { body_idle_timeout: 4s, request_spool: 0, request_buffer: 0 }";
     let proxy = Proxy::in_front_of(&app, yaml);
     let body = bytes(20_000_000); // more than the system's buffers have
     let mut client = proxy.connect();
@@ -308,13 +308,13 @@ fn the_time_in_the_lane_is_not_the_applications() {
     let app = Upstream::start();
     app.on("/hold", held());
     let yaml =
-        "upstream: { url: 'http://APP', response_timeout: 1s, body_timeout: 1s, keep_alive: 4s }";
+        "upstream: { url: 'http://APP', response_timeout: 5s, body_timeout: 5s, keep_alive: 4s }";
     let proxy = Proxy::in_front_of(&app, yaml);
     app.on(
         "/work",
         [
             Step::ReadBody,
-            Step::Work(Duration::from_millis(500)),
+            Step::Work(Duration::from_millis(2600)),
             Step::Send(answer(200, "")),
         ],
     );

@@ -5,11 +5,12 @@
 //! against the command line.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use crate::real::free_port;
 use crate::support::{Upstream, eventually, held};
 
 /// One command of a block, and the lines that the page shows below it.
@@ -61,9 +62,8 @@ impl Walk {
     fn begin(page: &str) -> Self {
         let app = Upstream::start();
         app.on("/cart", held());
-        // Both are held until both are known, so that they differ.
-        let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let [listen, admin] = free.map(|listener| listener.local_addr().unwrap());
+        let [listen, admin] =
+            [(); 2].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
         let walk = Self {
             folder: tempfile::tempdir().unwrap(),
             ports: [

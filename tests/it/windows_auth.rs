@@ -633,7 +633,7 @@ fn a_client_of_one_request_binds_for_that_request() {
 #[test]
 fn a_bound_connection_counts_against_max_connections_until_its_client_leaves() {
     let app = Application::start("NTLM");
-    let upstream = "upstream: { url: http://APP, connect_timeout: 100ms, max_connections: 1 }";
+    let upstream = "upstream: { url: http://APP, connect_timeout: 2s, max_connections: 1 }";
     let proxy = Proxy::in_front_of_address(app.address, upstream);
     let mut user = User::connect("alice", &app, &proxy);
     let connection = user.served();

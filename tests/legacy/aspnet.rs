@@ -94,8 +94,10 @@ fn behind_onelane_each_request_gets_its_session_once_in_order_of_arrival() {
         let mut requests = vec![holder];
         for number in 1..20 {
             requests.push(scope.spawn(write(10)));
-            eventually("it waits", || {
-                waiters(&onelane) == number || requests[0].is_finished()
+            eventually("it has arrived", || {
+                // In this order: who enters in between is missed, and nobody is counted twice.
+                let entered = application.stats().unwrap().exclusive;
+                entered + u64::try_from(waiters(&onelane)).unwrap() > number
             });
         }
         let answers = requests.into_iter().map(|request| request.join().unwrap());
@@ -115,14 +117,21 @@ fn behind_onelane_twenty_writes_take_little_more_than_their_work() {
     let application = site(Sessions::InProc);
     let onelane = in_front_of(&application);
     let user = application.user(onelane.address()).unwrap();
+    let writes = vec![application.page(Page::Write, 100); 20];
     let started = Instant::now();
-    let writes = vec![application.page(Page::Write, 50); 20];
     let mut order = numbers(&at_once(&user, onelane.address(), &writes));
     let took = started.elapsed();
     order.sort_unstable();
     assert_eq!(order, (2..22).collect::<Vec<_>>());
     assert_eq!(application.stats().unwrap().overlaps, 0);
-    assert!(took < Duration::from_secs(2), "20 of 50 ms took {took:?}");
+    // Their work is what they take one by one, of the application alone: a slow machine is slow in both.
+    let started = Instant::now();
+    let mut alone = user.again(application.address);
+    let order = writes.iter().map(|path| alone.get(path).unwrap());
+    let order = numbers(&order.collect::<Vec<_>>());
+    let work = started.elapsed();
+    assert_eq!(order, (22..42).collect::<Vec<_>>());
+    assert!(took < work * 2, "they took {took:?}, one by one {work:?}");
 }
 
 #[test]
@@ -139,20 +148,20 @@ fn reads_go_together_behind_a_write_and_ask_the_store_once() {
         application.reset().unwrap();
         let started = Instant::now();
         thread::scope(|scope| {
-            let paths = mixed(300, 300);
+            let paths = mixed(3000, 0);
             let write = user.again(address);
             let writer = scope.spawn(move || write.again(address).get(&paths[0]).unwrap());
             eventually("the write is inside", || {
                 application.stats().unwrap().exclusive > 0
             });
-            let reads = at_once(&user, address, &mixed(0, 300)[1..]);
+            let reads = at_once(&user, address, &mixed(0, 1000)[1..]);
             let first = numbers(&[writer.join().unwrap()])[0];
             assert_eq!(numbers(&reads), [first; 10], "they see what was written");
         });
         let (took, stats) = (started.elapsed(), application.stats().unwrap());
         assert_eq!(stats.gets > 11, polls, "{stats:?}");
         assert!(
-            took < Duration::from_millis(3000),
+            took < Duration::from_secs(12), // of 13
             "one after another: {took:?}"
         );
     }
@@ -166,7 +175,7 @@ fn a_client_that_left_while_waiting_costs_the_others_nothing() {
         let user = application.user(application.address).unwrap();
         application.reset().unwrap();
         thread::scope(|scope| {
-            let path = application.page(Page::Write, 1000);
+            let path = application.page(Page::Write, 5000);
             let mut writer = user.again(address);
             let holder = scope.spawn(move || writer.get(&path).unwrap());
             eventually("the holder is inside", || {
@@ -275,15 +284,15 @@ fn a_page_calls_its_own_site_as_its_user() {
 #[test]
 fn a_request_is_aborted_after_its_execution_timeout() {
     let options = Options {
-        execution_timeout: Duration::from_secs(1),
+        execution_timeout: Duration::from_secs(3),
         ..Options::default()
     };
     let application = aspnet::start(Sessions::InProc, &options).unwrap();
     let mut user = application.user(application.address).unwrap();
     let started = Instant::now();
-    let answer = user.get(&application.page(Page::Write, 20_000)).unwrap();
+    let answer = user.get(&application.page(Page::Write, 90_000)).unwrap();
     assert_eq!(answer.status, 500, "{}", answer.body);
-    assert!(started.elapsed() < Duration::from_secs(15));
+    assert!(started.elapsed() < Duration::from_secs(60));
 }
 
 /// docs/stacks/aspnet.md says so: .NET's ids have no digits above 5.
@@ -308,25 +317,24 @@ fn monos_session_ids_are_odd_to_the_preset_and_get_their_lane_by_keys_of_their_o
     );
     let user =
         Client::new(application.address).cookie("ASP.NET_SessionId", "0123456789ABCDEF01234567");
-    for (session, odd, holders) in [
+    for (session, odd, held) in [
         ("session: { preset: aspnet }\n", 1.0, 0.0),
         (application.yaml, 0.0, 1.0),
     ] {
         let onelane = Onelane::start(application.address, session).unwrap();
         let mut browser = user.again(onelane.address());
-        thread::scope(|scope| {
-            let write = application.page(Page::Write, 500);
-            let request = scope.spawn(move || browser.get(&write).unwrap());
-            let odd_now = || {
-                onelane
-                    .metric("onelane_session_cookies_odd_total", "")
-                    .unwrap()
-            };
-            let holders_now = || onelane.metric("onelane_holders", "").unwrap();
-            eventually("it is inside", || {
-                (odd_now(), holders_now()) == (odd, holders)
-            });
-            assert_eq!(request.join().unwrap().status, 200);
+        let write = application.page(Page::Write, 0);
+        assert_eq!(browser.get(&write).unwrap().status, 200);
+        let counted = || {
+            let names = [
+                "requests_total",
+                "session_cookies_odd_total",
+                "hold_seconds_count",
+            ];
+            names.map(|name| onelane.metric(&format!("onelane_{name}"), "").unwrap())
+        };
+        eventually("it is counted, as odd or with its lane", || {
+            counted() == [1.0, odd, held]
         });
     }
 }

@@ -63,7 +63,7 @@ fn a_page_that_is_not_marked_goes_together_with_others_when_its_route_says_read(
             for _ in 0..6 {
                 let mut user = user.again(onelane.address());
                 scope.spawn(move || {
-                    let answer = user.get("/plain.aspx?ms=200").unwrap();
+                    let answer = user.get("/plain.aspx?ms=1000").unwrap();
                     assert_eq!((answer.status, answer.body.trim()), (200, "1"));
                 });
             }

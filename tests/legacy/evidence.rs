@@ -224,7 +224,7 @@ fn pages_without_a_session_are_seen_to_overlap_a_write_and_pages_that_take_its_l
         at_once(&user, onelane.address(), &page, count).unwrap()
     };
     thread::scope(|scope| {
-        let slow = scope.spawn(|| ask(Page::Write, 3000, 1));
+        let slow = scope.spawn(|| ask(Page::Write, 15_000, 1));
         eventually("the write is inside", || {
             onelane.metric("onelane_lanes", "").unwrap() >= 1.0
         });

@@ -23,9 +23,9 @@ fn a_new_value_of_laravels_cookie_goes_on_in_the_lane_of_the_old_one() {
     let user = application.user(onelane.address()).unwrap();
     application.reset().unwrap();
     let third = thread::scope(|scope| {
-        let first = scope.spawn(|| ask(&user, onelane.address(), &application, 500));
+        let first = scope.spawn(|| ask(&user, onelane.address(), &application, SLOW));
         inside(&onelane, 1.0);
-        let second = scope.spawn(|| ask(&user, onelane.address(), &application, 500));
+        let second = scope.spawn(|| ask(&user, onelane.address(), &application, SLOW));
         eventually("the second one waits", || {
             onelane.metric("onelane_waiters", "").unwrap() > 0.0
         });
@@ -53,7 +53,7 @@ fn an_old_value_that_comes_late_has_a_lane_of_its_own_unless_the_cookie_is_not_e
         let (browser, _) = ask(&user, onelane.address(), &application, 0);
         inside(&onelane, 0.0);
         let (mut browser, answer) = thread::scope(|scope| {
-            let late = scope.spawn(|| ask(&user, onelane.address(), &application, 500));
+            let late = scope.spawn(|| ask(&user, onelane.address(), &application, SLOW));
             inside(&onelane, 1.0);
             let next = ask(&browser, onelane.address(), &application, 0);
             late.join().unwrap();
@@ -109,3 +109,6 @@ fn waited(answer: &Answer) -> bool {
 }
 
 const NAME: &str = "shop_session";
+
+/// Milliseconds of a page that others are to find inside, also where everything takes several times as long.
+const SLOW: u64 = 3000;

@@ -32,7 +32,7 @@ pub(crate) const ALL_KEPT: Outcome = Outcome {
 /// 100 increments at once: at least half of them are lost with the application alone, and none behind Onelane.
 #[track_caller]
 pub(crate) fn loses_updates_and_behind_onelane_none(application: &Application) {
-    let (bare, behind) = bare_and_behind_onelane(application, 100, 10).unwrap();
+    let (bare, behind) = bare_and_behind_onelane(application, 100, 40).unwrap();
     assert!(bare.lost >= 50 && bare.overlaps >= 50, "{bare:?}");
     assert_eq!(behind, ALL_KEPT, "bare: {bare:?}");
 }
@@ -95,9 +95,12 @@ pub(crate) fn at_once(
 /// Waits until something is so; the time is only there for the test to end.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + PATIENCE;
     while !so() {
         assert!(Instant::now() < deadline, "it never came true: {what}");
         thread::park_timeout(Duration::from_millis(5));
     }
 }
+
+/// Longer than anything takes on a busy machine: it only decides how long a failure takes.
+const PATIENCE: Duration = Duration::from_secs(120);

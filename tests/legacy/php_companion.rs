@@ -22,7 +22,7 @@ fn with_companion(sessions: Sessions) -> Application {
 /// The most readers of one session that are inside at once, when eight come at once as `user`.
 fn readers(application: &Application, user: &Client, address: SocketAddr) -> u64 {
     application.reset().unwrap();
-    let page = application.page(Page::Read, 200);
+    let page = application.page(Page::Read, 500);
     for answer in at_once(user, address, &page, 8).unwrap() {
         assert_eq!((answer.status, answer.body.as_str()), (200, "1"));
     }

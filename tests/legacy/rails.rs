@@ -29,7 +29,7 @@ fn a_slow_rails_page_that_reads_takes_back_a_write_unless_it_is_in_the_lane_or_s
         let mut user = application.user(onelane.address()).unwrap();
         thread::scope(|scope| {
             let mut other = user.again(onelane.address());
-            let slow = scope.spawn(move || other.get(&format!("{page}?ms=500")).unwrap());
+            let slow = scope.spawn(move || other.get(&format!("{page}?ms={SLOW}")).unwrap());
             eventually("the reader is inside", || readers(&application) == 1);
             user.get(&application.page(Page::Write, 0)).unwrap();
             assert_eq!(slow.join().unwrap().body, "1");
@@ -37,6 +37,9 @@ fn a_slow_rails_page_that_reads_takes_back_a_write_unless_it_is_in_the_lane_or_s
         assert_eq!(user.get("/skip").unwrap().body, kept, "{page} as {access}");
     }
 }
+
+/// Milliseconds of a page that is still inside when a write has gone through, also on a slow machine.
+const SLOW: u64 = 3000;
 
 /// The requests of pages that read which are inside now.
 fn readers(application: &Application) -> u64 {

@@ -50,7 +50,7 @@ fn holders(onelane: &Onelane) -> f64 {
 fn a_call_with_the_ticket_is_inside_together_with_its_page_and_with_nobody_else() {
     for application in sites() {
         let name = application.name;
-        let onelane = in_front_of(&application, "{ wait_timeout: 60s }");
+        let onelane = in_front_of(&application, "{ wait_timeout: 90s }");
         let user = application.user(onelane.address()).unwrap();
         application.reset().unwrap();
         let ask = |path: String| {
@@ -59,7 +59,7 @@ fn a_call_with_the_ticket_is_inside_together_with_its_page_and_with_nobody_else(
         };
         let started = Instant::now();
         let (outer, later) = thread::scope(|scope| {
-            let outer = scope.spawn(ask(application.page(Page::Inner, 700)));
+            let outer = scope.spawn(ask(application.page(Page::Inner, 3000)));
             eventually("the page and its call are inside", || {
                 holders(&onelane) >= 2.0
             });
@@ -70,7 +70,7 @@ fn a_call_with_the_ticket_is_inside_together_with_its_page_and_with_nobody_else(
             (outer.join().unwrap(), later.join().unwrap())
         });
         assert!(
-            started.elapsed() < Duration::from_secs(30),
+            started.elapsed() < Duration::from_secs(80),
             "{name}: not by wait_timeout"
         );
         let said = [outer, later].map(|answer| (answer.status, answer.body.trim().to_owned()));
@@ -122,14 +122,14 @@ fn a_page_that_keeps_the_applications_own_lock_still_waits_for_itself() {
         (&aspnet, "/inner_write.ashx", "/inner_read.ashx"),
         (&php, "/inner.php?session=open", "/inner.php"),
     ] {
-        let onelane = in_front_of(application, "{ wait_timeout: 60s }");
+        let onelane = in_front_of(application, "{ wait_timeout: 90s }");
         for address in [application.address, onelane.address()] {
             let (answer, written) = asked(application, address, not);
             assert_eq!((answer.status, written), (200, 2), "{not}");
             let patience = if keeping.contains('?') {
-                "&patience=1"
+                "&patience=3"
             } else {
-                "?patience=1000"
+                "?patience=3000"
             };
             let mut user = application.user(address).unwrap();
             let answer = user.get(&format!("{keeping}{patience}")).unwrap();

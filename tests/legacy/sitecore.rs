@@ -54,7 +54,7 @@ fn met(application: &Application, onelane: &Onelane, contacts: [&str; 2]) -> u64
 fn waits(application: &Application, onelane: &Onelane, contacts: [&str; 2]) -> bool {
     let [mut first, mut second] =
         contacts.map(|contact| browser(application, contact).again(onelane.address()));
-    let slow = application.page(Page::Write, 800);
+    let slow = application.page(Page::Write, 3000);
     thread::scope(|scope| {
         let slow = scope.spawn(move || first.get(&slow).unwrap());
         eventually("the first is inside", || {

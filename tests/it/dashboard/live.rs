@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::real::free_port;
 use crate::support::{Browser, Exchange, Proxy, Request, Session, Upstream, eventually, held};
 
 const TOKEN: &str = "a-token-of-the-tests-0123456789";
@@ -163,13 +164,13 @@ fn what_a_client_sends_reaches_the_page_as_text() {
 #[test]
 fn a_lost_connection_is_said_and_taken_up_again() {
     let app = Upstream::start();
-    let proxy = Proxy::in_front_of(&app, "");
-    let admin = proxy.admin_address();
+    let admin = format!("admin: {{ listen: '127.0.0.1:{}' }}", free_port());
+    let proxy = Proxy::in_front_of(&app, &admin);
     let browser = open(&proxy);
     assert_eq!(proxy.stop().cut_off, 0);
     browser.until("document.querySelector('#link').dataset.state === 'lost'");
     browser.console(); // that nobody listened is what the browser notes
-    let again = Proxy::in_front_of(&app, &format!("admin: {{ listen: '{admin}' }}"));
+    let again = Proxy::in_front_of(&app, &admin);
     browser.until("document.querySelector('#link').dataset.state === 'live'");
     app.on_each("*", |_| held());
     let _inside = again.session("a").post("/after.aspx");
@@ -243,9 +244,9 @@ fn where_reading_takes_the_token_the_page_asks_for_it() {
     app.on_each("*", |_| held());
     let admin = format!("admin: {{ listen: '0.0.0.0:0', token: {TOKEN} }}");
     let proxy = Proxy::in_front_of(&app, &admin);
+    let browser = Browser::start(); // at first: it may have to wait for other tests' browsers, longer than a hold may last
     let _inside = proxy.session("a").post("/secret.aspx");
     let inside = app.arrival();
-    let browser = Browser::start();
     browser.open(([127, 0, 0, 1], proxy.admin_address().port()).into());
     browser.until("document.querySelector('#token').open");
     assert_eq!(browser.text("#link"), "needs the token");

@@ -113,7 +113,7 @@ fn a_read_that_waits_its_turn_waits_for_them_too() {
 
 #[test]
 fn after_the_window_who_waits_goes_on_and_who_comes_does_not_wait() {
-    let (app, proxy, _first) = occupied(&by_client("300ms"));
+    let (app, proxy, _first) = occupied(&by_client("3s"));
     let second = proxy.call(&newcomer("/second"));
     assert_eq!((second.status, waited(&second)), (200, true));
     let third = proxy.call(&newcomer("/third"));
@@ -133,7 +133,7 @@ fn after_the_window_who_waits_goes_on_and_who_comes_does_not_wait() {
 fn a_lane_that_everybody_has_left_has_its_window_again() {
     let app = Upstream::start();
     app.on("/held", held());
-    let proxy = Proxy::in_front_of(&app, &by_client("300ms"));
+    let proxy = Proxy::in_front_of(&app, &by_client("3s"));
     for _ in 0..2 {
         let mut first = send(&proxy, &newcomer("/held"));
         let inside = app.arrival();

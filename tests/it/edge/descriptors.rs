@@ -10,7 +10,7 @@ use crate::support::{Client, Heard, Process, Request, Step, Upstream, eventually
 fn start(app: &Upstream, limits: &[&str], yaml: &str) -> Process {
     let upstream = app.address();
     let text = format!(
-        "listen: 127.0.0.1:0\nadmin: off\nupstream: {{ url: 'http://{upstream}', connect_timeout: 300ms }}\nlog: {{ access: false }}\n{yaml}\n"
+        "listen: 127.0.0.1:0\nadmin: off\nupstream: {{ url: 'http://{upstream}', connect_timeout: 2s }}\nlog: {{ access: false }}\n{yaml}\n"
     );
     let limits: String = limits
         .iter()

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Door, Site, at_each};
-use crate::support::{Client, Closed, Request, Response};
+use crate::support::{Client, Closed, DEADLINE, Request, Response};
 
 /// More than the system's buffers have.
 const BODY: usize = 5 << 20;
@@ -80,10 +80,9 @@ fn who_is_refused_while_it_sends_reads_the_whole_answer() {
     assert!(seen.is_empty(), "{seen:?}");
 }
 
-/// Sends a little now and then until it is no longer taken; how long that went on after the answer.
-fn sends_on(client: &mut Client) -> Duration {
-    let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(8) {
+/// Sends a little now and then until it is no longer taken; how long that went on since `start`.
+fn sends_on(client: &mut Client, start: Instant) -> Duration {
+    while start.elapsed() < DEADLINE {
         if client.try_send("more").is_err() {
             return start.elapsed();
         }
@@ -97,13 +96,14 @@ fn who_sends_for_ever_is_counted_as_a_connection_and_ended() {
     let site = site();
     at_each(&BOTH, |door| {
         let mut client = site.connect(door);
+        let start = Instant::now();
         client.send(&refused()[0].2);
         assert_eq!(client.response().status, 413);
         assert_eq!(client.closed(), Closed::Fin, "{door:?}");
         assert!(site.proxy.metrics().count("onelane_connections") > 0);
-        let after = sends_on(&mut client);
+        let after = sends_on(&mut client, start);
         assert!(after > Duration::from_secs(1), "{door:?}: {after:?}");
-        assert!(after < Duration::from_secs(4), "{door:?}: {after:?}");
+        assert!(after < Duration::from_secs(10), "{door:?}: {after:?}");
     });
     site.proxy.until_nothing_is_left();
 }
@@ -111,13 +111,18 @@ fn who_sends_for_ever_is_counted_as_a_connection_and_ended() {
 #[test]
 fn who_sends_no_more_is_not_waited_for() {
     let site = site();
-    let mut client = site.connect(Door::Plain);
-    let start = Instant::now();
-    client.send(&refused()[0].2);
-    assert_eq!(client.response().status, 413);
-    drop(client);
-    site.proxy.until_nothing_is_left();
-    assert!(start.elapsed() < Duration::from_secs(1));
+    let took = (0..5).map(|_| {
+        let mut client = site.connect(Door::Plain);
+        let start = Instant::now();
+        client.send(&refused()[0].2);
+        assert_eq!(client.response().status, 413);
+        drop(client);
+        site.proxy.until_nothing_is_left();
+        start.elapsed()
+    });
+    // A slow machine may delay one of them; who is waited for is so each time, and for longer.
+    let least = took.min().unwrap();
+    assert!(least < Duration::from_secs(1), "{least:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! PROXY headers through a listener: whom they name is the client to everything behind it.
 
 use super::{Door, Site, TRUSTED};
-use crate::support::{Client, Heard, Request, Seen, eventually};
+use crate::support::{Client, DEADLINE, Heard, Request, Seen, eventually};
 
 /// A header of version 2: `command`, `family`, addresses.
 fn version_2(command: u8, family: u8, addresses: &[u8]) -> Vec<u8> {
@@ -74,7 +74,7 @@ fn whom_a_header_names_is_not_believed_to_speak_for_others() {
 
 #[test]
 fn what_is_no_header_of_a_trusted_proxy_is_closed_and_counted() {
-    let site = Site::start("limits: { header_timeout: 300ms }");
+    let site = Site::start("limits: { header_timeout: 3s }");
     let from = |local: &str, bytes: &[u8]| {
         let mut client = Client::connect_from(local, site.address(Door::Named));
         client.send_if_taken(bytes);
@@ -129,10 +129,10 @@ fn the_throttle_counts_whom_the_header_names() {
 
 #[test]
 fn a_balancer_that_looks_whether_somebody_listens_is_no_fault() {
-    let site = Site::start("limits: { header_timeout: 300ms }");
+    let site = Site::start("limits: { header_timeout: 3s }");
     drop(site.silent(Door::Named));
     let mut silent = site.silent(Door::Named);
-    assert_eq!(silent.hear(std::time::Duration::from_secs(5)), Heard::End);
+    assert_eq!(silent.hear(DEADLINE), Heard::End);
     eventually("both are gone", || {
         site.proxy.metrics().count("onelane_connections") == 0
     });

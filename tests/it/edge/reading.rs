@@ -7,6 +7,8 @@ use crate::support::{Client, Heard, Request, Step, answer, eventually};
 
 /// More than our buffer and the system's for a client have.
 const LARGE: usize = 4 << 20;
+/// More than twice the time that clients have there, in which they read less than there is.
+const LONG: Duration = Duration::from_secs(9);
 /// More than the system's buffers for a client have.
 const SOME: usize = 400 << 10;
 const BOTH: [Door; 2] = [Door::Plain, Door::Tls];
@@ -101,11 +103,11 @@ fn who_reads_a_byte_now_and_then_is_too_slow() {
 
 #[test]
 fn who_keeps_the_rate_with_short_pauses_is_not() {
-    let site = site("{ send_timeout: 1500ms, min_rate: 20000 }");
+    let site = site("{ send_timeout: 4s, min_rate: 20000 }");
     at_each(&BOTH, |door| {
         let mut client = asking(&site, door, "/write");
         let pause = Duration::from_millis(50);
-        let heard = read_slowly(&mut client, 8 << 10, pause, Duration::from_secs(4));
+        let heard = read_slowly(&mut client, 8 << 10, pause, LONG);
         assert_eq!(heard, Heard::Nothing, "{door:?}");
     });
     let metrics = site.proxy.metrics();
@@ -114,12 +116,15 @@ fn who_keeps_the_rate_with_short_pauses_is_not() {
 
 #[test]
 fn who_is_below_the_rate_uses_up_its_time_and_without_a_rate_does_not() {
-    for (rate, expected) in [("1048576", Heard::End), ("0", Heard::Nothing)] {
-        let site = site(&format!("{{ send_timeout: 1500ms, min_rate: {rate} }}"));
+    for (rate, most, expected) in [
+        ("1048576", LONG * 2, Heard::End),
+        ("0", LONG, Heard::Nothing),
+    ] {
+        let site = site(&format!("{{ send_timeout: 4s, min_rate: {rate} }}"));
         at_each(&BOTH, |door| {
             let mut client = asking(&site, door, "/write");
             let pause = Duration::from_millis(50);
-            let heard = read_slowly(&mut client, 8 << 10, pause, Duration::from_secs(4));
+            let heard = read_slowly(&mut client, 8 << 10, pause, most);
             assert_eq!(heard, expected, "{rate}, {door:?}");
         });
     }
@@ -127,8 +132,8 @@ fn who_is_below_the_rate_uses_up_its_time_and_without_a_rate_does_not() {
 
 #[test]
 fn who_has_taken_everything_is_idle_and_may_wait() {
-    let site = site("{ send_timeout: 400ms }");
-    let work = Step::Work(Duration::from_millis(900));
+    let site = site("{ send_timeout: 2s }");
+    let work = Step::Work(Duration::from_secs(4));
     site.app.on(
         "/long",
         [Step::ReadBody, work, Step::Send(answer(200, "done"))],
@@ -138,7 +143,7 @@ fn who_has_taken_everything_is_idle_and_may_wait() {
     at_each(&BOTH, |door| {
         let mut client = asking(&site, door, "/some");
         assert_eq!(client.response().body.len(), SOME, "{door:?}");
-        assert_eq!(client.hear(Duration::from_millis(700)), Heard::Nothing);
+        assert_eq!(client.hear(Duration::from_secs(3)), Heard::Nothing);
         let response = client.call(&Request::get("/long"));
         assert_eq!(response.text(), "done", "{door:?}");
     });

@@ -9,7 +9,8 @@ use rustls::version::{TLS12, TLS13};
 
 use super::{Door, Site, at_each};
 use crate::support::{
-    Client, Closed, Heard, Hello, Pair, Proxy, Request, Step, Upstream, eventually, held, median,
+    Client, Closed, Heard, Hello, Pair, Proxy, Request, Step, Upstream, eventually, held,
+    undisturbed,
 };
 
 #[test]
@@ -142,7 +143,7 @@ fn a_waiter_that_leaves_is_gone_within_100_ms_and_never_served() {
         ("body unread that fills the read-ahead", post(40 << 10)),
     ] {
         for how in [Leave::Fin, Leave::Rst] {
-            let took = median((0..3).map(|_| left_after(&site, &request, how)).collect());
+            let took = undisturbed((0..5).map(|_| left_after(&site, &request, how)).collect());
             assert!(
                 took < Duration::from_millis(100),
                 "{what}, {how:?}: {took:?}"
@@ -152,7 +153,7 @@ fn a_waiter_that_leaves_is_gone_within_100_ms_and_never_served() {
     assert!(!site.app.targets().contains(&"/leaver".to_owned()));
     let waiting = ("where", "waiting");
     site.proxy
-        .until_counted("onelane_clients_gone_total", waiting, 24);
+        .until_counted("onelane_clients_gone_total", waiting, 40);
     site.proxy.until_nothing_is_left();
 }
 
@@ -181,8 +182,7 @@ fn upgrade(client: &mut Client) {
 
 #[test]
 fn a_websocket_goes_both_ways_and_has_no_time_limit_of_heads_or_idleness() {
-    let site =
-        Site::start("limits: { header_timeout: 200ms, idle_timeout: 200ms, send_timeout: 200ms }");
+    let site = Site::start("limits: { header_timeout: 2s, idle_timeout: 2s, send_timeout: 2s }");
     let switch =
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
@@ -194,7 +194,7 @@ fn a_websocket_goes_both_ways_and_has_no_time_limit_of_heads_or_idleness() {
         let text = vec![b'x'; 200_000];
         client.send(&text);
         assert!(client.read(text.len()) == text);
-        assert_eq!(client.hear(Duration::from_millis(500)), Heard::Nothing);
+        assert_eq!(client.hear(Duration::from_secs(4)), Heard::Nothing);
         client.send("again");
         assert_eq!(client.read(5), b"again");
     });

@@ -50,10 +50,11 @@ pub(crate) fn haproxy(application: SocketAddr) -> (Application, String) {
     let config = format!(
         "defaults
            mode http
-           timeout connect 5s
-           timeout server 2s
+           timeout connect 20s
+           timeout server 6s
            timeout client {PATIENCE}
            timeout http-request {PATIENCE}
+           timeout http-keep-alive 20s
          listen site
            bind 127.0.0.1:{port}
            server application {application}\n"
@@ -91,4 +92,4 @@ fn version(command: &mut Command, package: &str, before: &str) -> String {
 }
 
 /// How long a client may take, in both.
-const PATIENCE: &str = "1s";
+const PATIENCE: &str = "2s";

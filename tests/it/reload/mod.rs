@@ -144,7 +144,7 @@ fn who_waits_keeps_its_place_and_who_comes_later_stands_behind() {
 
 #[test]
 fn who_waits_keeps_its_deadline_and_who_comes_later_has_the_new_one() {
-    let site = Site::new("queue: { wait_timeout: 1s }");
+    let site = Site::new("queue: { wait_timeout: 6s }");
     let session = site.proxy.session("a");
     let mut holder = session.post("/held");
     let inside = site.app.arrival();

@@ -1,11 +1,14 @@
 //! What systemd is told, and when.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::real::free_port;
 use crate::support::{Client, DEADLINE, Request, Upstream, held};
 
 /// A process whose service manager is the test; killed when dropped.
@@ -44,7 +47,12 @@ impl Service {
     #[track_caller]
     fn hears(&self) -> String {
         let mut message = [0; 1024];
-        let length = self.manager.recv(&mut message).expect("it is told");
+        let length = loop {
+            match self.manager.recv(&mut message) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                received => break received.expect("it is told"),
+            }
+        };
         String::from_utf8(message[..length].to_vec()).unwrap()
     }
 
@@ -66,9 +74,7 @@ impl Drop for Service {
 fn ready_is_told_when_clients_are_served_and_stopping_when_the_drain_begins_with_its_time() {
     let app = Upstream::start();
     app.on("/hold", held());
-    let place = Upstream::reserve();
-    let address = place.address();
-    drop(place);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
     let mut service = Service::start(&format!(
         "listen: {address}\nadmin: off\nupstream: http://{}\ndrain_delay: 10ms\ndrain_timeout: 2h\n",
         app.address()

@@ -82,7 +82,7 @@ fn a_node_that_flaps_is_not_left_before_it_has_failed_so_often_in_a_row() {
 
 #[test]
 fn a_node_that_does_not_answer_a_check_is_left() {
-    let health = "health: { path: /health, interval: 20ms, timeout: 30ms }";
+    let health = "health: { path: /health, interval: 20ms, timeout: 1s }";
     let farm = Farm::start(2, health, "");
     farm.nodes[0].on(HEALTH, crate::support::held());
     farm.until_healthy(0, false);
@@ -93,10 +93,10 @@ fn a_node_that_does_not_answer_a_check_is_left() {
 fn a_node_that_is_gone_is_left_before_any_request_finds_out() {
     let mut farm = Farm::start(2, OFTEN, "");
     let cookie = farm.cookie_of(0);
-    let address = farm.end(0);
+    let place = farm.end(0);
     farm.until_healthy(0, false);
     assert_eq!(farm.call(&of_session("a", Some(&cookie))).text(), "n1");
-    farm.start_again(0, address);
+    farm.start_again(0, place);
     farm.until_healthy(0, true);
     assert_eq!(farm.call(&of_session("a", Some(&cookie))).text(), "n0");
 }

@@ -7,7 +7,7 @@ mod learned;
 
 use std::net::SocketAddr;
 
-use crate::support::{Proxy, Request, Response, Step, Upstream, answer, eventually};
+use crate::support::{Proxy, Request, Reserved, Response, Step, Upstream, answer, eventually};
 
 /// Nodes that answer with their names, `n0`, `n1` and so on, and Onelane in front of them.
 struct Farm {
@@ -76,21 +76,21 @@ impl Farm {
         self.proxy.metrics().count("onelane_affinity_lost_total")
     }
 
-    /// Ends node `number`; its address refuses connections from then on.
+    /// Ends node `number`; its address refuses connections from then on, and stays its own.
     #[track_caller]
-    fn end(&mut self, number: usize) -> SocketAddr {
+    fn end(&mut self, number: usize) -> Reserved {
         let node = std::mem::replace(&mut self.nodes[number], Upstream::start());
         let address = node.address();
         drop(node);
         eventually("the node refuses connections", || {
             std::net::TcpStream::connect(address).is_err()
         });
-        address
+        Upstream::reserve_again(address)
     }
 
     /// Starts node `number` again where it was.
-    fn start_again(&mut self, number: usize, address: SocketAddr) {
-        let node = Upstream::reserve_again(address).start();
+    fn start_again(&mut self, number: usize, place: Reserved) {
+        let node = place.start();
         answers_its_name(&node, number);
         self.nodes[number] = node;
     }

@@ -4,7 +4,7 @@
 //! waited for inside of the page. Chromium that is not installed fails the test with the command that installs it.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -49,21 +49,22 @@ impl Browser {
     pub(crate) fn start() -> Self {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let profile = tempfile::tempdir().unwrap();
-        // Its output tells the port that it has chosen.
+        let address = free_address();
         let said = profile.path().join("driver");
-        let driver = Command::new("setpriv") // it ends when this thread does, whatever happens
-            .args(["--pdeathsig", "TERM", "--", "chromedriver", "--port=0"])
+        let mut driver = Command::new("setpriv") // it ends when this thread does, whatever happens
+            .args(["--pdeathsig", "TERM", "--", "chromedriver"])
+            .arg(format!("--port={}", address.port()))
             .stdin(Stdio::null())
             .stdout(fs::File::create(&said).unwrap())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut port = None;
         eventually(INSTALL, || {
-            port = started_on(&fs::read_to_string(&said).unwrap());
-            port.is_some()
+            let text = fs::read_to_string(&said).unwrap();
+            let ended = driver.try_wait().unwrap();
+            assert_eq!(ended, None, "{text}; {INSTALL}");
+            text.contains("started successfully")
         });
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap()));
         let session = Session::start(address, &profile.path().join("profile"), PATIENCE);
         Self {
             session: session.unwrap_or_else(|error| panic!("{error}; {INSTALL}")),
@@ -197,10 +198,14 @@ impl Drop for Browser {
     }
 }
 
-/// The port in `ChromeDriver was started successfully on port 12345.`
-fn started_on(said: &str) -> Option<u16> {
-    let (_, rest) = said.split_once("successfully on port ")?;
-    rest.split('.').next()?.parse().ok()
+/// A port that is free, below those that the system gives out: one that the driver chooses by itself (`--port=0`) may be
+/// free in IPv4 alone, where it wants both.
+fn free_address() -> SocketAddr {
+    let first = u16::try_from(std::process::id() % 1000).unwrap();
+    let ports = (0..1000).map(|next| 18_000 + (first + next) % 1000);
+    let mut addresses = ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let free = |address: &SocketAddr| TcpListener::bind(address).is_ok();
+    addresses.find(free).expect("one is free")
 }
 
 static ALONE: Mutex<()> = Mutex::new(());
@@ -208,8 +213,8 @@ static ALONE: Mutex<()> = Mutex::new(());
 const INSTALL: &str = "Chromium starts; install it: apt-get install -y --no-install-recommends chromium chromium-driver";
 
 /// For what a page has to come to; a script may take longer.
-const UNTIL_MS: u64 = 30_000;
+const UNTIL_MS: u64 = 90_000;
 const PATIENCE: Patience = Patience {
-    script: Duration::from_secs(40),
-    command: Duration::from_secs(60),
+    script: Duration::from_secs(100),
+    command: Duration::from_secs(150),
 };

@@ -21,7 +21,7 @@ use std::time::Duration;
 pub(crate) use browser::{Browser, Key, Screen};
 pub(crate) use certificates::{Authority, Pair};
 pub(crate) use client::{Client, Closed, Exchange, Heard, Request, Response, Session};
-pub(crate) use eventually::{eventually, median};
+pub(crate) use eventually::{eventually, undisturbed};
 pub(crate) use http2::Http2;
 pub(crate) use process::{Log, Process};
 pub(crate) use proxy::Proxy;
@@ -33,5 +33,6 @@ pub(crate) use upstream::{
 };
 pub(crate) use wire::{Framing, Head, Wire};
 
-/// The longest that anything in a test may take; generous, since it only decides how long a failure takes.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+/// The longest that anything in a test may take; generous, since it only decides how long a failure takes. Shorter than
+/// `body_idle_timeout` is by default, which would end by itself what a test waits for.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(28);

@@ -8,6 +8,7 @@ use std::thread;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, SupportedProtocolVersion};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
@@ -18,10 +19,17 @@ use super::certificates::Pair;
 #[derive(Debug)]
 pub(crate) struct Relay {
     address: SocketAddr,
-    accepted: Arc<AtomicUsize>,
-    resumed: Arc<AtomicUsize>,
+    counts: Arc<Counts>,
     /// Dropped to end the relay.
     _end: oneshot::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    accepted: AtomicUsize,
+    resumed: AtomicUsize,
+    /// Connections on which the application has not ended.
+    open: AtomicUsize,
 }
 
 impl Relay {
@@ -48,11 +56,10 @@ impl Relay {
         let (end, ended) = oneshot::channel::<()>();
         let relay = Self {
             address: listener.local_addr().unwrap(),
-            accepted: Arc::default(),
-            resumed: Arc::default(),
+            counts: Arc::default(),
             _end: end,
         };
-        let (accepted, resumed) = (Arc::clone(&relay.accepted), Arc::clone(&relay.resumed));
+        let counts = Arc::clone(&relay.counts);
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -62,9 +69,9 @@ impl Relay {
                 let listener = TcpListener::from_std(listener).unwrap();
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
-                    accepted.fetch_add(1, Ordering::SeqCst);
-                    let resumed = Arc::clone(&resumed);
-                    tokio::spawn(relay_one(stream, acceptor.clone(), app, resumed));
+                    counts.accepted.fetch_add(1, Ordering::SeqCst);
+                    let counts = Arc::clone(&counts);
+                    tokio::spawn(relay_one(stream, acceptor.clone(), app, counts));
                 }
             };
             runtime.block_on(async {
@@ -83,30 +90,42 @@ impl Relay {
 
     /// Connections that were accepted, whatever became of their handshakes.
     pub(crate) fn accepted(&self) -> usize {
-        self.accepted.load(Ordering::SeqCst)
+        self.counts.accepted.load(Ordering::SeqCst)
     }
 
     /// Handshakes that resumed a session.
     pub(crate) fn resumed(&self) -> usize {
-        self.resumed.load(Ordering::SeqCst)
+        self.counts.resumed.load(Ordering::SeqCst)
+    }
+
+    /// Connections of the application whose end, if there was one, their client has not been told yet.
+    pub(crate) fn open(&self) -> usize {
+        self.counts.open.load(Ordering::SeqCst)
     }
 }
 
-/// Everything in both directions, until one of them ends.
-async fn relay_one(
-    stream: TcpStream,
-    acceptor: TlsAcceptor,
-    app: SocketAddr,
-    resumed: Arc<AtomicUsize>,
-) {
+/// Everything in both directions, until both have ended.
+async fn relay_one(stream: TcpStream, acceptor: TlsAcceptor, app: SocketAddr, counts: Arc<Counts>) {
     stream.set_nodelay(true).unwrap();
-    let Ok(mut near) = acceptor.accept(stream).await else {
+    let Ok(near) = acceptor.accept(stream).await else {
         return; // refused, as some tests want it
     };
     if near.get_ref().1.handshake_kind() == Some(rustls::HandshakeKind::Resumed) {
-        resumed.fetch_add(1, Ordering::SeqCst);
+        counts.resumed.fetch_add(1, Ordering::SeqCst);
     }
     let mut far = TcpStream::connect(app).await.unwrap();
     far.set_nodelay(true).unwrap();
-    drop(tokio::io::copy_bidirectional(&mut near, &mut far).await);
+    counts.open.fetch_add(1, Ordering::SeqCst);
+    let (mut from_client, mut to_client) = tokio::io::split(near);
+    let (mut from_app, mut to_app) = far.split();
+    let down = async {
+        tokio::io::copy(&mut from_app, &mut to_client).await.ok();
+        to_client.shutdown().await.ok();
+        counts.open.fetch_sub(1, Ordering::SeqCst);
+    };
+    let up = async {
+        tokio::io::copy(&mut from_client, &mut to_app).await.ok();
+        to_app.shutdown().await.ok();
+    };
+    tokio::join!(down, up);
 }

@@ -109,7 +109,13 @@ where
     /// Reads on; 0 at the end of the stream.
     pub(crate) fn more(&mut self) -> io::Result<usize> {
         let mut piece = [0; 16 * 1024];
-        let read = self.stream.as_ref().read(&mut piece)?;
+        let read = loop {
+            match self.stream.as_ref().read(&mut piece) {
+                // A process that was stopped for a while hears this of sockets with a timeout.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
         self.unread.extend_from_slice(&piece[..read]);
         Ok(read)
     }

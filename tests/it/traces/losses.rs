@@ -57,7 +57,7 @@ fn what_a_collector_refuses_for_now_is_sent_again() {
 fn what_a_collector_goes_on_refusing_has_failed() {
     for status in [503, 400] {
         let (app, collector) = (Upstream::start(), Collector::answering(status, ""));
-        let proxy = collector.proxy(&app, "timeout: 300ms");
+        let proxy = collector.proxy(&app, "timeout: 3s");
         assert_eq!(proxy.call(&Request::get("/x")).status, 200);
         until(&proxy, "failed", 2);
         let times = collector.seen().len();
@@ -88,7 +88,7 @@ fn spans_that_a_collector_does_not_want_have_failed() {
 fn a_collector_may_come_later_than_the_first_request() {
     let (app, place) = (Upstream::start(), Upstream::reserve());
     let endpoint = format!("http://{}/v1/traces", place.address());
-    let yaml = format!("tracing: {{ endpoint: '{endpoint}', interval: 20ms, timeout: 100ms }}");
+    let yaml = format!("tracing: {{ endpoint: '{endpoint}', interval: 20ms, timeout: 3s }}");
     let proxy = Proxy::in_front_of(&app, &yaml);
     assert_eq!(proxy.call(&Request::get("/x")).status, 200);
     until(&proxy, "failed", 2);
@@ -156,7 +156,7 @@ fn a_collector_behind_tls_is_sent_to_when_it_is_who_it_should_be() {
     let relay = Relay::start(collector.server.address(), &pair, versions);
     let proxy = |tls: &str| {
         let endpoint = format!("https://{}/v1/traces", relay.address());
-        let keys = format!("endpoint: '{endpoint}', interval: 20ms, timeout: 1s, {tls}");
+        let keys = format!("endpoint: '{endpoint}', interval: 20ms, timeout: 6s, {tls}");
         Proxy::in_front_of(&app, &format!("tracing: {{ {keys} }}"))
     };
     let file = authority.file();
@@ -174,7 +174,7 @@ fn a_collector_behind_tls_is_sent_to_when_it_is_who_it_should_be() {
 fn losses_are_said_once_with_their_reason_and_without_the_headers() {
     let (app, place) = (Upstream::start(), Upstream::reserve());
     let base = format!("http://{}", place.address());
-    let traced = yaml(&base, "timeout: 50ms, headers: { k: s3cret }");
+    let traced = yaml(&base, "timeout: 2s, headers: { k: s3cret }");
     let process = Process::in_front_of(&app, &format!("log: {{ access: true }}\n{traced}"));
     for path in ["/a", "/b", "/c"] {
         assert_eq!(process.connect().call(&Request::get(path)).status, 200);
