@@ -113,6 +113,16 @@ fn magento_has_a_session_for_the_shop_and_one_for_the_back_end() {
                 Id(PHP),
             ),
             (
+                "OpenMage",
+                "om_frontend=q1w2e3r4t5y6u7i8o9p0asdfgh",
+                Id(PHP),
+            ),
+            (
+                "OpenMage after an update",
+                "frontend=zzzzzzzzzzzzzzzzzzzzzzzzzz; om_frontend=q1w2e3r4t5y6u7i8o9p0asdfgh",
+                Id(PHP),
+            ),
+            (
                 "the back end",
                 "admin=b1ackend0000000000000000ab; PHPSESSID=q1w2e3r4t5y6u7i8o9p0asdfgh",
                 Id(admin),
@@ -131,6 +141,11 @@ fn magento_has_a_session_for_the_shop_and_one_for_the_back_end() {
                 "another application's PHPSESSID",
                 "PHPSESSID=zzzzzzzzzzzzzzzzzzzzzzzzzz; frontend=q1w2e3r4t5y6u7i8o9p0asdfgh",
                 Id(PHP),
+            ),
+            (
+                "OpenMage's back end and shop in one browser",
+                "om_frontend=q1w2e3r4t5y6u7i8o9p0asdfgh; adminhtml=b1ackend0000000000000000ab",
+                Id(admin),
             ),
             (
                 "some flag called admin",
