@@ -113,16 +113,6 @@ fn magento_has_a_session_for_the_shop_and_one_for_the_back_end() {
                 Id(PHP),
             ),
             (
-                "OpenMage",
-                "om_frontend=q1w2e3r4t5y6u7i8o9p0asdfgh",
-                Id(PHP),
-            ),
-            (
-                "OpenMage after an update",
-                "frontend=zzzzzzzzzzzzzzzzzzzzzzzzzz; om_frontend=q1w2e3r4t5y6u7i8o9p0asdfgh",
-                Id(PHP),
-            ),
-            (
                 "the back end",
                 "admin=b1ackend0000000000000000ab; PHPSESSID=q1w2e3r4t5y6u7i8o9p0asdfgh",
                 Id(admin),
@@ -141,11 +131,6 @@ fn magento_has_a_session_for_the_shop_and_one_for_the_back_end() {
                 "another application's PHPSESSID",
                 "PHPSESSID=zzzzzzzzzzzzzzzzzzzzzzzzzz; frontend=q1w2e3r4t5y6u7i8o9p0asdfgh",
                 Id(PHP),
-            ),
-            (
-                "OpenMage's back end and shop in one browser",
-                "om_frontend=q1w2e3r4t5y6u7i8o9p0asdfgh; adminhtml=b1ackend0000000000000000ab",
-                Id(admin),
             ),
             (
                 "some flag called admin",
@@ -171,6 +156,30 @@ fn magento_has_a_session_for_the_shop_and_one_for_the_back_end() {
                 "and leaves the back end's",
                 "SHOPID=q1w2e3r4t5y6u7i8o9p0asdfgh; admin=b1ackend0000000000000000ab",
                 Id(admin),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn openmage_has_a_cookie_of_its_own() {
+    check(
+        Preset::Magento.sources(None),
+        &[
+            (
+                "the shop",
+                "om_frontend=q1w2e3r4t5y6u7i8o9p0asdfgh",
+                Id(PHP),
+            ),
+            (
+                "after an update",
+                "frontend=zzzzzzzzzzzzzzzzzzzzzzzzzz; om_frontend=q1w2e3r4t5y6u7i8o9p0asdfgh",
+                Id(PHP),
+            ),
+            (
+                "the back end and the shop in one browser",
+                "om_frontend=q1w2e3r4t5y6u7i8o9p0asdfgh; adminhtml=b1ackend0000000000000000ab",
+                Id("b1ackend0000000000000000ab"),
             ),
         ],
     );
