@@ -188,7 +188,7 @@ const MAGENTO_FILES: &str = "^/(pub/)?(static|media|skin|js)/";
 
 /// Moodle's scripts that define NO_MOODLE_COOKIES, or end before the session begins (ABORT_AFTER_CONFIG); of the site's
 /// root, or one folder below it. A plugin's own styles.php is none of them.
-const MOODLE_SCRIPTS: &str = r"^(/[^/]+)?/(theme/(styles|image|font|javascript|yui_combo)|lib/(javascript|requirejs|ajax/service-nologin))\.php(/|$)";
+const MOODLE_SCRIPTS: &str = r"^(/[^/]+)?/(theme/(styles|image|font|javascript|jquery|yui_combo|yui_image)|lib/(javascript|requirejs|jssourcemap|ajax/service-nologin|editor/tiny/(loader|lang))|help_ajax)\.php(/|$)";
 
 /// Extensions that applications do not generate as a rule. Not among them: pdf, xml, json, txt, html, which they do.
 const STATIC: [&str; 28] = [

@@ -183,6 +183,7 @@ fn magento() {
             ),
             ("GET", "/health_check.php", "health", None, NO_LANE),
             ("POST", "/admin/sales/order/view", "back end", Write, OWN),
+            ("GET", "/index.php/admin/a", "old back end", Write, OWN),
         ],
     );
     assert_limits(&config, 130, OnHoldLimit::Wait);

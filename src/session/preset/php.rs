@@ -15,12 +15,14 @@ pub(super) fn php(cookie: Option<&str>) -> Vec<Source> {
     vec![session_module(cookie.unwrap_or("PHPSESSID"))]
 }
 
-/// Magento: the back end has a session of its own, whose cookie goes to it alone (`admin`; `adminhtml` in Magento 1) and
-/// therefore goes first. The shop's is `frontend` in Magento 1, else PHP's own. `session.cookie` replaces the shop's.
+/// Magento: the back end has a session of its own, whose cookie counts first: `admin`, which browsers send to it alone, or
+/// Magento 1's `adminhtml`, which they send to the whole site, so that who is logged in there has one lane for both. The
+/// shop's is `om_frontend` (OpenMage since 19.4.8 and 20.0.4, which goes on with the session of an old `frontend`),
+/// `frontend` in Magento 1 before it, else PHP's own. `session.cookie` replaces the shop's.
 pub(super) fn magento(cookie: Option<&str>) -> Vec<Source> {
     let shop: &[&str] = match &cookie {
         Some(name) => &[name],
-        None => &["frontend", "PHPSESSID"],
+        None => &["om_frontend", "frontend", "PHPSESSID"],
     };
     ["admin", "adminhtml"]
         .iter()

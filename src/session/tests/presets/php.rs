@@ -162,6 +162,30 @@ fn magento_has_a_session_for_the_shop_and_one_for_the_back_end() {
 }
 
 #[test]
+fn openmage_has_a_cookie_of_its_own() {
+    check(
+        Preset::Magento.sources(None),
+        &[
+            (
+                "the shop",
+                "om_frontend=q1w2e3r4t5y6u7i8o9p0asdfgh",
+                Id(PHP),
+            ),
+            (
+                "after an update",
+                "frontend=zzzzzzzzzzzzzzzzzzzzzzzzzz; om_frontend=q1w2e3r4t5y6u7i8o9p0asdfgh",
+                Id(PHP),
+            ),
+            (
+                "the back end and the shop in one browser",
+                "om_frontend=q1w2e3r4t5y6u7i8o9p0asdfgh; adminhtml=b1ackend0000000000000000ab",
+                Id("b1ackend0000000000000000ab"),
+            ),
+        ],
+    );
+}
+
+#[test]
 fn moodle_cookies_may_have_a_suffix() {
     check(
         Preset::Moodle.sources(None),
