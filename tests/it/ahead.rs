@@ -280,17 +280,22 @@ fn who_is_read_ahead_is_not_in_the_application_and_is_compared_when_its_body_has
     let throttle = "throttle: { concurrent: 1 }";
     let (app, proxy) = proxied(ALWAYS, throttle);
     app.on("/hold", held());
-    let mut uploads = [begun(&proxy), begun(&proxy)];
+    // One after another: each is inside for a moment, until its body is found not to be there.
+    let mut first = begun(&proxy);
+    until_read(&proxy, 1);
+    let mut second = begun(&proxy);
     until_read(&proxy, 2);
     let mut other = proxy.session("a").post("/hold");
     let inside = app.arrival();
-    let [first, second] = &mut uploads;
     refused(&first.send("x").response(), 429, "too_many_concurrent");
     inside.release();
     assert_eq!(other.status(), 200);
+    eventually("nobody is inside", || {
+        proxy.metrics().count("onelane_throttle_clients") == 0
+    });
     assert_eq!(second.send("x").response().status, 200);
     assert_eq!(app.targets(), ["/hold", "/upload"]);
-    drop(uploads);
+    drop((first, second));
     proxy.until_nothing_is_left();
     assert_eq!(proxy.metrics().count("onelane_throttle_clients"), 0);
 }
