@@ -20,11 +20,11 @@ pub(super) fn run(stage: &mut Stage, _extent: Extent) -> io::Result<Part> {
         ideals.push(REQUESTS.ideal(setting.way(Side::Bare))?);
         Timings::measure(way, BROWSER_PAGE, REQUESTS)
     })?;
-    let best = |rounds: &Rounds<Timings>| {
-        let best = rounds.best(|timings| timings.total);
-        best.cloned().expect("there is a round")
+    let figure = |rounds: &Rounds<Timings>| {
+        let figure = rounds.figure(|timings| timings.total);
+        figure.cloned().expect("there is a round")
     };
-    let (bare, behind) = (best(&found.bare), best(&found.behind));
+    let (bare, behind) = (figure(&found.bare), figure(&found.behind));
     let ideal = ideals.into_iter().min().expect("there is a round");
     let mut table = Table::new(
         format!(
@@ -54,7 +54,7 @@ pub(super) fn run(stage: &mut Stage, _extent: Extent) -> io::Result<Part> {
     })
 }
 
-const REPEAT: Repeat = Repeat { bare: 1, behind: 2 };
+const REPEAT: Repeat = Repeat { bare: 3, behind: 3 };
 const REQUESTS: Size = Size { writes: 20, ms: 50 };
 const WORDS: &str = "\
 Chromium (headless) loads a page of the ASP.NET application, and its script sends 20 XMLHttpRequests at once. The times are the \

@@ -19,11 +19,11 @@ pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
         idles.push(Others::measure(setting.way(Side::Bare), None)?);
         Others::measure(way, Some(flood))
     })?;
-    let best = |rounds: &Rounds<Others>| {
-        let best = rounds.best(Others::median);
-        best.cloned().expect("there is a round")
+    let figure = |rounds: &Rounds<Others>| {
+        let figure = rounds.figure(Others::median);
+        figure.cloned().expect("there is a round")
     };
-    let (bare, behind) = (best(&found.bare), best(&found.behind));
+    let (bare, behind) = (figure(&found.bare), figure(&found.behind));
     let idle = idles.into_iter().min_by_key(Others::median);
     let idle = idle.expect("there is a round");
     let failed: usize = found.behind.all().iter().map(Others::failed).sum();

@@ -30,11 +30,11 @@ pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
     for (subject, waits) in SUBJECTS {
         let setting = stage.setting(subject, "")?;
         let found = setting.rounds(REPEAT, |way| Reads::measure(way, size))?;
-        let best = |rounds: &Rounds<Reads>| {
-            let best = rounds.best(|reads| reads.total);
-            *best.expect("there is a round")
+        let figure = |rounds: &Rounds<Reads>| {
+            let figure = rounds.figure(|reads| reads.total);
+            *figure.expect("there is a round")
         };
-        let (bare, behind) = (best(&found.bare), best(&found.behind));
+        let (bare, behind) = (figure(&found.bare), figure(&found.behind));
         let failed: usize = found.behind.all().iter().map(|reads| reads.failed).sum();
         table.row([
             setting.name().to_owned(),
