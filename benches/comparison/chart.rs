@@ -40,7 +40,11 @@ fn legend(canvas: &mut Canvas) {
     let entries = [
         (Who::Bare, "the application alone", 130.0),
         (Who::Onelane, "behind Onelane", 102.0),
-        (Who::Ideal, "the ideal: work alone, or an idle server", 0.0),
+        (
+            Who::Ideal,
+            "the ideal: nobody contends, or an idle server",
+            0.0,
+        ),
     ];
     let mut x = LEFT;
     for (who, name, width) in entries {
@@ -57,12 +61,12 @@ fn totals(canvas: &mut Canvas, panel: Panel, points: &[&Point]) {
         "Time until the last answer",
         "ASP.NET InProc: N requests of one user at once, 50 ms each",
     );
-    let of = |side| -> Vec<(usize, f64)> {
-        let points = points.iter().filter(|p| p.series == Series::Total(side));
+    let of = |series| -> Vec<(usize, f64)> {
+        let points = points.iter().filter(|p| p.series == series);
         points.map(|p| (p.at_once, p.value)).collect()
     };
-    let (bare, behind) = (of(Side::Bare), of(Side::Behind));
-    let ideal: Vec<(usize, f64)> = bare.iter().map(|&(n, _)| (n, n as f64 * 0.050)).collect();
+    let [bare, behind] = [Side::Bare, Side::Behind].map(|side| of(Series::Total(side)));
+    let ideal = of(Series::TotalIdeal);
     let values = bare.iter().map(|&(_, value)| value);
     let most = grid(canvas, panel, values, whole_seconds);
     let x = |n: usize| panel.x + AXIS + (PLOT_WIDTH - AXIS - 66.0) * n as f64 / 50.0;

@@ -1,6 +1,6 @@
 //! Real applications, bare and behind Onelane, under the same load.
 //!
-//! `cargo bench --bench comparison` measures everything in about twenty minutes and prints it; names of chapters after
+//! `cargo bench --bench comparison` measures everything in about a quarter of an hour and prints it; names of chapters after
 //! `--` choose among them, `--quick` is the form that the tests have, `--strict` makes a missed claim the exit code 1,
 //! `--write` writes `docs/comparison.md` and its chart. It starts the applications itself, from Debian's packages. The
 //! scenarios and their bounds are the tests' own (`tests/legacy`). Does not do: other systems than Linux.
@@ -27,6 +27,7 @@ mod machine; // what it was measured on
 #[allow(dead_code, reason = "the tests use the rest")]
 mod onelane;
 #[path = "../../tests/legacy/plan/mod.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
 mod plan;
 #[path = "../../tests/legacy/process.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]

@@ -12,16 +12,6 @@ pub(crate) struct Claim {
     found: f64,
     bound: f64,
     shown: fn(f64) -> String,
-    of: Of,
-}
-
-/// What a figure is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Of {
-    /// Events that were counted: the same on every machine.
-    Count,
-    /// Time, or a ratio of times.
-    Time,
 }
 
 /// What a claim is for.
@@ -47,7 +37,6 @@ impl Claim {
             found,
             bound,
             shown,
-            of: Of::Time,
         }
     }
 
@@ -64,29 +53,11 @@ impl Claim {
         }
     }
 
-    /// Says that the figure is counted, and not timed.
-    pub(crate) fn counted(self) -> Self {
-        Self {
-            of: Of::Count,
-            ..self
-        }
-    }
-
     /// Whether it is so; a figure that is no number is not.
     pub(crate) fn holds(&self) -> bool {
-        self.holds_within(1.0)
-    }
-
-    /// Whether it is so, when times may be so much longer (or shorter, where the control wants them long) than the bound:
-    /// for a machine that is not ours alone. What is counted has to be as claimed.
-    pub(crate) fn holds_within(&self, leeway: f64) -> bool {
-        let leeway = match self.of {
-            Of::Count => 1.0,
-            Of::Time => leeway,
-        };
         match self.kind {
-            Kind::Promise => self.found <= self.bound * leeway,
-            Kind::Control => self.found >= self.bound / leeway,
+            Kind::Promise => self.found <= self.bound,
+            Kind::Control => self.found >= self.bound,
         }
     }
 
@@ -128,7 +99,7 @@ impl fmt::Display for Claim {
 pub(crate) fn none(what: impl Into<String>, found: impl TryInto<i32>) -> Claim {
     let found = found.try_into().map_or(f64::NAN, f64::from);
     // Fewer than none is as wrong as more.
-    Claim::promise(what, found.abs(), 0.0, super::table::number).counted()
+    Claim::promise(what, found.abs(), 0.0, super::table::number)
 }
 
 #[test]
@@ -138,13 +109,4 @@ fn a_promise_is_a_most_and_a_control_a_least() {
     let control = |found| Claim::control("", found, 5.0, super::table::ratio).holds();
     assert!(control(5.0) && !control(4.99) && !control(f64::NAN));
     assert!(none("", 0_i64).holds() && !none("", 1_u64).holds() && !none("", -1_i64).holds());
-}
-
-#[test]
-fn leeway_is_for_times_and_not_for_counts() {
-    let promise = Claim::promise("", 1.4, 1.0, super::table::ratio);
-    assert!(promise.holds_within(1.5) && !promise.holds_within(1.2) && !promise.holds());
-    assert!(!promise.counted().holds_within(1.5));
-    let control = Claim::control("", 4.0, 5.0, super::table::ratio);
-    assert!(control.holds_within(1.5) && !control.holds_within(1.2));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::scenarios::leavers::{LEFT, Leavers, Size};
 
 use super::claim::{Claim, none};
-use super::setting::Stage;
+use super::setting::{Repeat, Rounds, Stage};
 use super::subjects::Subject;
 use super::table::{Table, number, time};
 use super::{Extent, Part};
@@ -28,26 +28,30 @@ pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
             "Onelane",
         ],
     );
-    for &subject in extent.choose(&SUBJECTS[..], &SUBJECTS[..1]) {
+    for subject in SUBJECTS {
         let setting = stage.setting(subject, "")?;
-        let rounds = extent.choose(3, 1);
-        let found = setting.rounds(
-            rounds,
-            |found: &Leavers| found.next,
-            |way| Leavers::measure(way, size),
-        )?;
+        let repeat = Repeat {
+            bare: 1,
+            behind: extent.choose(3, 1),
+        };
+        let found = setting.rounds(repeat, |way| Leavers::measure(way, size))?;
+        let [bare, behind] = [&found.bare, &found.behind].map(Rounds::all);
+        let least = bare.iter().map(|found| found.worked_off).min();
+        let most = behind.iter().map(|found| found.worked_off).max();
+        let (least, most) = (least.unwrap_or_default(), most.unwrap_or_default());
+        let next = |rounds: &[Leavers]| rounds.iter().map(|found| found.next).min();
         table.row([
             setting.name().to_owned(),
-            found.bare.worked_off.to_string(),
-            found.behind.worked_off.to_string(),
-            time(found.bare.next),
-            time(found.behind.next),
+            least.to_string(),
+            most.to_string(),
+            time(next(bare).unwrap_or_default()),
+            time(next(behind).unwrap_or_default()),
         ]);
         let what = format!("{}: requests of clients that had left", setting.name());
-        claims.push(none(&*what, found.behind.worked_off));
+        claims.push(none(&*what, most));
         claims.push(Claim::control(
             what,
-            found.bare.worked_off as f64,
+            least as f64,
             size.leavers as f64 / 2.0,
             number,
         ));
@@ -72,6 +76,6 @@ const FULL: Size = Size {
     ms: 300,
 };
 const SHORT: Size = Size {
-    leavers: 4,
-    ms: 200,
+    leavers: 10,
+    ms: 100,
 };

@@ -12,14 +12,14 @@ use super::table::{Table, number, time};
 use super::{Extent, Part, Point, Series, Side};
 
 /// Measures concurrent increments in Django, PHP with Redis, and Express.
-pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
+pub(super) fn run(stage: &mut Stage, _extent: Extent) -> io::Result<Part> {
     let (mut claims, mut points) = (Vec::new(), Vec::new());
     let caption = format!("Lost out of {} increments sent at once", INCREMENTS.writes);
     let mut table = Table::new(
         caption,
         &["application", "bare", "Onelane", "total bare", "Onelane"],
     );
-    for &subject in extent.choose(&SUBJECTS[..], &SUBJECTS[..3]) {
+    for subject in SUBJECTS {
         let setting = stage.setting(subject, LONG_QUEUE)?;
         let found = setting.both(|way| Writes::measure(way, INCREMENTS))?;
         let (bare, behind) = (found.bare, found.behind);

@@ -1,7 +1,6 @@
 //! An application with Onelane in front of it, both ways warm, measured in alternation.
 
 use std::io;
-use std::time::Duration;
 
 use crate::applications::{Application, Page};
 use crate::onelane::Onelane;
@@ -33,6 +32,20 @@ pub(crate) struct Pair<T> {
     pub(crate) behind: T,
 }
 
+/// How often each way is measured: a number that is fixed before, whatever comes of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Repeat {
+    pub(crate) bare: usize,
+    pub(crate) behind: usize,
+}
+
+/// What all rounds of one measurement gave.
+#[derive(Clone, Debug)]
+pub(crate) struct Rounds<T> {
+    side: Side,
+    all: Vec<T>,
+}
+
 impl Stage {
     /// Nothing runs yet.
     pub(crate) fn new(progress: fn(&str)) -> Self {
@@ -56,6 +69,23 @@ impl Stage {
         let setting = &self.settings[place].2;
         (self.progress)(setting.name());
         Ok(setting)
+    }
+
+    /// Several applications that are measured beside each other, in this order. They are started here, since they end with
+    /// the thread that started them.
+    pub(super) fn settings<const N: usize>(
+        &mut self,
+        subjects: [Subject; N],
+    ) -> io::Result<[&Setting; N]> {
+        for subject in subjects {
+            self.setting(subject, "")?;
+        }
+        Ok(subjects.map(|subject| {
+            let known =
+                |(name, yaml, _): &&(Subject, &str, Setting)| (*name, *yaml) == (subject, "");
+            let started = self.settings.iter().find(known);
+            &started.expect("it was started above").2
+        }))
     }
 }
 
@@ -98,42 +128,37 @@ impl Setting {
         })
     }
 
-    /// Measures one way `rounds` times, and gives the round in the middle by `key`.
-    pub(crate) fn middle<T>(
-        &self,
-        side: Side,
-        rounds: usize,
-        key: impl Fn(&T) -> Duration,
-        measure: impl Fn(Way<'_>) -> io::Result<T>,
-    ) -> io::Result<T> {
-        let all = (0..rounds).map(|_| measure(self.way(side)));
-        Ok(in_the_middle(all.collect::<io::Result<_>>()?, key))
-    }
-
-    /// Measures both ways `rounds` times in alternation, and gives the round in the middle by `key`.
+    /// Measures both ways in alternation, as often as is said.
     pub(crate) fn rounds<T>(
         &self,
-        rounds: usize,
-        key: impl Fn(&T) -> Duration,
-        measure: impl Fn(Way<'_>) -> io::Result<T>,
-    ) -> io::Result<Pair<T>> {
+        repeat: Repeat,
+        mut measure: impl FnMut(Way<'_>) -> io::Result<T>,
+    ) -> io::Result<Pair<Rounds<T>>> {
         let (mut bare, mut behind) = (Vec::new(), Vec::new());
-        for round in 0..rounds {
+        for round in 0..repeat.bare.max(repeat.behind) {
             let order = match round % 2 {
                 0 => [Side::Bare, Side::Behind],
                 _ => [Side::Behind, Side::Bare],
             };
             for side in order {
-                let found = measure(self.way(side))?;
-                match side {
-                    Side::Bare => bare.push(found),
-                    Side::Behind => behind.push(found),
+                let (found, number) = match side {
+                    Side::Bare => (&mut bare, repeat.bare),
+                    Side::Behind => (&mut behind, repeat.behind),
+                };
+                if round < number {
+                    found.push(measure(self.way(side))?);
                 }
             }
         }
         Ok(Pair {
-            bare: in_the_middle(bare, &key),
-            behind: in_the_middle(behind, &key),
+            bare: Rounds {
+                side: Side::Bare,
+                all: bare,
+            },
+            behind: Rounds {
+                side: Side::Behind,
+                all: behind,
+            },
         })
     }
 
@@ -150,11 +175,24 @@ impl Setting {
     }
 }
 
-/// By `key`; of an even number the higher one of two.
-fn in_the_middle<T>(mut all: Vec<T>, key: impl Fn(&T) -> Duration) -> T {
-    all.sort_by_key(key);
-    let middle = all.len() / 2;
-    all.swap_remove(middle)
+impl<T> Rounds<T> {
+    /// The round that counts, by its `key`, a time. Behind Onelane the best: whatever else a machine does adds to its times,
+    /// and takes nothing from them. Of the application alone the one in the middle: what disturbs requests that poll can
+    /// also spread them, so that they find the lock free sooner. None when nothing was measured.
+    pub(crate) fn figure<K: Ord>(&self, key: impl Fn(&T) -> K) -> Option<&T> {
+        let mut sorted: Vec<&T> = self.all.iter().collect();
+        sorted.sort_by_key(|found| key(found));
+        let place = match self.side {
+            Side::Bare => sorted.len() / 2,
+            Side::Behind => 0,
+        };
+        sorted.get(place).copied()
+    }
+
+    /// All of them, in order: what must not happen must not happen in any.
+    pub(crate) fn all(&self) -> &[T] {
+        &self.all
+    }
 }
 
 /// As many as the largest measurement needs threads for.

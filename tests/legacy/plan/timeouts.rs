@@ -12,13 +12,9 @@ use super::table::{Table, number, time};
 use super::{Extent, Part};
 
 /// Measures what becomes of them.
-pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
-    let (size, wait, queue) = extent.choose(
-        (FULL, 10, "queue: { wait_timeout: 10s }\n"),
-        (SHORT, 5, "queue: { wait_timeout: 5s }\n"),
-    );
-    let setting = stage.setting(Subject::AspnetFiveSeconds, queue)?;
-    let found = setting.both(|way| Writes::measure(way, size))?;
+pub(super) fn run(stage: &mut Stage, _extent: Extent) -> io::Result<Part> {
+    let setting = stage.setting(Subject::AspnetFiveSeconds, WAIT)?;
+    let found = setting.both(|way| Writes::measure(way, SIZE))?;
     let columns = [
         "",
         "200",
@@ -29,7 +25,7 @@ pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
         "total",
     ];
     let mut table = Table::new(
-        format!("{} writes of {} ms", size.writes, size.ms),
+        format!("{} writes of {} ms", SIZE.writes, SIZE.ms),
         &columns,
     );
     for (name, writes) in [("bare", &found.bare), ("Onelane", &found.behind)] {
@@ -49,11 +45,7 @@ pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
         + found.bare.overlaps() as f64;
     Ok(Part {
         heading: "More work than the execution timeout allows",
-        words: format!(
-            "ASP.NET with `executionTimeout` 5 s; `queue.wait_timeout` is {wait} s, so that not everything fits. Failed is every \
-             status but 200 and a 503 with Retry-After, and no answer at all. Overlaps are the times that a writer found \
-             another one of its session inside: ASP.NET breaks a lock that is older than the execution timeout."
-        ),
+        words: WORDS.to_owned(),
         tables: vec![table],
         claims: vec![
             none("executionTimeout 5 s: failed", behind.number(Fate::Failed)),
@@ -62,7 +54,7 @@ pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
             Claim::promise(
                 "executionTimeout 5 s: refused with Retry-After",
                 behind.number(Fate::Refused) as f64,
-                size.writes as f64 * 0.6,
+                SIZE.writes as f64 * 0.6,
                 number,
             ),
             Claim::control(
@@ -76,11 +68,12 @@ pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
     })
 }
 
-const FULL: Size = Size {
+const SIZE: Size = Size {
     writes: 40,
     ms: 500,
 };
-const SHORT: Size = Size {
-    writes: 12,
-    ms: 500,
-};
+const WAIT: &str = "queue: { wait_timeout: 10s }\n";
+const WORDS: &str = "\
+ASP.NET with `executionTimeout` 5 s; `queue.wait_timeout` is 10 s, so that not everything fits. Failed is every status but \
+200 and a 503 with Retry-After, and no answer at all. Overlaps are the times that a writer found another one of its session \
+inside: ASP.NET breaks a lock that is older than the execution timeout.";

@@ -3,12 +3,11 @@
 use std::io;
 use std::time::Duration;
 
-use crate::scenarios::Way;
 use crate::scenarios::load::Fate;
-use crate::scenarios::writes::{Size, Writes, one_by_one};
+use crate::scenarios::writes::{Size, Writes};
 
 use super::claim::{Claim, none};
-use super::setting::{Pair, Setting, Stage};
+use super::setting::{Pair, Repeat, Rounds, Setting, Stage};
 use super::subjects::Subject;
 use super::table::{Table, ratio, time};
 use super::{Extent, Part, Point, Series, Side};
@@ -22,28 +21,14 @@ pub(super) fn run(stage: &mut Stage, extent: Extent) -> io::Result<Part> {
         claims: Vec::new(),
         points: Vec::new(),
     };
-    match extent {
-        Extent::Full => {
-            for subject in SUBJECTS {
-                matrix(&mut part, subject, stage.setting(subject, "")?)?;
-            }
-        }
-        Extent::Short => {
-            let setting = stage.setting(Subject::AspnetInProc, "")?;
-            let measure = |size| move |way: Way<'_>| Writes::measure(way, size);
-            let bare = measure(SIX)(setting.way(Side::Bare))?;
-            let behind = measure(TWENTY);
-            let behind = setting.middle(Side::Behind, ROUNDS, Writes::total, behind)?;
-            part.claims.push(promise(TWENTY, 1.10, &behind));
-            part.claims.push(control(SIX, 5.0, &bare));
-            part.claims.push(none(wrong_in(setting), wrong(&behind)));
-        }
+    for subject in SUBJECTS {
+        matrix(&mut part, subject, stage.setting(subject, "")?, extent)?;
     }
     Ok(part)
 }
 
-/// All numbers of all lengths.
-fn matrix(part: &mut Part, subject: Subject, setting: &Setting) -> io::Result<()> {
+/// All numbers of all lengths; those of the short form.
+fn matrix(part: &mut Part, subject: Subject, setting: &Setting, extent: Extent) -> io::Result<()> {
     let caption = format!("{}: total (total / ideal)", setting.name());
     let mut table = Table::new(caption, &COLUMNS);
     let mut all_wrong = 0;
@@ -51,23 +36,18 @@ fn matrix(part: &mut Part, subject: Subject, setting: &Setting) -> io::Result<()
         let mut cells = vec![writes.to_string()];
         for ms in LENGTHS {
             let size = Size { writes, ms };
-            let found = measure(part, subject, setting, size)?;
-            let ideal = match ms {
-                0 => one_by_one(setting.way(Side::Bare), size)?,
-                _ => size.ideal(),
-            };
-            for (side, writes) in [(Side::Bare, &found.bare), (Side::Behind, &found.behind)] {
-                cells.push(cell(writes, ideal));
-                if (subject, ms) == (Subject::AspnetInProc, 50) {
-                    part.points.push(Point {
-                        series: Series::Total(side),
-                        at_once: size.writes,
-                        label: "",
-                        value: writes.total().as_secs_f64(),
-                    });
-                }
+            let bound = BOUNDS
+                .iter()
+                .find(|bound| (subject, size) == (Subject::AspnetInProc, bound.size));
+            let found = measure(setting, size, repeat(bound, size, extent))?;
+            cells.extend([&found.bare, &found.behind].map(|rounds| cell(rounds, found.ideal)));
+            if let Some(bound) = bound {
+                part.claims.extend(claims(bound, &found));
             }
-            all_wrong += wrong(&found.behind);
+            if (subject, ms) == (Subject::AspnetInProc, 50) {
+                part.points.extend(points(size, &found));
+            }
+            all_wrong += found.behind.all().iter().map(wrong).sum::<u64>();
         }
         let cells = <[String; COLUMNS.len()]>::try_from(cells);
         table.row(cells.expect("two cells for each length"));
@@ -77,34 +57,79 @@ fn matrix(part: &mut Part, subject: Subject, setting: &Setting) -> io::Result<()
     Ok(())
 }
 
-/// One size; what is promised of it, too, if something is.
-fn measure(
-    part: &mut Part,
-    subject: Subject,
-    setting: &Setting,
+/// What one size gave.
+#[derive(Debug)]
+struct Found {
+    /// The shortest of all rounds, as the totals are.
+    ideal: Duration,
+    bare: Rounds<Writes>,
+    behind: Rounds<Writes>,
+}
+
+/// A size with bounds of total / ideal: at most behind Onelane, and at least bare.
+#[derive(Debug)]
+struct Bound {
     size: Size,
-) -> io::Result<Pair<Writes>> {
-    let bounds = BOUNDS.into_iter().find(|(known, ..)| *known == size);
-    let Some((_, most, least)) = bounds.filter(|_| subject == Subject::AspnetInProc) else {
-        return setting.both(|way| Writes::measure(way, size));
+    most: f64,
+    least: f64,
+    repeat: Repeat,
+}
+
+/// One size. The ideal is measured again before each round, so that it has the same machine.
+fn measure(setting: &Setting, size: Size, repeat: Repeat) -> io::Result<Found> {
+    let mut ideals = Vec::new();
+    let Pair { bare, behind } = setting.rounds(repeat, |way| {
+        ideals.push(size.ideal(setting.way(Side::Bare))?);
+        Writes::measure(way, size)
+    })?;
+    Ok(Found {
+        ideal: ideals.into_iter().min().unwrap_or_default(),
+        bare,
+        behind,
+    })
+}
+
+/// What has bounds is measured as often in both forms. The short one leaves out what has none: other sizes, and most of
+/// those in which nothing may go wrong.
+fn repeat(bound: Option<&Bound>, size: Size, extent: Extent) -> Repeat {
+    let short = Repeat {
+        bare: 0,
+        behind: SHORT.contains(&size).into(),
     };
-    let found = setting.rounds(ROUNDS, Writes::total, |way| Writes::measure(way, size))?;
-    part.claims.push(promise(size, most, &found.behind));
-    part.claims.push(control(size, least, &found.bare));
-    Ok(found)
+    let otherwise = extent.choose(Repeat { bare: 1, behind: 1 }, short);
+    bound.map_or(otherwise, |bound| bound.repeat)
 }
 
-fn promise(size: Size, most: f64, behind: &Writes) -> Claim {
-    Claim::promise(over_ideal(size), behind.over_ideal(), most, ratio)
+fn claims(bound: &Bound, found: &Found) -> [Claim; 2] {
+    let Size { writes, ms } = bound.size;
+    let what = format!("ASP.NET, InProc: total / ideal of {writes} writes of {ms} ms");
+    let [bare, behind] = [&found.bare, &found.behind].map(|rounds| {
+        let figure = rounds.figure(Writes::total);
+        figure.map_or(f64::NAN, |figure| figure.over(found.ideal))
+    });
+    [
+        Claim::promise(&*what, behind, bound.most, ratio),
+        Claim::control(what, bare, bound.least, ratio),
+    ]
 }
 
-fn control(size: Size, least: f64, bare: &Writes) -> Claim {
-    Claim::control(over_ideal(size), bare.over_ideal(), least, ratio)
-}
-
-fn over_ideal(size: Size) -> String {
-    let Size { writes, ms } = size;
-    format!("ASP.NET, InProc: total / ideal of {writes} writes of {ms} ms")
+fn points(size: Size, found: &Found) -> Vec<Point> {
+    let figure = |rounds: &Rounds<Writes>| rounds.figure(Writes::total).map(Writes::total);
+    let series = [
+        (Series::Total(Side::Bare), figure(&found.bare)),
+        (Series::Total(Side::Behind), figure(&found.behind)),
+        (Series::TotalIdeal, Some(found.ideal)),
+    ];
+    let measured = series
+        .into_iter()
+        .filter_map(|(series, total)| Some((series, total?)));
+    let points = measured.map(|(series, total)| Point {
+        series,
+        at_once: size.writes,
+        label: "",
+        value: total.as_secs_f64(),
+    });
+    points.collect()
 }
 
 fn wrong_in(setting: &Setting) -> String {
@@ -113,20 +138,20 @@ fn wrong_in(setting: &Setting) -> String {
 
 /// What must not be behind Onelane, all together.
 fn wrong(writes: &Writes) -> u64 {
-    let unserved = writes.number(Fate::Failed) + writes.number(Fate::Refused);
-    unserved as u64 + writes.lost().unsigned_abs() + writes.overlaps()
+    unserved(writes) as u64 + writes.lost().unsigned_abs() + writes.overlaps()
 }
 
-/// The total and its ratio to the ideal, and what went wrong, if anything did.
-fn cell(writes: &Writes, ideal: Duration) -> String {
-    let total = writes.total();
-    let over_ideal = total.as_secs_f64() / ideal.as_secs_f64();
-    let mut text = format!("{} ({})", time(total), ratio(over_ideal));
-    let unserved = writes.number(Fate::Failed) + writes.number(Fate::Refused);
+/// The total and its ratio to the ideal, and what went wrong in any round, if anything did.
+fn cell(rounds: &Rounds<Writes>, ideal: Duration) -> String {
+    let Some(figure) = rounds.figure(Writes::total) else {
+        return "-".to_owned();
+    };
+    let mut text = format!("{} ({})", time(figure.total()), ratio(figure.over(ideal)));
+    let sum = |of: fn(&Writes) -> i64| rounds.all().iter().map(of).sum::<i64>();
     for (number, what) in [
-        (unserved as i64, "not served"),
-        (writes.lost(), "lost"),
-        (writes.overlaps() as i64, "overlaps"),
+        (sum(|writes| unserved(writes) as i64), "not served"),
+        (sum(Writes::lost), "lost"),
+        (sum(|writes| writes.overlaps() as i64), "overlaps"),
     ] {
         if number != 0 {
             text.push_str(&format!(", {number} {what}"));
@@ -135,17 +160,34 @@ fn cell(writes: &Writes, ideal: Duration) -> String {
     text
 }
 
-/// What the tests measure of the bare application.
-const SIX: Size = Size { writes: 6, ms: 50 };
-const TWENTY: Size = Size { writes: 20, ms: 50 };
-const FIFTY: Size = Size {
-    writes: 50,
-    ms: 200,
-};
-/// At most behind Onelane, and at least bare.
-const BOUNDS: [(Size, f64, f64); 2] = [(TWENTY, 1.10, 5.0), (FIFTY, 1.05, 1.5)];
-/// Of the sizes with bounds; the middle one counts.
-const ROUNDS: usize = 3;
+fn unserved(writes: &Writes) -> usize {
+    writes.number(Fate::Failed) + writes.number(Fate::Refused)
+}
+
+/// Rounds of ten seconds and more are fewer.
+const BOUNDS: [Bound; 2] = [
+    Bound {
+        size: Size { writes: 20, ms: 50 },
+        most: 1.10,
+        least: 5.0,
+        repeat: Repeat { bare: 3, behind: 5 },
+    },
+    Bound {
+        size: Size {
+            writes: 50,
+            ms: 200,
+        },
+        most: 1.05,
+        least: 1.5,
+        repeat: Repeat { bare: 1, behind: 2 },
+    },
+];
+/// Sizes of the short form, for each application.
+const SHORT: [Size; 3] = [
+    Size { writes: 20, ms: 0 },
+    Size { writes: 20, ms: 50 },
+    Size { writes: 50, ms: 0 },
+];
 const AT_ONCE: [usize; 6] = [1, 2, 5, 10, 20, 50];
 const LENGTHS: [u64; 3] = [0, 50, 200];
 const COLUMNS: [&str; 7] = [
@@ -165,5 +207,6 @@ const SUBJECTS: [Subject; 3] = [
 ];
 const WORDS: &str = "\
 N requests of one session are sent at the same moment, each on a connection of its own; each works 0, 50 or 200 ms and \
-changes the session. The total is the time until the last answer. The ideal is the work alone, N x ms; of requests of 0 ms \
-it is the time of the same N requests sent one after another to the bare application.";
+changes the session. The total is the time until the last answer. The ideal is the time of N requests when nobody contends: \
+N times what one takes of ten that one client sends one after another to the bare application, in the same minute. Where a \
+bound is below, the ideal is the best of several rounds, as the total behind Onelane is; bare it is the one in the middle.";

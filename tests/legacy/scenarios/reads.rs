@@ -21,6 +21,8 @@ pub(crate) struct Size {
 pub(crate) struct Reads {
     /// The median of their times.
     pub(crate) median: Duration,
+    /// From the first read to the last one's answer.
+    pub(crate) total: Duration,
     /// From the end of the write to the last read's answer; zero when all were answered before.
     pub(crate) after: Duration,
     /// Those that were not answered with 200.
@@ -43,6 +45,7 @@ impl Reads {
         let last = reads.began + reads.total();
         Ok(Self {
             median: median(reads.took()),
+            total: reads.total(),
             after: last.saturating_duration_since(write.ended),
             failed: reads.replies.len() - reads.number(Fate::Served),
         })

@@ -49,9 +49,9 @@ impl Writes {
         self.volley.total()
     }
 
-    /// The total, in units of what was worked in the application; for writes of 0 ms use [`one_by_one`].
-    pub(crate) fn over_ideal(&self) -> f64 {
-        self.total().as_secs_f64() / self.size.ideal().as_secs_f64()
+    /// The total, in units of [`Size::ideal`].
+    pub(crate) fn over(&self, ideal: Duration) -> f64 {
+        self.total().as_secs_f64() / ideal.as_secs_f64()
     }
 
     /// Calls of the session store that get a session, for each request.
@@ -76,21 +76,23 @@ impl Writes {
 }
 
 impl Size {
-    /// The work alone, with nothing between the writes.
-    pub(crate) fn ideal(self) -> Duration {
-        Duration::from_millis(self.ms * self.writes as u64)
+    /// The time of these writes when nobody contends: the time of one, as one client finds it who sends [`ALONE`] of them one
+    /// after another to the application itself, for each of them. A slow machine slows it as it slows everything else.
+    ///
+    /// # Errors
+    /// When one of them fails.
+    pub(crate) fn ideal(self, bare: Way<'_>) -> io::Result<Duration> {
+        let mut user = bare.user()?;
+        let path = bare.page(Page::Write, self.ms);
+        let began = Instant::now();
+        for _ in 0..ALONE {
+            if ask(&mut user, &path).fate != Fate::Served {
+                return Err(io::Error::other("a write that was alone failed"));
+            }
+        }
+        Ok(began.elapsed().mul_f64(self.writes as f64 / ALONE as f64))
     }
 }
 
-/// The same writes by one client that waits for each answer: what is left when nobody contends.
-pub(crate) fn one_by_one(way: Way<'_>, size: Size) -> io::Result<Duration> {
-    let mut user = way.user()?;
-    let path = way.page(Page::Write, size.ms);
-    let began = Instant::now();
-    for _ in 0..size.writes {
-        if ask(&mut user, &path).fate != Fate::Served {
-            return Err(io::Error::other("a write that was alone failed"));
-        }
-    }
-    Ok(began.elapsed())
-}
+/// Writes of one client, one after another.
+pub(crate) const ALONE: usize = 10;
