@@ -65,6 +65,7 @@ fn every_family_is_declared_once_in_its_place() {
             "onelane_upstream_requests counter",
             "onelane_affinity_lost counter",
             "onelane_session_cookies_odd counter",
+            "onelane_session_cookies_withheld counter",
             "onelane_forwarded_untrusted counter",
             "onelane_proxy_headers_refused counter",
             "onelane_clients_gone counter",
