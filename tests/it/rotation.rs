@@ -327,22 +327,49 @@ fn who_comes_with_the_old_id_after_the_login_gets_what_it_would_get_without_a_pr
     assert_eq!(alone.response().head.all("set-cookie"), expected);
 }
 
-#[test]
-fn a_read_that_follows_is_remembered_to_have_waited_when_its_hold_is_over() {
-    let yaml = format!(
-        "{}\nroutes: [{{ path: /late, access: read, reads: follow }}]",
-        preset("java")
-    );
-    let (app, proxy) = forgetful(&yaml, &format!("sid={EMPTY}; path=/"));
+/// The cookies of the answer to a request that waits behind a login; it is answered when it holds no lane any more, if
+/// that comes by itself.
+fn cookies_after_a_wait(yaml: &str, answer: Vec<Step>, request: Request) -> Vec<String> {
+    let (app, proxy) = forgetful(yaml, "");
+    app.on("/late", answer);
     let mut login = proxy.session(OLD).post("/login");
     let inside = app.arrival();
-    let mut late = proxy.session(OLD).get("/late");
+    let mut late = proxy.session(OLD).send(request);
     proxy.until_waiting(1);
     inside.release();
     assert_eq!(login.status(), 200);
     let inside = app.arrival();
-    proxy.until_nothing_holds();
+    if yaml.contains("reads: follow") {
+        proxy.until_nothing_holds();
+    }
     inside.release();
-    let cookies = late.response();
-    assert_eq!(cookies.head.all("set-cookie"), ["theme=dark", "lang=de"]);
+    let head = late.client().head();
+    head.all("set-cookie")
+        .into_iter()
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn a_read_that_follows_is_remembered_to_have_waited_when_its_hold_is_over() {
+    let route = "routes: [{ path: /late, access: read, reads: follow }]";
+    let yaml = format!("{}\n{route}", preset("java"));
+    let answer = begins_empty(&format!("sid={EMPTY}"));
+    let cookies = cookies_after_a_wait(&yaml, answer, Request::get("/late"));
+    assert_eq!(cookies, ["theme=dark", "lang=de"]);
+}
+
+#[test]
+fn an_upgrade_that_waited_does_not_undo_the_login_either() {
+    let switched = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: chat\r\nSet-Cookie: sid={EMPTY}\r\n\r\n"
+    );
+    let answer = vec![Step::Hold, Step::Send(switched.into_bytes()), Step::Echo];
+    let request = || {
+        let request = Request::get("/late").header("Connection", "upgrade");
+        request.header("Upgrade", "chat")
+    };
+    let cookies = |name| cookies_after_a_wait(&preset(name), answer.clone(), request());
+    assert_eq!(cookies("java"), [""; 0]);
+    assert_eq!(cookies("laravel"), [format!("sid={EMPTY}")]);
 }
