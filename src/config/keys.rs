@@ -9,8 +9,8 @@ use http::HeaderName;
 
 use super::reader::{Keys, Value};
 use crate::session::{
-    CookieName, DEFAULT_MAX_LENGTH, Duplicates, IdPattern, LaneName, MOST_LANES, Place, Source,
-    Spelling, Transform,
+    CookieName, DEFAULT_MAX_LENGTH, Duplicates, IdPattern, LaneName, MOST_LANES, OldId, Place,
+    Source, Spelling, Transform,
 };
 
 /// `keys`: those of one lane are alternatives, the first with a valid id wins.
@@ -96,6 +96,7 @@ fn source(item: &Value<'_>) -> Option<Source> {
         duplicates: section
             .read("duplicates", |value| value.choice(DUPLICATES))
             .unwrap_or(Duplicates::First),
+        old_id: OldId::Unknown,
     })
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::header::{HOST, HeaderValue};
 use http::{Method, StatusCode, Uri, request};
+use smallvec::SmallVec;
 
 use super::alarm::now;
 use super::delivery::Delivered;
@@ -19,7 +20,7 @@ use super::{Outcome, Visit};
 use crate::lane::{Note, Stay};
 use crate::metrics::Gone;
 use crate::route::Mode;
-use crate::session::{self, SessionKey};
+use crate::session::{self, LaneNumber, SessionKey};
 use crate::traces::{Parent, TraceId};
 
 /// What is noted of a request, for the log and the metrics.
@@ -32,6 +33,8 @@ pub(super) struct Notes {
     pub(super) waited: Option<Duration>,
     /// When that began.
     pub(super) joined: Option<Instant>,
+    /// Its lanes whose id another one replaced while it waited, so that the application has forgotten it.
+    pub(super) outlived: SmallVec<[LaneNumber; 1]>,
     /// What held the lane when it had to wait.
     pub(super) behind: Option<Box<Note>>,
     /// When it was forwarded.
@@ -102,6 +105,7 @@ impl Notes {
             position: 0,
             waited: None,
             joined: None,
+            outlived: SmallVec::new(),
             behind: None,
             sent: None,
             answered: None,

@@ -60,7 +60,10 @@ impl Visit<'_> {
         match lanes.join_noted(session.key, &session.also, hold, limits, max, note) {
             Ok(Joined::Granted(permit)) => self.entry = self.held(permit),
             Ok(Joined::Waiting(waiting)) => match self.wait(waiting, session, head).await? {
-                Ok(permit) => self.entry = self.held(permit),
+                Ok(permit) => {
+                    self.note_outlived(session, &head.method, &permit);
+                    self.entry = self.held(permit);
+                }
                 Err(WaitEnded::Closed) => return Err(Reason::Draining.into()),
                 Err(WaitEnded::TimedOut) => {
                     self.warn_of_loopback();

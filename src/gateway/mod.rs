@@ -354,10 +354,11 @@ impl Visit<'_> {
         let upload = body.progress();
         headers::frame(&mut head.headers, &body, upload.length());
         let request = Request::from_parts(head, body);
-        let (mut connection, response) = self.forward(request).await?;
+        let (mut connection, mut response) = self.forward(request).await?;
         self.hear(response.headers());
 
         // response, and the release
+        self.withhold(response.headers_mut());
         self.rotate(session.as_ref(), &scoped, response.headers());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return self.switch(switch, connection, response).await;

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 
 use super::counts::{Counts, Tally};
-use super::names::Naming;
+use super::names::{Names, Naming};
 use super::note::Note;
 use super::permit::Permit;
 use super::place::Place;
@@ -26,7 +26,7 @@ use super::queue::{Expired, Full, Grant, Part, Queue, Ticket, Turn, WaitEnded, W
 use super::revoke::Revoked;
 use super::several::Several;
 use super::shadow::{Arrival, Stay};
-use super::table::Table;
+use super::table::{Lane, Table};
 use super::waiters::{Counted, Waiters};
 use super::{Hold, Limits, OnHoldLimit};
 use crate::session::SessionKey;
@@ -199,6 +199,13 @@ impl Lanes {
     /// called before a client can know `new`, and while the lane is still held.
     pub fn name(&self, key: SessionKey, new: SessionKey) -> Naming {
         self.table.name(key, new)
+    }
+
+    /// Whether the lane of `key` got another name at `time` or later; false when there is no such lane.
+    pub fn named_since(&self, key: SessionKey, time: Instant) -> bool {
+        let named = |names: &Names| names.since(time);
+        let named = |lane: &Lane<Waiter>| lane.names.as_deref().is_some_and(named);
+        self.table.look(key, |lane, _| named(lane)) == Some(true)
     }
 
     /// An estimate of when one that joins the lane of `key` now might have its turn, from its recent hold times; None

@@ -13,10 +13,11 @@
 use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use dashmap::mapref::entry::Entry;
 
-use super::table::{Slot, Table};
+use super::table::{Slot, Table, now};
 use crate::session::SessionKey;
 
 /// A key that is another name of a lane.
@@ -34,6 +35,8 @@ pub(super) struct Names {
     pub(super) life: u64,
     /// The oldest first.
     keys: VecDeque<SessionKey>,
+    /// When the newest was added; None when none ever was.
+    newest: Option<Instant>,
 }
 
 /// What became of another name for a lane.
@@ -81,6 +84,7 @@ impl<W> Table<W> {
                         Box::new(Names {
                             life: self.lives.fetch_add(1, Ordering::Relaxed),
                             keys: VecDeque::new(),
+                            newest: None,
                         })
                     });
                     let life = names.life;
@@ -128,7 +132,7 @@ impl<W> Table<W> {
                 return None;
             };
             let names = lane.names.as_mut()?;
-            (names.life == alias.life).then(|| names.add(new))
+            (names.life == alias.life).then(|| names.add(new, now()))
         });
         match enlisted {
             Some(None) => Naming::Made,
@@ -171,8 +175,14 @@ impl<W> Table<W> {
 }
 
 impl Names {
+    /// Whether a name was added at `time` or later.
+    pub(super) fn since(&self, time: Instant) -> bool {
+        self.newest.is_some_and(|newest| newest >= time)
+    }
+
     /// Adds a name; gives the oldest when there are too many.
-    fn add(&mut self, key: SessionKey) -> Option<SessionKey> {
+    fn add(&mut self, key: SessionKey, now: Instant) -> Option<SessionKey> {
+        self.newest = Some(now);
         let oldest = if self.keys.len() >= MAX {
             self.keys.pop_front()
         } else {

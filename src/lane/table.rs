@@ -301,7 +301,7 @@ impl Hasher for DigestHasher {
 }
 
 /// Tokio's clock, which tests can stop.
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 

@@ -118,6 +118,11 @@ impl Core {
         self.add(Family::OddCookies, reason, 1);
     }
 
+    /// So many lines that set a session cookie were kept from a client.
+    pub fn cookies_withheld(&self, lines: usize) {
+        self.add(Family::WithheldCookies, 0, lines as u64);
+    }
+
     /// A request had forwarding headers from a peer that is no trusted proxy.
     pub fn forwarded_untrusted(&self) {
         self.add(Family::ForwardedUntrusted, 0, 1);

@@ -24,6 +24,7 @@ pub(super) enum Family {
     UpstreamRequests,
     AffinityLost,
     OddCookies,
+    WithheldCookies,
     ForwardedUntrusted,
     ProxyHeaders,
     ClientsGone,
@@ -116,7 +117,7 @@ const fn counter_per(
     }
 }
 
-pub(super) const FAMILIES: [Declared; 36] = [
+pub(super) const FAMILIES: [Declared; 37] = [
     Declared {
         family: Family::Requests,
         name: "requests",
@@ -214,6 +215,13 @@ pub(super) const FAMILIES: [Declared; 36] = [
         "session_cookies_odd",
         "Session cookies that are not what the application issues, so that their requests had no lane.",
         &[Label::OddCookie],
+    ),
+    counter(
+        Family::WithheldCookies,
+        "session_cookies_withheld",
+        "Set-Cookie lines for sessions that began empty, since the id had been replaced while their request waited; kept \
+         from the client, which has a newer id.",
+        &[],
     ),
     counter(
         Family::ForwardedUntrusted,

@@ -89,9 +89,14 @@ impl Session<'_> {
     /// The key in one of its lanes.
     #[must_use]
     pub fn in_lane(&self, number: LaneNumber) -> Option<SessionKey> {
-        let mut keys = std::iter::once(&self.key).chain(&self.also);
-        let at = self.numbers.iter().position(|own| *own == number)?;
-        keys.nth(at).copied()
+        let mut lanes = self.lanes();
+        lanes.find_map(|(own, key)| (own == number).then_some(key))
+    }
+
+    /// Its lanes, with their keys.
+    pub fn lanes(&self) -> impl Iterator<Item = (LaneNumber, SessionKey)> {
+        let keys = std::iter::once(self.key).chain(self.also.iter().copied());
+        self.numbers.iter().copied().zip(keys)
     }
 }
 

@@ -41,7 +41,7 @@ pub use rekeying::Rekeyed;
 pub(crate) use scope::host_of;
 pub use scope::{HostScope, Scope};
 pub use source::{
-    DEFAULT_MAX_LENGTH, Duplicates, IdPattern, OddReason, Pair, Place, Source, Transform,
+    DEFAULT_MAX_LENGTH, Duplicates, IdPattern, OddReason, OldId, Pair, Place, Source, Transform,
 };
 
 /// A session, as a keyed digest of its id; the id itself never leaves this module.

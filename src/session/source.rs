@@ -34,6 +34,8 @@ pub struct Source {
     pub max_length: usize,
     /// Which of several candidates counts.
     pub duplicates: Duplicates,
+    /// What becomes of an id when a response sets another one.
+    pub old_id: OldId,
 }
 
 /// Where a session id stands in a request.
@@ -119,6 +121,15 @@ pub enum Duplicates {
     FirstValid,
     /// The last, valid or not: Tomcat's path parameters, some frameworks' cookies.
     Last,
+}
+
+/// What becomes of a session's id in the application when a response sets another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OldId {
+    /// The application forgets it: who still comes with it begins an empty session.
+    Forgotten,
+    /// It may stay valid, or nobody knows.
+    Unknown,
 }
 
 /// Why a value is no session id.

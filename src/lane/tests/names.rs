@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio_test::{assert_pending, assert_ready, task};
 
@@ -100,6 +101,35 @@ async fn a_name_of_a_name_is_one_of_the_lane() {
     assert_eq!(lanes.name(key(3), key(3)), Naming::Already);
     drop(waiting(&lanes, 3));
     assert_eq!(left(&lanes), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_knows_whether_it_got_a_name_since_by_each_of_its_names_and_while_it_lives() {
+    let now = || tokio::time::Instant::now().into_std();
+    let tick = || tokio::time::advance(Duration::from_millis(1));
+    let lanes = Arc::<Lanes>::default();
+    let begin = now();
+    assert!(!lanes.named_since(key(1), begin), "there is no lane");
+    let (permit, other) = (granted(&lanes, 1), granted(&lanes, 9));
+    assert!(!lanes.named_since(key(1), begin), "it has one name");
+    tick().await;
+    let named = now();
+    assert_eq!(lanes.name(key(1), key(2)), Naming::Made);
+    tick().await;
+    let later = now();
+    assert_eq!(lanes.name(key(1), key(2)), Naming::Already);
+    assert_eq!(lanes.name(key(1), key(9)), Naming::Taken);
+    for key in [key(1), key(2)] {
+        let since = [begin, named, later].map(|time| lanes.named_since(key, time));
+        assert_eq!(since, [true, true, false], "{key}");
+    }
+    assert_eq!(lanes.name(key(2), key(3)), Naming::Made);
+    assert!(lanes.named_since(key(1), later));
+    assert!(!lanes.named_since(key(9), begin), "another lane");
+    drop((permit, other));
+    assert!(!lanes.named_since(key(1), begin), "it is gone");
+    let _permit = granted(&lanes, 1);
+    assert!(!lanes.named_since(key(1), begin), "it is another one");
 }
 
 #[tokio::test(start_paused = true)]

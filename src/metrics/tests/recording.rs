@@ -48,6 +48,10 @@ fn each_recording_counts_its_own_series_and_no_other() {
         r#"onelane_session_cookies_odd_total{reason="length"}"#,
     );
     assert_counts(
+        |core| core.cookies_withheld(1),
+        "onelane_session_cookies_withheld_total",
+    );
+    assert_counts(
         Core::forwarded_untrusted,
         "onelane_forwarded_untrusted_total",
     );

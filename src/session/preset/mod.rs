@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::cookie::{CookieName, Spelling};
 use super::lanes::LaneName;
-use super::source::{Duplicates, IdPattern, Place, Source, Transform};
+use super::source::{Duplicates, IdPattern, OldId, Place, Source, Transform};
 
 mod java;
 mod microsoft;
@@ -99,7 +99,7 @@ impl Preset {
     /// Where the id is looked for. `cookie` replaces the preset's cookie name (`session.cookie`).
     #[must_use]
     pub fn sources(self, cookie: Option<&str>) -> Vec<Source> {
-        match self {
+        let mut sources = match self {
             Self::AspNet => microsoft::aspnet(cookie),
             Self::AspNetCore => microsoft::aspnetcore(cookie),
             Self::ClassicAsp => microsoft::classic_asp(cookie),
@@ -114,6 +114,32 @@ impl Preset {
             Self::Rails => scripting::rails(cookie),
             Self::Sitecore => microsoft::sitecore(cookie),
             Self::WooCommerce => php::woocommerce(cookie),
+        };
+        for source in &mut sources {
+            source.old_id = self.old_id();
+        }
+        sources
+    }
+
+    /// What a login does with the id that the session had: `changeSessionId` of servlet containers, Django's `cycle_key`,
+    /// Rack's `renew`, `regenerate` of express-session and `session_regenerate_id(true)` let nobody in with it any more.
+    /// Laravel's value changes with each response, and the old one decrypts to the same id.
+    fn old_id(self) -> OldId {
+        match self {
+            Self::Django
+            | Self::Express
+            | Self::Java
+            | Self::Magento
+            | Self::Moodle
+            | Self::Php
+            | Self::Rails => OldId::Forgotten,
+            Self::AspNet
+            | Self::AspNetCore
+            | Self::ClassicAsp
+            | Self::ColdFusion
+            | Self::Laravel
+            | Self::Sitecore
+            | Self::WooCommerce => OldId::Unknown,
         }
     }
 
@@ -166,6 +192,7 @@ fn source(label: &str, place: Place) -> Source {
         pattern: IdPattern::Any,
         max_length: 256,
         duplicates: Duplicates::First,
+        old_id: OldId::Unknown,
     }
 }
 

@@ -78,6 +78,7 @@ fn source(place: Place) -> Source {
         pattern: IdPattern::Any,
         max_length: DEFAULT_MAX_LENGTH,
         duplicates: Duplicates::First,
+        old_id: OldId::Unknown,
     }
 }
 

@@ -95,6 +95,67 @@ fn all_cookies_of_all_lanes_are_hidden_and_what_is_no_cookie_cannot_be() {
     assert!(!sessions.can_hide(&request));
 }
 
+#[test]
+fn what_sets_the_cookie_of_a_lane_that_forgets_ids_is_withheld_and_no_other() {
+    let further = |name: &str, old_id| Source {
+        lane: LaneName::new(name),
+        old_id,
+        ..cookie(name)
+    };
+    let own = Source {
+        old_id: OldId::Forgotten,
+        ..cookie("sid")
+    };
+    let sources = [
+        own,
+        further("contact", OldId::Forgotten),
+        further("kept", OldId::Unknown),
+    ];
+    let sessions = sessions(sources.into());
+    let Found::Session(session) = sessions.find(&with_cookies(&[b"sid=1; contact=2; kept=3"]))
+    else {
+        panic!("three lanes");
+    };
+    let numbers: Vec<LaneNumber> = session.lanes().map(|(number, _)| number).collect();
+    let forgets: Vec<bool> = numbers.iter().map(|own| sessions.forgets(*own)).collect();
+    assert_eq!(forgets, [true, true, false]);
+    let lines: [(&str, &[u8]); 5] = [
+        ("set-cookie", b"sid=; Max-Age=0"),
+        ("set-cookie", b"contact=4"),
+        ("set-cookie", b"kept=5"),
+        ("set-cookie", b"theme=dark"),
+        ("set-cookie", b"sid=6; path=/"),
+    ];
+    for (lanes, left) in [
+        (&[][..], 5),
+        (&numbers[..1], 3),
+        (&numbers[1..2], 4),
+        (&numbers[2..], 5),
+        (&numbers[..], 2),
+    ] {
+        let mut headers = request("/", &lines).headers;
+        assert_eq!(sessions.withhold(lanes, &mut headers), 5 - left);
+        assert_eq!(headers.get_all(SET_COOKIE).iter().count(), left);
+    }
+}
+
+#[test]
+fn each_preset_says_whether_its_application_forgets_ids() {
+    let forgets = |preset: &Preset| sessions(preset.sources(None)).forgets(LaneNumber::SESSION);
+    let names: Vec<&str> = Preset::ALL
+        .into_iter()
+        .filter(forgets)
+        .map(Preset::name)
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "php", "magento", "moodle", "java", "django", "rails", "express"
+        ]
+    );
+    assert!(!sessions(vec![cookie("sid")]).forgets(LaneNumber::SESSION));
+}
+
 const PIECES: &str = "(PHPSESSID|JSESSIONID|ASP.NET_SessionId|asp.net_sessionid|a|\\$Path)? ?=? ?\
     (\"?[a-z0-5]{24}\"?|[ -~]{0,30})";
 

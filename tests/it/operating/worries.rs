@@ -79,6 +79,10 @@ pub(super) const GROUPS: [(&str, &[(&str, &str)]); 8] = [
                 "onelane_reentrance_total",
                 "At `refused` or `forged`. `stale` means that a page calls its own site after its answer.",
             ),
+            (
+                "onelane_session_cookies_withheld_total",
+                "Not at all: a login changed the id while other requests of its session waited, as where a page logs in by script, and the user stayed logged in.",
+            ),
         ],
     ),
     (
