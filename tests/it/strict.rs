@@ -99,12 +99,19 @@ fn differences(document: &Document, committed: &str) -> Vec<String> {
         match (committed.next(), run.next()) {
             (None, None) => return found,
             (old, new) if old == new => {}
+            (Some(old), Some(new)) if is_unsettled(old) && own_columns(old) == own_columns(new) => {
+            }
             (old, new) => {
                 let (old, new) = (old.unwrap_or("nothing"), new.unwrap_or("nothing"));
                 found.push(format!("committed: {old}\nthis run:  {new}"));
             }
         }
     }
+}
+
+/// Whether what others do with this row is not the same each time.
+fn is_unsettled(line: &str) -> bool {
+    UNSETTLED.iter().any(|name| line.starts_with(name))
 }
 
 #[test]
@@ -129,6 +136,30 @@ fn a_change_of_the_document_is_noticed_in_every_column_of_the_same_versions() {
     assert_eq!(differ("1", [&kept, &kept, &closed]), 1);
     assert_eq!(differ("9", [&kept, &closed, &closed]), 0);
     assert_eq!(differ("9", [&closed, &kept, &kept]), 1);
+}
+
+#[test]
+fn what_others_do_now_so_and_now_so_is_no_change_of_the_document_and_what_onelane_does_is() {
+    let unsettled = |row: &Row| is_unsettled(&format!("| {} |", row.name));
+    let row = rows()
+        .into_iter()
+        .find(unsettled)
+        .expect("there is such a row");
+    let outcome = |ending| Outcome {
+        answers: Vec::new(),
+        ending,
+        forwarded: Vec::new(),
+    };
+    let (kept, closed) = (outcome(Ending::Kept), outcome(Ending::Closed));
+    let document = |outcomes| Document {
+        nginx: "1".to_owned(),
+        haproxy: "2".to_owned(),
+        rows: vec![TableRow::new(&row, outcomes)],
+    };
+    let committed = document([&kept, &kept, &kept]).text();
+    let differ = |outcomes| differences(&document(outcomes), &committed).len();
+    assert_eq!(differ([&kept, &kept, &closed]), 0);
+    assert_eq!(differ([&closed, &kept, &kept]), 1);
 }
 
 /// The control: with nothing in between, the same rules find what a proxy is there to prevent.
@@ -248,6 +279,9 @@ const UNCHECKED: [(&str, &str); 5] = [
     ("`X_Forwarded_For", "x_forwarded_for is forwarded"),
     ("NUL in a value", "malformed: header line"),
 ];
+
+/// Rows where HAProxy's answer depends on how many reads the request takes: 400, or 504 after it has begun to forward it.
+const UNSETTLED: [&str; 1] = ["| an extension of 20 kB "];
 
 /// As little as it runs with, and short times for what never ends.
 const ONELANE: &str = "limits: { header_timeout: 2s, body_idle_timeout: 2s }";
