@@ -13,7 +13,6 @@ use std::time::{Duration, Instant, SystemTime};
 use arc_swap::ArcSwap;
 use tokio::runtime::Builder;
 use tokio::time::{sleep, timeout};
-use tracing_appender::non_blocking::WorkerGuard;
 
 use crate::config::{Config, Origin, Startup};
 use crate::gateway::{Disk, Policy, Shared};
@@ -58,7 +57,7 @@ pub struct Running {
     /// Replaces certificates until it is dropped; None when there are none.
     _watch: Option<tls::Watch>,
     /// Writes what is left of the access log when it is dropped, last of all.
-    _log: WorkerGuard,
+    _log: log::Rest,
 }
 
 /// How a drain ended.
@@ -109,7 +108,7 @@ impl Running {
         let tracer = tracer(&startup, metrics.core(0))?;
         let shared = share(&startup, policy, drain.listen(), tracer.clone());
         let reload = reload(&shared, &metrics, origin);
-        let (writer, log) = log::queue(access_log, log::LINES);
+        let (writer, log) = log::queue(access_log, log::LINES)?;
         let (cores, mut threads) = start_cores(&startup, &shared, &metrics, count, &writer)?;
         let certificates = certificates(&startup);
         let watch = watch(&certificates, metrics.core(0))?;
@@ -117,7 +116,7 @@ impl Running {
         let asked = Arc::<DrainAsked>::default();
         let operated = Operated {
             reload: Arc::clone(&reload),
-            lost: writer.error_counter(),
+            lost: writer.lost(),
             drain: asked.callback(&drain),
         };
         let sources = sources(metrics, &shared, cores.clone(), certificates, operated);
