@@ -205,10 +205,10 @@ impl Visit<'_> {
     fn record<'r>(&'r self, asked: &'r Asked, outcome: Label, ended: Instant) -> Record<'r> {
         Record {
             at: SystemTime::now(),
-            request_id: self.request_id.to_str().unwrap_or_default(),
+            request_id: ascii(&self.request_id),
             client: self.client_text(),
             method: &asked.method,
-            host: asked.host(),
+            host: asked.host.as_ref().map(ascii).unwrap_or_default(),
             path: session::mask_path(asked.uri.path()),
             status: self.status(),
             outcome,
@@ -238,6 +238,12 @@ impl Visit<'_> {
             trace: asked.trace,
         }
     }
+}
+
+/// A field's value; empty when it is no text. It is looked at byte by byte only where it is escaped.
+fn ascii(value: &HeaderValue) -> &[u8] {
+    let bytes = value.as_bytes();
+    if bytes.is_ascii() { bytes } else { &[] }
 }
 
 /// What the application did wrong; a label of the metrics.

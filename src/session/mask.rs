@@ -10,7 +10,9 @@ use std::borrow::Cow;
 #[must_use]
 pub fn mask_path(raw: &str) -> Cow<'_, str> {
     let bytes = raw.as_bytes();
-    if !bytes.iter().any(|byte| matches!(byte, b'%' | b'(' | b';')) {
+    // All of it: a look at several bytes at once is cheaper than an end at the first.
+    let may_hide = |any, byte: &u8| any | (*byte == b'%') | (*byte == b'(') | (*byte == b';');
+    if !bytes.iter().fold(false, may_hide) {
         return Cow::Borrowed(raw); // as most are
     }
     let mut masked = String::new();

@@ -27,14 +27,14 @@ use line::Clock;
 pub struct Record<'a> {
     /// The end of the request (`time`), when the line is written; UTC, milliseconds.
     pub at: SystemTime,
-    /// `X-Request-Id`, ours or the client's (`id`).
-    pub request_id: &'a str,
+    /// `X-Request-Id`, ours or the client's, in UTF-8 (`id`).
+    pub request_id: &'a [u8],
     /// Who called (`client`).
     pub client: Cow<'a, str>,
     /// `method`.
     pub method: &'a Method,
-    /// The Host, empty when there was none (`host`).
-    pub host: &'a str,
+    /// The Host in UTF-8, empty when there was none (`host`).
+    pub host: &'a [u8],
     /// The raw path without its query, the session id in it already masked (`path`).
     pub path: Cow<'a, str>,
     /// What the client was answered; None when it got no answer (`status`).
@@ -168,8 +168,7 @@ impl AccessLog {
         Self(None)
     }
 
-    /// A log to `writer`, which gets each line, its newline included, in one call. It is to be one that does not block,
-    /// such as `tracing_appender::non_blocking::NonBlocking`.
+    /// A log to `writer`, which gets each line, its newline included, in one call. It is to be one that does not block.
     pub fn new(format: LineFormat, writer: impl Write + Send + 'static) -> Self {
         let open = Open {
             line: Vec::with_capacity(512),
@@ -201,7 +200,6 @@ impl AccessLog {
             LineFormat::Json => line::json(line, clock, &record),
             LineFormat::Text => line::text(line, clock, &record),
         }
-        line.push(b'\n');
         // A log that cannot be written must not stop a request, and has nowhere to complain.
         writer.write_all(line).ok();
     }
