@@ -1,7 +1,7 @@
 //! The way of the access log to standard output.
 //!
 //! Guarantees: nobody who logs waits for whoever reads; what is held for a slow reader is bounded, and what does not fit
-//! or cannot be written is lost and counted; the lines of a core keep their order. Does not do: make lines;
+//! or cannot be written is lost and counted; they keep their order. Does not do: make lines;
 //! `gateway::record` does.
 
 use std::fmt;
