@@ -5,7 +5,11 @@
 //! `gateway::record` does.
 
 use std::fmt;
+#[cfg(unix)]
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,6 +75,17 @@ pub(super) fn queue(
         end: Mutex::new(end),
     };
     Ok((Lines::new(queue, writer), rest))
+}
+
+/// Standard output, without the buffer and the lock that std gives it: lines come from one thread, in a buffer of ours.
+/// That of Windows stays, since std translates for consoles.
+#[must_use]
+pub fn standard_output() -> Box<dyn Write + Send> {
+    #[cfg(unix)]
+    if let Ok(own) = io::stdout().as_fd().try_clone_to_owned() {
+        return Box::new(File::from(own));
+    }
+    Box::new(io::stdout())
 }
 
 impl Queue {

@@ -32,6 +32,7 @@ mod sockets;
 mod sources;
 mod threads;
 
+pub use log::standard_output;
 pub use passed::{Passed, PassedError, Places, SocketLabel};
 pub use sockets::{BindError, Listeners, bind, bind_beside};
 
@@ -73,7 +74,7 @@ impl Running {
     /// # Errors
     /// When a socket, a thread or a runtime cannot be made ready.
     pub fn start(config: Config, listeners: Listeners) -> io::Result<Self> {
-        Self::start_logging_to(io::stdout(), config, listeners)
+        Self::start_logging_to(standard_output(), config, listeners)
     }
 
     /// As [`Running::start`], with another place than standard output for the access log: a service has none.

@@ -13,7 +13,8 @@ use serde_json::ser::{CompactFormatter, Formatter};
 use super::{ACCESS_LABELS, Record};
 
 /// A line under way. What is ours and never needs an escape goes in as it is; what comes from outside is looked at.
-struct Line<'l>(&'l mut Vec<u8>);
+#[derive(Debug)]
+pub(super) struct Line(Vec<u8>);
 
 /// JSON in ASCII: serde_json leaves DEL, C1 controls and U+2028 as they are, which some readers take for a line's end.
 struct Ascii;
@@ -46,7 +47,17 @@ impl Formatter for Ascii {
     }
 }
 
-impl Line<'_> {
+impl Line {
+    /// Room for one, to be used again and again.
+    pub(super) fn new() -> Self {
+        Self(Vec::with_capacity(512))
+    }
+
+    /// All of it, its newline included.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Adds what needs no escape.
     fn add(&mut self, text: impl AsRef<[u8]>) -> &mut Self {
         self.0.extend_from_slice(text.as_ref());
@@ -82,7 +93,7 @@ impl Line<'_> {
         }
         let value = String::from_utf8_lossy(value);
         let start = self.0.len();
-        let mut serializer = serde_json::Serializer::with_formatter(&mut *self.0, Ascii);
+        let mut serializer = serde_json::Serializer::with_formatter(&mut self.0, Ascii);
         value.serialize(&mut serializer).ok(); // a Vec takes all that is written to it
         self.0.pop(); // its quotes
         self.0.remove(start);
@@ -134,11 +145,11 @@ impl Clock {
     }
 }
 
-pub(super) fn json(line: &mut Vec<u8>, clock: &mut Clock, record: &Record<'_>) {
-    let mut line = Line(line);
+pub(super) fn json(line: &mut Line, clock: &mut Clock, record: &Record<'_>) {
+    line.0.clear();
     line.add(r#"{"time":""#).add(clock.at(record.at));
     line.add(r#"","id":""#).string(record.request_id);
-    line.add(r#"","client":""#).add(&*record.client);
+    line.add(r#"","client":""#).add(&record.client);
     line.add(r#"","method":""#).add(record.method.as_str()); // a token (RFC 9110 5.6.2) needs no escape
     line.add(r#"","host":""#).string(record.host);
     line.add(r#"","path":""#).string(&*record.path).add("\"");
@@ -179,9 +190,9 @@ pub(super) fn json(line: &mut Vec<u8>, clock: &mut Clock, record: &Record<'_>) {
     line.add("}\n");
 }
 
-pub(super) fn text(line: &mut Vec<u8>, clock: &mut Clock, record: &Record<'_>) {
-    let mut text = Line(line);
-    text.add(clock.at(record.at)).add(" ").add(&*record.client);
+pub(super) fn text(text: &mut Line, clock: &mut Clock, record: &Record<'_>) {
+    text.0.clear();
+    text.add(clock.at(record.at)).add(" ").add(&record.client);
     text.add(" ").add(record.method.as_str()); // a token (RFC 9110 5.6.2) needs no escape
     text.add(" ").value(record.host);
     text.add(" ").value(&*record.path);
@@ -239,12 +250,22 @@ fn milliseconds(duration: Duration) -> (u64, [u8; 3]) {
 /// A number below 1000.
 fn three_digits(number: u32) -> [u8; 3] {
     let (hundreds, rest) = (number / 100, number % 100);
-    [hundreds, rest / 10, rest % 10].map(|digit| b'0' + digit.to_le_bytes()[0])
+    let digit = |number: u32| b'0' + number.to_le_bytes()[0];
+    [digit(hundreds), digit(rest / 10), digit(rest % 10)]
 }
 
-/// Looks at all: several bytes at once are cheaper than an end at the first that is not so.
+/// Looks at several bytes at once, which is cheaper than an end at the first that is not so. The last ones may be looked at
+/// twice.
 fn are_all(bytes: &[u8], is_so: impl Fn(u8) -> bool) -> bool {
-    bytes.iter().fold(true, |all, byte| all & is_so(*byte))
+    let all = |bytes: &[u8]| bytes.iter().fold(true, |all, byte| all & is_so(*byte));
+    if let Some(last) = bytes.last_chunk::<8>() {
+        let (eights, _) = bytes.as_chunks::<8>();
+        return eights.iter().all(|eight| all(eight)) & all(last);
+    }
+    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(first), Some(last)) => all(first) & all(last),
+        _ => all(bytes),
+    }
 }
 
 pub(super) fn is_plain(character: char) -> bool {

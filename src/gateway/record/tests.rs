@@ -31,7 +31,7 @@ fn record() -> Record<'static> {
     Record {
         at: UNIX_EPOCH + Duration::from_millis(1_795_255_200_007),
         request_id: b"r-1",
-        client: Cow::Borrowed("192.0.2.7"),
+        client: Cow::Borrowed(b"192.0.2.7"),
         method: &Method::POST,
         host: b"shop.example",
         path: Cow::Borrowed("/checkout.aspx"),
@@ -259,7 +259,7 @@ proptest! {
         let written = Written::default();
         AccessLog::new(LineFormat::Json, written.clone()).write(|| Record {
             request_id: &bytes,
-            client: Cow::Borrowed("192.0.2.7"),
+            client: Cow::Borrowed(b"192.0.2.7"),
             host: value.as_bytes(),
             path: Cow::Borrowed(&value),
             route: &value,
