@@ -106,9 +106,6 @@ impl Line {
 
     /// Adds milliseconds with three decimals, cut to whole microseconds.
     fn milliseconds(&mut self, duration: Duration) -> &mut Self {
-        if duration == Duration::ZERO {
-            return self.add("0.000ms"); // most do not wait
-        }
         let (whole, [a, b, c]) = milliseconds(duration);
         self.number(whole).add([b'.', a, b, c, b'm', b's'])
     }
@@ -167,11 +164,15 @@ pub(super) fn json(line: &mut Line, clock: &mut Clock, record: &Record<'_>) {
     if let Some(session) = record.session {
         line.add(r#"","session":""#).add(session.hex());
     }
-    line.add(r#"","position":"#).number(record.position);
-    if let Some(behind) = record.behind {
-        line.add(r#","behind":""#).string(behind).add("\"");
+    if went_straight_in(record) {
+        line.add(r#"","position":0,"wait_ms":0.0"#);
+    } else {
+        line.add(r#"","position":"#).number(record.position);
+        if let Some(behind) = record.behind {
+            line.add(r#","behind":""#).string(behind).add("\"");
+        }
+        line.add(r#","wait_ms":"#).float(record.wait);
     }
-    line.add(r#","wait_ms":"#).float(record.wait);
     if let Some(hold) = record.hold {
         line.add(r#","hold_ms":"#).float(hold);
     }
@@ -213,11 +214,15 @@ pub(super) fn text(text: &mut Line, clock: &mut Clock, record: &Record<'_>) {
     if let Some(session) = record.session {
         text.add(" session=").add(session.hex());
     }
-    text.add(" position=").number(record.position);
-    if let Some(behind) = record.behind {
-        text.add(" behind=").value(behind);
+    if went_straight_in(record) {
+        text.add(" position=0 wait=0.000ms");
+    } else {
+        text.add(" position=").number(record.position);
+        if let Some(behind) = record.behind {
+            text.add(" behind=").value(behind);
+        }
+        text.add(" wait=").milliseconds(record.wait);
     }
-    text.add(" wait=").milliseconds(record.wait);
     if let Some(hold) = record.hold {
         text.add(" hold=").milliseconds(hold);
     }
@@ -235,6 +240,11 @@ pub(super) fn text(text: &mut Line, clock: &mut Clock, record: &Record<'_>) {
         text.add(" trace=").show(trace);
     }
     text.add("\n");
+}
+
+/// Whether there is nothing to say of a wait, as of most requests.
+fn went_straight_in(record: &Record<'_>) -> bool {
+    record.position == 0 && record.behind.is_none() && record.wait == Duration::ZERO
 }
 
 /// Whole milliseconds and their decimals.

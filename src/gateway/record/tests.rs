@@ -295,6 +295,31 @@ proptest! {
     }
 
     #[test]
+    fn what_is_said_of_a_wait_is_the_same_however_short_it_was(
+        position in 0..2_usize,
+        behind in any::<bool>(),
+        micros in 0..2_u64,
+    ) {
+        let waited = || Record {
+            position,
+            behind: behind.then_some("/slow*"),
+            wait: Duration::from_micros(micros),
+            ..record()
+        };
+        let (text, json) = match behind {
+            true => (" behind=/slow*", r#","behind":"/slow*""#),
+            false => ("", ""),
+        };
+        let text = format!(" position={position}{text} wait=0.00{micros}ms hold=");
+        let wait = ["0.0", "0.001"][usize::try_from(micros).unwrap()];
+        let json = format!(r#","position":{position}{json},"wait_ms":{wait},"hold_ms":"#);
+        for (format, part) in [(LineFormat::Text, text), (LineFormat::Json, json)] {
+            let line = &lines(format, vec![waited()])[0];
+            prop_assert!(line.contains(&part), "{}: {}", line, part);
+        }
+    }
+
+    #[test]
     fn milliseconds_are_what_serde_json_makes_of_the_float(micros in prop_oneof![0..5_000_000_u64, 0..MICROS_OF_YEARS]) {
         let record = || Record { total: Duration::from_micros(micros), ..record() };
         let float = serde_json::to_string(&(micros as f64 / 1000.0)).unwrap();
