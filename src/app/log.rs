@@ -102,8 +102,16 @@ impl Queue {
             if ended {
                 return;
             }
-            // Whoever adds a line unparks this thread, which makes a park that comes later return at once.
-            thread::park();
+            // Whoever adds a line unparks this thread, which makes a park that comes later return at once. That is a system
+            // call of a core, if it sleeps: while there is much to write, it only lets others go first.
+            let mut looks = 0..LOOKS;
+            let came = looks.any(|_| {
+                thread::yield_now();
+                !self.lines.is_empty()
+            });
+            if !came {
+                thread::park();
+            }
         }
     }
 
@@ -177,6 +185,8 @@ impl fmt::Debug for Queue {
 pub(super) const LINES: usize = 65_536;
 /// Memory that lines of a core are cut from, bytes: some 200 lines. It is used again once they are written.
 const BLOCK: usize = 64 * 1024;
+/// How often the writer looks for lines before it sleeps.
+const LOOKS: usize = 4;
 /// How long a reader that is stuck may hold up the end.
 const PATIENCE: Duration = Duration::from_secs(1);
 

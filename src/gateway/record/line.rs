@@ -106,19 +106,22 @@ impl Line {
 
     /// Adds milliseconds with three decimals, cut to whole microseconds.
     fn milliseconds(&mut self, duration: Duration) -> &mut Self {
-        let (whole, [a, b, c]) = milliseconds(duration);
-        self.number(whole).add([b'.', a, b, c, b'm', b's'])
+        let (above, start, [h, t, o, a, b, c]) = milliseconds(duration);
+        if above > 0 {
+            self.number(above);
+        }
+        self.add(&[h, t, o, b'.', a, b, c, b'm', b's'][start..])
     }
 
     /// The same without zeros at the end, but for one.
     fn float(&mut self, duration: Duration) -> &mut Self {
-        let (whole, decimals) = milliseconds(duration);
-        let line = self.number(whole);
-        match decimals {
-            [a, b'0', b'0'] => line.add([b'.', a]),
-            [a, b, b'0'] => line.add([b'.', a, b]),
-            [a, b, c] => line.add([b'.', a, b, c]),
+        let (above, start, [h, t, o, a, b, c]) = milliseconds(duration);
+        if above > 0 {
+            self.number(above);
         }
+        let zeros = usize::from(c == b'0') + usize::from([b, c] == *b"00");
+        let digits = [h, t, o, b'.', a, b, c];
+        self.add(&digits[start..digits.len() - zeros])
     }
 
     fn show(&mut self, value: impl fmt::Display) -> &mut Self {
@@ -247,14 +250,16 @@ fn went_straight_in(record: &Record<'_>) -> bool {
     record.position == 0 && record.behind.is_none() && record.wait == Duration::ZERO
 }
 
-/// Whole milliseconds and their decimals.
-fn milliseconds(duration: Duration) -> (u64, [u8; 3]) {
-    let micros = duration.subsec_micros();
-    let whole = duration.as_secs().saturating_mul(1000);
-    (
-        whole.saturating_add(u64::from(micros / 1000)),
-        three_digits(micros % 1000),
-    )
+/// Milliseconds: how many thousands, the last three digits with three decimals, and where these begin.
+fn milliseconds(duration: Duration) -> (u64, usize, [u8; 6]) {
+    let (above, micros) = (duration.as_secs(), duration.subsec_micros());
+    let (whole, decimals) = (micros / 1000, micros % 1000);
+    let start = match above {
+        0 => usize::from(whole < 100) + usize::from(whole < 10),
+        _ => 0,
+    };
+    let ([h, t, o], [a, b, c]) = (three_digits(whole), three_digits(decimals));
+    (above, start, [h, t, o, a, b, c])
 }
 
 /// A number below 1000.
@@ -268,9 +273,12 @@ fn three_digits(number: u32) -> [u8; 3] {
 /// twice.
 fn are_all(bytes: &[u8], is_so: impl Fn(u8) -> bool) -> bool {
     let all = |bytes: &[u8]| bytes.iter().fold(true, |all, byte| all & is_so(*byte));
-    if let Some(last) = bytes.last_chunk::<8>() {
-        let (eights, _) = bytes.as_chunks::<8>();
-        return eights.iter().all(|eight| all(eight)) & all(last);
+    if let Some(last) = bytes.last_chunk::<16>() {
+        let (many, _) = bytes.as_chunks::<16>();
+        return many.iter().all(|some| all(some)) & all(last);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        return all(first) & all(last);
     }
     match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         (Some(first), Some(last)) => all(first) & all(last),
