@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use onelane::session::{
-    CookieName, DEFAULT_MAX_LENGTH, Duplicates, Found, HostScope, IdPattern, LaneName, Pair,
+    CookieName, DEFAULT_MAX_LENGTH, Duplicates, Found, HostScope, IdPattern, LaneName, OldId, Pair,
     PathCase, Place, Preset, Scope, SessionKey, Sessions, Settings, Source, Spelling, Transform,
     mask_path, without_cookie,
 };
@@ -315,6 +315,7 @@ fn source(place: Place) -> Source {
         pattern: IdPattern::Any,
         max_length: DEFAULT_MAX_LENGTH,
         duplicates: Duplicates::First,
+        old_id: OldId::Unknown,
     }
 }
 

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant, SystemTime};
 use arc_swap::ArcSwap;
 use tokio::runtime::Builder;
 use tokio::time::{sleep, timeout};
-use tracing_appender::non_blocking::WorkerGuard;
 
 use crate::config::{Config, Origin, Startup};
 use crate::gateway::{Disk, Policy, Shared};
@@ -33,6 +32,7 @@ mod sockets;
 mod sources;
 mod threads;
 
+pub use log::standard_output;
 pub use passed::{Passed, PassedError, Places, SocketLabel};
 pub use sockets::{BindError, Listeners, bind, bind_beside};
 
@@ -58,7 +58,7 @@ pub struct Running {
     /// Replaces certificates until it is dropped; None when there are none.
     _watch: Option<tls::Watch>,
     /// Writes what is left of the access log when it is dropped, last of all.
-    _log: WorkerGuard,
+    _log: log::Rest,
 }
 
 /// How a drain ended.
@@ -74,7 +74,7 @@ impl Running {
     /// # Errors
     /// When a socket, a thread or a runtime cannot be made ready.
     pub fn start(config: Config, listeners: Listeners) -> io::Result<Self> {
-        Self::start_logging_to(io::stdout(), config, listeners)
+        Self::start_logging_to(standard_output(), config, listeners)
     }
 
     /// As [`Running::start`], with another place than standard output for the access log: a service has none.
@@ -109,7 +109,7 @@ impl Running {
         let tracer = tracer(&startup, metrics.core(0))?;
         let shared = share(&startup, policy, drain.listen(), tracer.clone());
         let reload = reload(&shared, &metrics, origin);
-        let (writer, log) = log::queue(access_log, log::LINES);
+        let (writer, log) = log::queue(access_log, log::LINES)?;
         let (cores, mut threads) = start_cores(&startup, &shared, &metrics, count, &writer)?;
         let certificates = certificates(&startup);
         let watch = watch(&certificates, metrics.core(0))?;
@@ -117,7 +117,7 @@ impl Running {
         let asked = Arc::<DrainAsked>::default();
         let operated = Operated {
             reload: Arc::clone(&reload),
-            lost: writer.error_counter(),
+            lost: writer.lost(),
             drain: asked.callback(&drain),
         };
         let sources = sources(metrics, &shared, cores.clone(), certificates, operated);

@@ -5,8 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tracing_appender::non_blocking::ErrorCounter;
-
+use super::log::Lost;
 use crate::admin;
 use crate::config::Startup;
 use crate::gateway::record::{ACCESS_LABELS, Outcome};
@@ -37,7 +36,7 @@ pub(super) struct Operated {
     /// Reads the configuration again.
     pub(super) reload: Arc<Reload>,
     /// Counts the lines of the access log that were lost.
-    pub(super) lost: ErrorCounter,
+    pub(super) lost: Lost,
     /// Begins the drain.
     pub(super) drain: Box<dyn Fn() + Send + Sync>,
 }
@@ -72,7 +71,7 @@ pub(super) fn sources(
             throttle_clients: shared.policy.load().throttle.clients(),
             upstreams_healthy: shared.upstream.healthy(Instant::now()),
             certificate_expiry: tls::earliest_end(&certificates),
-            log_lines_dropped: lost.dropped_lines(),
+            log_lines_dropped: lost.lines(),
             config_is_current: version.last == Attempt::Ok,
             config_since: version.since,
         }

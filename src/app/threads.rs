@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use tokio::runtime::Builder;
-use tracing_appender::non_blocking::NonBlocking;
 
 use super::Listeners;
+use super::log::Lines;
 use crate::config::{self, Http2, Startup};
 use crate::gateway::Shared;
 use crate::gateway::record::{AccessLog, LineFormat};
@@ -28,7 +28,7 @@ pub(super) fn start_cores(
     shared: &Shared,
     metrics: &Metrics,
     count: usize,
-    writer: &NonBlocking,
+    writer: &Lines,
 ) -> io::Result<(Vec<Handle>, Vec<JoinHandle<()>>)> {
     let (limits, clients) = (limits(startup), Arc::<Waiters>::default());
     (0..count)
@@ -73,7 +73,7 @@ fn limits(startup: &Startup) -> server::Limits {
     }
 }
 
-fn access_log(log: config::Log, writer: &NonBlocking) -> AccessLog {
+fn access_log(log: config::Log, writer: &Lines) -> AccessLog {
     match (log.access, log.format) {
         (config::AccessLog::Off, _) => AccessLog::off(),
         (config::AccessLog::On, config::LogFormat::Json) => {

@@ -72,7 +72,7 @@ fn serve(config: Config, passed: Result<Passed, PassedError>) -> Result<Drained,
     serve_until(
         config,
         listeners,
-        io::stdout(),
+        app::standard_output(),
         |running| {
             running.on_drain_asked(signals.asker("the admin API"));
             hangups.reload(Arc::clone(running.reload()))

@@ -90,14 +90,14 @@ impl Visit<'_> {
         if !traced.is_sampled() {
             return;
         }
-        let path = session::mask_path(asked.uri.path());
+        let path = session::mask_path(asked.path());
         let session = self.notes.session.map(|session| session.to_string());
         tracer.record(&Finished {
             context: &traced.context,
             started: self.notes.started,
             ended,
             at: SystemTime::now(),
-            client: self.client_text().into_owned(),
+            client: String::from_utf8_lossy(&self.client_text()).into_owned(),
             method: &asked.method,
             version: self.version,
             scheme: match self.client.scheme {

@@ -10,7 +10,11 @@ use std::borrow::Cow;
 #[must_use]
 pub fn mask_path(raw: &str) -> Cow<'_, str> {
     let bytes = raw.as_bytes();
-    if !bytes.iter().any(|byte| matches!(byte, b'%' | b'(' | b';')) {
+    // A look at several bytes at once is cheaper than an end at the first.
+    let opens = |byte: u8| (byte == b'%') | (byte == b'(') | (byte == b';');
+    let any = |bytes: &[u8]| bytes.iter().fold(false, |any, byte| any | opens(*byte));
+    let (many, rest) = bytes.as_chunks::<16>();
+    if !many.iter().any(|some| any(some)) && !any(rest) {
         return Cow::Borrowed(raw); // as most are
     }
     let mut masked = String::new();

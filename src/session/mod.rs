@@ -132,7 +132,9 @@ impl SessionKey {
     pub fn hex(&self) -> [u8; 6] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let [a, b, c, ..] = self.0;
-        [a >> 4, a & 15, b >> 4, b & 15, c >> 4, c & 15].map(|digit| DIGITS[usize::from(digit)])
+        let high = |byte: u8| DIGITS[usize::from(byte >> 4)];
+        let low = |byte: u8| DIGITS[usize::from(byte & 15)];
+        [high(a), low(a), high(b), low(b), high(c), low(c)]
     }
 
     /// The key that has this digest.

@@ -20,21 +20,21 @@ use crate::traces::TraceId;
 
 mod line;
 
-use line::Clock;
+use line::{Clock, Line};
 
 /// What happened to one request. Durations are written as milliseconds with three decimals.
 #[derive(Clone, Debug)]
 pub struct Record<'a> {
     /// The end of the request (`time`), when the line is written; UTC, milliseconds.
     pub at: SystemTime,
-    /// `X-Request-Id`, ours or the client's (`id`).
-    pub request_id: &'a str,
-    /// Who called (`client`).
-    pub client: Cow<'a, str>,
+    /// `X-Request-Id`, ours or the client's, in UTF-8 (`id`).
+    pub request_id: &'a [u8],
+    /// Who called, an address in ASCII (`client`).
+    pub client: Cow<'a, [u8]>,
     /// `method`.
     pub method: &'a Method,
-    /// The Host, empty when there was none (`host`).
-    pub host: &'a str,
+    /// The Host in UTF-8, empty when there was none (`host`).
+    pub host: &'a [u8],
     /// The raw path without its query, the session id in it already masked (`path`).
     pub path: Cow<'a, str>,
     /// What the client was answered; None when it got no answer (`status`).
@@ -114,7 +114,7 @@ struct Sink {
 
 struct Open {
     /// Reused, so that a line costs no allocation.
-    line: Vec<u8>,
+    line: Line,
     clock: Clock,
     writer: Box<dyn Write + Send>,
 }
@@ -168,11 +168,10 @@ impl AccessLog {
         Self(None)
     }
 
-    /// A log to `writer`, which gets each line, its newline included, in one call. It is to be one that does not block,
-    /// such as `tracing_appender::non_blocking::NonBlocking`.
+    /// A log to `writer`, which gets each line, its newline included, in one call. It is to be one that does not block.
     pub fn new(format: LineFormat, writer: impl Write + Send + 'static) -> Self {
         let open = Open {
-            line: Vec::with_capacity(512),
+            line: Line::new(),
             clock: Clock::default(),
             writer: Box::new(writer),
         };
@@ -196,14 +195,12 @@ impl AccessLog {
             clock,
             writer,
         } = &mut *sink.open.borrow_mut();
-        line.clear();
         match sink.format {
             LineFormat::Json => line::json(line, clock, &record),
             LineFormat::Text => line::text(line, clock, &record),
         }
-        line.push(b'\n');
         // A log that cannot be written must not stop a request, and has nowhere to complain.
-        writer.write_all(line).ok();
+        writer.write_all(line.bytes()).ok();
     }
 }
 

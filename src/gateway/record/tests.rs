@@ -4,6 +4,8 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::UNIX_EPOCH;
 
+use proptest::prelude::*;
+
 use super::line::{is_plain, is_safe_in_text};
 use super::*;
 
@@ -28,10 +30,10 @@ impl Write for Written {
 fn record() -> Record<'static> {
     Record {
         at: UNIX_EPOCH + Duration::from_millis(1_795_255_200_007),
-        request_id: "r-1",
-        client: Cow::Borrowed("192.0.2.7"),
+        request_id: b"r-1",
+        client: Cow::Borrowed(b"192.0.2.7"),
         method: &Method::POST,
-        host: "shop.example",
+        host: b"shop.example",
         path: Cow::Borrowed("/checkout.aspx"),
         status: Some(StatusCode::OK),
         outcome: Outcome::Forwarded,
@@ -147,9 +149,9 @@ fn no_path_host_route_or_id_breaks_a_line_or_forges_a_field() {
         let written = Written::default();
         AccessLog::new(format, written.clone()).write(|| Record {
             path: Cow::Borrowed(hostile),
-            host: hostile,
+            host: hostile.as_bytes(),
             route: hostile,
-            request_id: hostile,
+            request_id: hostile.as_bytes(),
             behind: Some(hostile),
             method: &method,
             ..record()
@@ -185,7 +187,7 @@ fn an_empty_value_keeps_its_place_in_a_text_line() {
     let text = &lines(
         LineFormat::Text,
         vec![Record {
-            host: "",
+            host: b"",
             ..record()
         }],
     )[0];
@@ -250,3 +252,84 @@ fn the_labels_of_outcomes_and_accesses_are_in_the_order_of_their_indices() {
         ACCESS_LABELS
     );
 }
+
+proptest! {
+    #[test]
+    fn whatever_a_value_holds_a_json_line_says_it(value: String, bytes: Vec<u8>) {
+        let written = Written::default();
+        AccessLog::new(LineFormat::Json, written.clone()).write(|| Record {
+            request_id: &bytes,
+            client: Cow::Borrowed(b"192.0.2.7"),
+            host: value.as_bytes(),
+            path: Cow::Borrowed(&value),
+            route: &value,
+            behind: Some(&value),
+            ..record()
+        });
+        let lines = std::mem::take(&mut *written.0.lock().unwrap());
+        let line = lines[0].strip_suffix('\n').unwrap();
+        prop_assert!(line.chars().all(is_plain), "{}", line);
+        let json: serde_json::Value = serde_json::from_str(line).unwrap();
+        for field in ["host", "path", "route", "behind"] {
+            prop_assert_eq!(&json[field], &value, "{}", field);
+        }
+        prop_assert_eq!(json["id"].as_str(), Some(&*String::from_utf8_lossy(&bytes)));
+    }
+
+    #[test]
+    fn whatever_a_value_holds_a_text_line_has_its_fields(value in "\\PC*|.*|[ -~]*", bytes: Vec<u8>) {
+        let written = Written::default();
+        AccessLog::new(LineFormat::Text, written.clone()).write(|| Record {
+            request_id: &bytes,
+            host: value.as_bytes(),
+            path: Cow::Borrowed(&value),
+            route: &value,
+            behind: Some(&value),
+            ..record()
+        });
+        let innocent = lines(LineFormat::Text, vec![record()]);
+        let lines = std::mem::take(&mut *written.0.lock().unwrap());
+        let line = lines[0].strip_suffix('\n').unwrap();
+        prop_assert!(line.chars().all(is_plain), "{}", line);
+        prop_assert_eq!(line.split(' ').count(), innocent[0].split(' ').count());
+    }
+
+    #[test]
+    fn what_is_said_of_a_wait_is_the_same_however_short_it_was(
+        position in 0..2_usize,
+        behind in any::<bool>(),
+        micros in 0..2_u64,
+    ) {
+        let waited = || Record {
+            position,
+            behind: behind.then_some("/slow*"),
+            wait: Duration::from_micros(micros),
+            ..record()
+        };
+        let (text, json) = match behind {
+            true => (" behind=/slow*", r#","behind":"/slow*""#),
+            false => ("", ""),
+        };
+        let text = format!(" position={position}{text} wait=0.00{micros}ms hold=");
+        let wait = ["0.0", "0.001"][usize::try_from(micros).unwrap()];
+        let json = format!(r#","position":{position}{json},"wait_ms":{wait},"hold_ms":"#);
+        for (format, part) in [(LineFormat::Text, text), (LineFormat::Json, json)] {
+            let line = &lines(format, vec![waited()])[0];
+            prop_assert!(line.contains(&part), "{}: {}", line, part);
+        }
+    }
+
+    #[test]
+    fn milliseconds_are_what_serde_json_makes_of_the_float(micros in prop_oneof![0..5_000_000_u64, 0..MICROS_OF_YEARS]) {
+        let record = || Record { total: Duration::from_micros(micros), ..record() };
+        let float = serde_json::to_string(&(micros as f64 / 1000.0)).unwrap();
+        let json = &lines(LineFormat::Json, vec![record()])[0];
+        prop_assert!(json.contains(&format!(r#""total_ms":{float},"#)), "{}: {}", float, json);
+        let text = &lines(LineFormat::Text, vec![record()])[0];
+        let (whole, decimals) = (micros / 1000, micros % 1000);
+        prop_assert!(text.contains(&format!(" total={whole}.{decimals:03}ms ")), "{}", text);
+    }
+}
+
+/// Fifteen digits, as a float has them for certain: 31 years.
+const MICROS_OF_YEARS: u64 = 1_000_000_000_000_000;
