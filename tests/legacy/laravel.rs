@@ -4,6 +4,8 @@
 use std::net::SocketAddr;
 use std::thread;
 
+use serde_json::Value;
+
 use crate::applications::laravel::{Cookie, start};
 use crate::applications::{Application, Page};
 use crate::http::{Answer, Client};
@@ -54,7 +56,7 @@ fn an_old_value_that_comes_late_has_a_lane_of_its_own_unless_the_cookie_is_not_e
         inside(&onelane, 0.0);
         let (mut browser, answer) = thread::scope(|scope| {
             let late = scope.spawn(|| ask(&user, onelane.address(), &application, SLOW));
-            inside(&onelane, 1.0);
+            loaded(&application); // before the next one stores it
             let next = ask(&browser, onelane.address(), &application, 0);
             late.join().unwrap();
             next
@@ -100,6 +102,18 @@ fn inside(onelane: &Onelane, number: f64) {
     eventually("so many are in the application", || {
         let holders = onelane.metric("onelane_holders", "").unwrap();
         (holders - number).abs() < 0.5
+    });
+}
+
+/// Waits until a page that writes has its session.
+#[track_caller]
+fn loaded(application: &Application) {
+    eventually("a page has its session", || {
+        let stats = Client::new(application.address)
+            .get(&application.page(Page::Stats, 0))
+            .unwrap();
+        let stats: Value = serde_json::from_str(&stats.body).unwrap();
+        stats["inside"] == 1
     });
 }
 

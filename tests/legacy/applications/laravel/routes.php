@@ -44,7 +44,7 @@ Route::get('/none', function () {
     work();
     return 'none';
 });
-Route::get('/stats', fn () => ['overlaps' => (int) apcu_fetch('overlaps')]);
+Route::get('/stats', fn () => ['overlaps' => (int) apcu_fetch('overlaps'), 'inside' => (int) apcu_fetch('inside')]);
 Route::get('/reset', function () {
     apcu_clear_cache();
     return 'reset';
